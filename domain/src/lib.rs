@@ -1,0 +1,41 @@
+//! The pure core of batchsweep: what a sweep means, which trials it holds, how a batch is split, what memory
+//! it takes, and how a trial lives. No async, no I/O, no clock: nothing here can fail in a way its caller
+//! cannot see, and everything is tested in milliseconds.
+//!
+//! In reading order:
+//! - [`units`]: batch sizes, learning rates and bytes as types,
+//! - [`spec`]: the sweep file's meaning, checked once,
+//! - [`grid`]: from a sweep to its trials, in a fixed order,
+//! - [`architecture`]: from a model's description to its layers and parameter count,
+//! - [`optimizer`] and [`schedule`]: what a step keeps and how the learning rate moves,
+//! - [`accumulation`]: from a batch size and a micro-batch limit to a balanced split,
+//! - [`memory`]: the four parts, the envelope fitted to probes, the search for the largest micro-batch,
+//! - [`lifecycle`]: the states of a trial and the only ways between them,
+//! - [`statistics`] and [`warnings`]: what a finished sweep says, and what it does not.
+
+pub mod units;
+
+pub mod spec;
+
+pub mod grid;
+
+pub mod architecture;
+
+pub mod optimizer;
+
+pub mod schedule;
+
+pub mod accumulation;
+
+pub mod memory;
+
+pub mod lifecycle;
+
+pub mod statistics;
+
+pub mod warnings;
+
+pub use accumulation::AccumulationPlan;
+pub use grid::{PlannedTrial, expand};
+pub use spec::{SpecIssue, SweepSpec, TrialSettings, TrialSpec};
+pub use units::{BatchSize, Bytes, LearningRate};

@@ -1,0 +1,205 @@
+//! How a trial lives: its states, and the only ways between them.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The state of a trial, as the `status` column tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TrialStatus {
+    /// Waits for a worker.
+    Pending,
+    /// A worker holds its lease.
+    Running,
+    /// Trained to its end.
+    Succeeded,
+    /// Its loss left the finite numbers, or grew far past its start: a result, not a failure.
+    Diverged,
+    /// Not even one example at a time fits: a result, not a failure.
+    Infeasible,
+    /// Every attempt ended in an error.
+    Failed,
+    /// Somebody stopped it.
+    Cancelled,
+}
+
+impl TrialStatus {
+    /// All of them, in the order in which people read them.
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Running,
+        Self::Succeeded,
+        Self::Diverged,
+        Self::Infeasible,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Diverged => "diverged",
+            Self::Infeasible => "infeasible",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether nothing more happens to it by itself.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        !matches!(self, Self::Pending | Self::Running)
+    }
+
+    /// Whether it ended with something to learn from.
+    #[must_use]
+    pub fn is_result(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Diverged | Self::Infeasible)
+    }
+
+    /// The state after an event, or `None` where the event has no place: then it is refused, never ignored.
+    #[must_use]
+    pub fn after(self, event: TrialEvent, retries_left: bool) -> Option<Self> {
+        use TrialEvent as Event;
+        match (self, event) {
+            (Self::Pending, Event::Claimed) => Some(Self::Running),
+            (Self::Running, Event::Completed(outcome)) => Some(outcome.status()),
+            (Self::Running, Event::LeaseExpired | Event::AttemptFailed) if retries_left => {
+                Some(Self::Pending)
+            }
+            (Self::Running, Event::LeaseExpired | Event::AttemptFailed) => Some(Self::Failed),
+            // A drained worker did nothing wrong: its trial goes back whatever the budget of failures says.
+            (Self::Running, Event::Released) => Some(Self::Pending),
+            (Self::Pending | Self::Running, Event::Cancelled) => Some(Self::Cancelled),
+            (Self::Failed | Self::Cancelled, Event::Retried) => Some(Self::Pending),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for TrialStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// A word that is no status.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a trial status")]
+pub struct UnknownStatus(String);
+
+impl FromStr for TrialStatus {
+    type Err = UnknownStatus;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.word() == word)
+            .ok_or_else(|| UnknownStatus(word.to_owned()))
+    }
+}
+
+/// What may happen to a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrialEvent {
+    /// A worker got its lease: the attempt grows by one.
+    Claimed,
+    /// The worker that holds the lease brought a result.
+    Completed(Outcome),
+    /// The worker that holds the lease brought an error.
+    AttemptFailed,
+    /// The worker gave the lease back unused: it is stopping.
+    Released,
+    /// The lease ran out: the worker died, hung or lost its network.
+    LeaseExpired,
+    /// Somebody cancelled the sweep.
+    Cancelled,
+    /// Somebody asked for another try.
+    Retried,
+}
+
+/// How a trial that was trained, or could not be, ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Trained to its end.
+    Succeeded,
+    /// See [`TrialStatus::Diverged`].
+    Diverged,
+    /// See [`TrialStatus::Infeasible`].
+    Infeasible,
+}
+
+impl Outcome {
+    /// The state it leads to.
+    #[must_use]
+    pub fn status(self) -> TrialStatus {
+        match self {
+            Self::Succeeded => TrialStatus::Succeeded,
+            Self::Diverged => TrialStatus::Diverged,
+            Self::Infeasible => TrialStatus::Infeasible,
+        }
+    }
+}
+
+/// Failed attempts (errors and expired leases) after which a trial ends as failed.
+pub const MAX_FAILURES: u32 = 3;
+
+/// Whether a trial with this many failed attempts is tried again.
+#[must_use]
+pub fn is_retried(failures: u32) -> bool {
+    failures < MAX_FAILURES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENTS: [TrialEvent; 9] = [
+        TrialEvent::Claimed,
+        TrialEvent::Completed(Outcome::Succeeded),
+        TrialEvent::Completed(Outcome::Diverged),
+        TrialEvent::Completed(Outcome::Infeasible),
+        TrialEvent::AttemptFailed,
+        TrialEvent::Released,
+        TrialEvent::LeaseExpired,
+        TrialEvent::Cancelled,
+        TrialEvent::Retried,
+    ];
+
+    #[test]
+    fn a_result_is_final() {
+        for status in TrialStatus::ALL.into_iter().filter(|status| status.is_result()) {
+            for event in EVENTS {
+                assert_eq!(status.after(event, true), None, "{status} after {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_running_trial_completes() {
+        for status in TrialStatus::ALL {
+            let next = status.after(TrialEvent::Completed(Outcome::Succeeded), true);
+            assert_eq!(next.is_some(), status == TrialStatus::Running, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_lost_worker_costs_a_try_and_a_drained_one_none() {
+        let running = TrialStatus::Running;
+        assert_eq!(running.after(TrialEvent::LeaseExpired, true), Some(TrialStatus::Pending));
+        assert_eq!(running.after(TrialEvent::LeaseExpired, false), Some(TrialStatus::Failed));
+        assert_eq!(running.after(TrialEvent::Released, false), Some(TrialStatus::Pending));
+        assert!(is_retried(2) && !is_retried(3));
+    }
+
+    #[test]
+    fn every_word_reads_back() {
+        for status in TrialStatus::ALL {
+            assert_eq!(status.word().parse(), Ok(status));
+        }
+        assert!("done".parse::<TrialStatus>().is_err());
+    }
+}

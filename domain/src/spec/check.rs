@@ -1,0 +1,405 @@
+//! Every rule of the sweep file that needs no file or device to check.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use super::{
+    BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, LearningRateAxis, MemorySpec, MicroBatchPolicy,
+    ModelSpec, SweepDraft, SweepSpec, SyntheticData, TargetMetric, TrainKey, TrainSpec,
+};
+use crate::grid;
+use crate::units::{BatchSize, LearningRate};
+
+/// One thing wrong with a sweep, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecIssue {
+    /// The field by its path in the sweep file, such as `grid.batch_size[1]`.
+    pub path: String,
+    /// What is wrong, with the offending value.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl fmt::Display for SpecIssue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)?;
+        self.help.as_ref().map_or(Ok(()), |help| write!(f, " ({help})"))
+    }
+}
+
+/// All issues of a draft; none means that it is a sweep.
+pub(super) fn issues(draft: &SweepDraft) -> Vec<SpecIssue> {
+    let mut found = Issues::default();
+    check_name(draft.name.as_deref(), &mut found);
+    check_data(&draft.data, &mut found);
+    check_model(&draft.model, &mut found);
+    check_batch_sizes(&draft.grid.batch_size, &mut found);
+    check_learning_rates(&draft.grid, &mut found);
+    check_other_axes(&draft.grid, &mut found);
+    check_budget(draft, &mut found);
+    check_train("train", &draft.train, &mut found);
+    check_target(draft, &mut found);
+    check_memory(&draft.memory, &mut found);
+    check_size(&draft.grid, &mut found);
+    found.0
+}
+
+#[derive(Default)]
+struct Issues(Vec<SpecIssue>);
+
+impl Issues {
+    fn add(&mut self, path: impl Into<String>, message: impl Into<String>, help: Option<&str>) {
+        self.0.push(SpecIssue { path: path.into(), message: message.into(), help: help.map(str::to_owned) });
+    }
+
+    /// Notes values that stand twice in an axis: they would be the same trial.
+    fn add_repeats<T: fmt::Display>(&mut self, path: &str, values: &[T]) {
+        let mut seen = HashSet::new();
+        for (index, value) in values.iter().enumerate() {
+            if !seen.insert(value.to_string()) {
+                let message = format!("{value} stands in this axis twice, so the same trial would run twice");
+                self.add(
+                    format!("{path}[{index}]"),
+                    message,
+                    Some("remove it; to repeat trials, list several seeds"),
+                );
+            }
+        }
+    }
+
+    fn add_empty(&mut self, path: &str) {
+        self.add(
+            path,
+            "an axis needs at least one value",
+            Some("list the values to try, such as [1, 32, 1024]"),
+        );
+    }
+}
+
+fn check_name(name: Option<&str>, found: &mut Issues) {
+    let Some(name) = name else { return };
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() || name.len() > 63 || !name.chars().all(allowed) {
+        found.add(
+            "name",
+            format!("`{name}` is not a sweep name"),
+            Some("use 1 to 63 lower-case letters, digits and hyphens"),
+        );
+    }
+}
+
+fn check_data(data: &DataSpec, found: &mut Issues) {
+    match &data.source {
+        DataSource::Synthetic(synthetic) => {
+            check_synthetic(synthetic, found);
+            let available = data.limit.map_or(synthetic.examples, |limit| limit.min(synthetic.examples));
+            if synthetic.examples > 0 && data.validation >= available {
+                found.add(
+                    "data.validation",
+                    format!(
+                        "holding out {} of {available} examples leaves none to train on",
+                        data.validation
+                    ),
+                    Some("hold out fewer"),
+                );
+            }
+        }
+        DataSource::Idx(idx) if idx.path.is_empty() => {
+            found.add("data.path", "the path is empty", Some("name the folder that holds the IDX files"));
+        }
+        DataSource::Idx(_) => {}
+    }
+    if data.limit == Some(0) {
+        found.add("data.limit", "a limit of 0 leaves no examples", Some("leave `limit` out to use all"));
+    }
+}
+
+fn check_synthetic(data: &SyntheticData, found: &mut Issues) {
+    const MAX_ELEMENTS: u64 = 1 << 34;
+    if data.examples == 0 {
+        found.add("data.examples", "0 examples cannot be trained on", Some("ask for at least 1"));
+    }
+    if data.features.is_empty() || data.features.contains(&0) {
+        found.add(
+            "data.features",
+            "the shape of an example needs sizes of at least 1",
+            Some("for example [10]"),
+        );
+    }
+    let elements = data.features.iter().try_fold(data.examples, |product, &size| product.checked_mul(size));
+    if elements.is_none_or(|elements| elements > MAX_ELEMENTS) {
+        found.add(
+            "data.features",
+            "examples x features is over 2^34 numbers",
+            Some("ask for fewer or smaller examples"),
+        );
+    }
+    if !(2..=1 << 20).contains(&data.classes) {
+        let message = format!("{} classes cannot be told apart", data.classes);
+        found.add("data.classes", message, Some("use 2 to 1048576 classes"));
+    }
+    if data.seed.is_some_and(|seed| i64::try_from(seed).is_err()) {
+        found.add("data.seed", "the seed is over 2^63 - 1", None);
+    }
+}
+
+fn check_model(model: &ModelSpec, found: &mut Issues) {
+    let mut check = |key: &str, sizes: &[u64], may_be_empty: bool| {
+        let path = format!("model.{key}");
+        if sizes.is_empty() && !may_be_empty {
+            found.add(
+                path.as_str(),
+                format!("`{key}` is empty"),
+                Some("list at least one size, such as [64]"),
+            );
+        }
+        if sizes.len() > 64 {
+            found.add(path.as_str(), format!("{} layers are too many", sizes.len()), Some("at most 64"));
+        }
+        for (index, size) in sizes.iter().enumerate() {
+            if !(1..=1 << 20).contains(size) {
+                found.add(
+                    format!("{path}[{index}]"),
+                    format!("{size} is not a layer size"),
+                    Some("use 1 to 1048576"),
+                );
+            }
+        }
+    };
+    match model {
+        ModelSpec::Linear => {}
+        ModelSpec::Mlp { hidden } => check("hidden", hidden, false),
+        ModelSpec::Cnn { channels, hidden } => {
+            check("channels", channels, false);
+            check("hidden", hidden, true);
+        }
+    }
+}
+
+fn check_batch_sizes(axis: &BatchSizeAxis, found: &mut Issues) {
+    const PATH: &str = "grid.batch_size";
+    if let BatchSizeAxis::Geometric { from, to, factor } = *axis {
+        if factor < 2 {
+            let message = format!("a factor of {factor} never gets from {from} to {to}");
+            found.add(format!("{PATH}.factor"), message, Some("use a factor of at least 2"));
+        }
+        if from > to {
+            found.add(format!("{PATH}.to"), format!("{to} is below `from` = {from}"), Some("swap them"));
+            return;
+        }
+    }
+    let values = axis.values();
+    let is_list = matches!(axis, BatchSizeAxis::List(_));
+    if values.is_empty() {
+        found.add_empty(PATH);
+    }
+    for (index, &value) in values.iter().enumerate() {
+        if let Err(error) = BatchSize::try_new(value) {
+            let path = if is_list { format!("{PATH}[{index}]") } else { PATH.to_owned() };
+            found.add(path, error.to_string(), None);
+        }
+    }
+    if is_list {
+        found.add_repeats(PATH, &values);
+    }
+}
+
+fn check_learning_rates(grid: &GridSpec, found: &mut Issues) {
+    const PATH: &str = "grid.learning_rate";
+    let mut positive = |path: String, value: f64| {
+        if let Err(error) = LearningRate::try_new(value) {
+            found.add(path, error.to_string(), None);
+        }
+    };
+    match &grid.learning_rate {
+        LearningRateAxis::List(values) => {
+            for (index, &value) in values.iter().enumerate() {
+                positive(format!("{PATH}[{index}]"), value);
+            }
+            if values.is_empty() {
+                found.add_empty(PATH);
+            }
+            found.add_repeats(PATH, values);
+        }
+        LearningRateAxis::LogSpaced { from, to, count } => {
+            positive(format!("{PATH}.from"), *from);
+            positive(format!("{PATH}.to"), *to);
+            if *count < 2 || *count > SweepSpec::MAX_TRIALS {
+                let message = format!("a count of {count} does not make an axis");
+                found.add(
+                    format!("{PATH}.count"),
+                    message,
+                    Some("use at least 2; a single value is written [0.1]"),
+                );
+            }
+            if from == to {
+                found.add(
+                    format!("{PATH}.to"),
+                    "`from` and `to` are equal",
+                    Some("a single value is written [0.1]"),
+                );
+            }
+        }
+        LearningRateAxis::Scaled { base, at, times, .. } => {
+            positive(format!("{PATH}.base"), *base);
+            for (index, &value) in times.iter().enumerate() {
+                positive(format!("{PATH}.times[{index}]"), value);
+            }
+            if times.is_empty() {
+                found.add_empty(&format!("{PATH}.times"));
+            }
+            if let Err(error) = BatchSize::try_new(*at) {
+                found.add(format!("{PATH}.at"), error.to_string(), None);
+            }
+            found.add_repeats(&format!("{PATH}.times"), times);
+        }
+    }
+}
+
+fn check_other_axes(grid: &GridSpec, found: &mut Issues) {
+    if grid.seed.is_empty() {
+        found.add_empty("grid.seed");
+    }
+    found.add_repeats("grid.seed", &grid.seed);
+    for (index, seed) in grid.seed.iter().enumerate() {
+        if i64::try_from(*seed).is_err() {
+            found.add(format!("grid.seed[{index}]"), "the seed is over 2^63 - 1", None);
+        }
+    }
+    for axis in &grid.train {
+        let path = format!("grid.{}", axis.key.word());
+        if axis.values.is_empty() {
+            found.add_empty(&path);
+        }
+        found.add_repeats(&path, &axis.values);
+        for (index, value) in axis.values.iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            let mut train = TrainSpec::default();
+            match train.set(axis.key, value) {
+                Err(error) => found.add(path, error.to_string(), None),
+                Ok(()) => check_axis_value(&path, &train, found),
+            }
+        }
+    }
+}
+
+/// Checks one value of an axis by the rules of `[train]`, told at the value's own place.
+fn check_axis_value(path: &str, train: &TrainSpec, found: &mut Issues) {
+    let mut inner = Issues::default();
+    check_train("train", train, &mut inner);
+    // Rules between two keys are judged where both are known: in `check_train` on `[train]` itself.
+    inner.0.retain(|issue| issue.path != "train.nesterov");
+    found.0.extend(inner.0.into_iter().map(|issue| SpecIssue { path: path.to_owned(), ..issue }));
+}
+
+fn check_budget(draft: &SweepDraft, found: &mut Issues) {
+    let axes = draft.grid.train.iter().filter(|axis| axis.key.is_budget()).count();
+    match usize::from(draft.train.budget.is_some()) + axes {
+        0 => found.add(
+            "train",
+            "nothing says how long a trial trains",
+            Some("set exactly one of `epochs`, `steps` and `examples`"),
+        ),
+        1 => {}
+        _ => found.add(
+            "train",
+            "more than one key says how long a trial trains",
+            Some("keep exactly one of `epochs`, `steps` and `examples`, in [train] or as an axis of [grid]"),
+        ),
+    }
+}
+
+fn check_train(path: &str, train: &TrainSpec, found: &mut Issues) {
+    let at = |key: TrainKey| format!("{path}.{}", key.word());
+    if let Some(budget) = train.budget {
+        let (key, amount) = match budget {
+            Budget::Epochs(amount) => (TrainKey::Epochs, amount),
+            Budget::Steps(amount) => (TrainKey::Steps, amount),
+            Budget::Examples(amount) => (TrainKey::Examples, amount),
+        };
+        if !(1..=1 << 40).contains(&amount) {
+            found.add(
+                at(key),
+                format!("{amount} {} is not a training length", key.word()),
+                Some("use at least 1"),
+            );
+        }
+    }
+    let decays = [
+        (TrainKey::Momentum, train.momentum),
+        (TrainKey::Beta1, train.beta1),
+        (TrainKey::Beta2, train.beta2()),
+    ];
+    for (key, value) in decays {
+        if !(0.0..1.0).contains(&value) {
+            found.add(at(key), format!("`{}` must lie in [0, 1), not {value}", key.word()), None);
+        }
+    }
+    if !(train.weight_decay() >= 0.0 && train.weight_decay().is_finite()) {
+        let message = format!("`weight_decay` must be at least 0, not {}", train.weight_decay());
+        found.add(at(TrainKey::WeightDecay), message, None);
+    }
+    if !(train.epsilon > 0.0 && train.epsilon.is_finite()) {
+        let message = format!("`epsilon` must be greater than 0, not {}", train.epsilon);
+        found.add(at(TrainKey::Epsilon), message, Some("1e-8 is the usual value"));
+    }
+    if train.nesterov && train.momentum == 0.0 {
+        found.add(at(TrainKey::Nesterov), "Nesterov's rule needs a momentum", Some("set `momentum = 0.9`"));
+    }
+}
+
+fn check_target(draft: &SweepDraft, found: &mut Issues) {
+    let stops = |axis: &super::TrainAxis| axis.key == TrainKey::StopAtTarget;
+    let Some(target) = draft.train.target else {
+        if draft.train.stop_at_target || draft.grid.train.iter().any(stops) {
+            found.add(
+                "train.stop_at_target",
+                "there is no target to stop at",
+                Some("set `target = { metric = \"validation_error\", below = 0.15 }`"),
+            );
+        }
+        return;
+    };
+    if !target.below.is_finite() {
+        found.add("train.target.below", format!("{} is not a bound", target.below), None);
+    }
+    // Own validation files of a format are known on the worker only; synthetic data has none.
+    if target.metric != TargetMetric::TrainSetLoss
+        && draft.data.validation == 0
+        && matches!(draft.data.source, DataSource::Synthetic(_))
+    {
+        found.add(
+            "train.target.metric",
+            format!("there are no validation examples to measure {} on", target.metric.word()),
+            Some("hold some out with `validation = N` in [data]"),
+        );
+    }
+}
+
+fn check_memory(memory: &MemorySpec, found: &mut Issues) {
+    if memory.budget.is_some_and(|budget| budget.0 == 0) {
+        found.add("memory.budget", "a budget of 0 holds nothing", Some("leave it out for no budget"));
+    }
+    if memory.micro_batch == MicroBatchPolicy::Fixed(0) {
+        found.add(
+            "memory.micro_batch",
+            "a micro-batch holds at least 1 example",
+            Some("or \"auto\", or \"off\""),
+        );
+    }
+}
+
+fn check_size(grid: &GridSpec, found: &mut Issues) {
+    match grid::trial_count(grid) {
+        Some(count) if count <= SweepSpec::MAX_TRIALS => {}
+        count => {
+            let count = count.map_or("more than 2^64".to_owned(), |count| count.to_string());
+            found.add(
+                "grid",
+                format!("the grid holds {count} trials; one sweep may hold {}", SweepSpec::MAX_TRIALS),
+                Some("thin an axis, or split the sweep"),
+            );
+        }
+    }
+}

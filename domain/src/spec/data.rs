@@ -1,0 +1,88 @@
+//! `[data]`: where the examples come from.
+
+/// The examples of a sweep.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataSpec {
+    /// The format and what belongs to it.
+    pub source: DataSource,
+    /// Hold out the last N training examples for validation; 0 holds out none.
+    pub validation: u64,
+    /// Use only the first N training examples (before the hold-out is taken off their end).
+    pub limit: Option<u64>,
+    /// What is done to the inputs before the model sees them.
+    pub normalize: Normalize,
+}
+
+/// The format of the examples.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DataSource {
+    /// Made from a seed, on the worker.
+    Synthetic(SyntheticData),
+    /// MNIST's IDX files, plain or gzipped, under their torchvision names.
+    Idx(IdxData),
+}
+
+impl DataSource {
+    /// The word for it in the sweep file.
+    #[must_use]
+    pub fn format(&self) -> &'static str {
+        match self {
+            Self::Synthetic(_) => "synthetic",
+            Self::Idx(_) => "idx",
+        }
+    }
+}
+
+/// `format = "synthetic"`: inputs are standard normal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SyntheticData {
+    /// How many training examples.
+    pub examples: u64,
+    /// The shape of one example's input, such as `[10]` or `[1, 28, 28]`.
+    pub features: Vec<u64>,
+    /// How many classes the labels have.
+    pub classes: u64,
+    /// How the labels come about.
+    pub labels: Labels,
+    /// The seed of the data; without it, each trial's own seed, so that repeats differ in data too.
+    pub seed: Option<u64>,
+}
+
+/// How synthetic labels come about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Labels {
+    /// Uniform and independent of the inputs: pure noise, nothing to learn but the marginals.
+    Random,
+    /// The most likely class of a fixed random teacher network: something to learn.
+    Teacher,
+}
+
+impl Labels {
+    /// All words for it, in the sweep file's order.
+    pub const ALL: [(&'static str, Self); 2] = [("random", Self::Random), ("teacher", Self::Teacher)];
+}
+
+/// `format = "idx"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdxData {
+    /// The folder on the worker.
+    pub path: String,
+}
+
+/// What is done to the inputs before the model sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Normalize {
+    /// Bytes are divided by 255, floats are left as they are.
+    Unit,
+    /// Shifted and scaled to mean 0 and standard deviation 1, with the training set's own statistics (one mean
+    /// and one deviation a channel).
+    Standard,
+    /// Left as they are, apart from the conversion to the trial's precision.
+    None,
+}
+
+impl Normalize {
+    /// All words for it, in the sweep file's order.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("unit", Self::Unit), ("standard", Self::Standard), ("none", Self::None)];
+}

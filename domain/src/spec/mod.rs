@@ -1,0 +1,72 @@
+//! The sweep file's meaning. A [`SweepDraft`] is what was typed or sent; [`SweepSpec::try_new`] checks all of
+//! it at once, and from then on nobody checks again.
+
+mod axis;
+mod check;
+mod data;
+mod memory;
+mod model;
+mod train;
+mod trial;
+
+pub use axis::{BatchSizeAxis, GridSpec, LearningRateAxis, ScalingRule, TrainAxis};
+pub use check::SpecIssue;
+pub use data::{DataSource, DataSpec, IdxData, Labels, Normalize, SyntheticData};
+pub use memory::{MemorySpec, MicroBatchPolicy};
+pub use model::ModelSpec;
+pub use train::{
+    Budget, Loss, OptimizerKind, Precision, ScheduleKind, SetError, Target, TargetMetric, TrainKey,
+    TrainSpec, Value,
+};
+pub use trial::{TrialSettings, TrialSpec};
+
+use std::ops::Deref;
+
+/// A sweep as typed or received: every value has its type, none is checked yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SweepDraft {
+    /// A name to call the sweep by: `[a-z0-9-]+`, at most 63 characters.
+    pub name: Option<String>,
+    /// Where the examples come from.
+    pub data: DataSpec,
+    /// What is trained.
+    pub model: ModelSpec,
+    /// The axes whose product is the sweep.
+    pub grid: GridSpec,
+    /// What all trials share unless an axis says otherwise.
+    pub train: TrainSpec,
+    /// How much memory a trial may take and how its batch is split.
+    pub memory: MemorySpec,
+}
+
+/// A sweep that passed every check. It derefs to its [`SweepDraft`] for reading; it cannot be changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SweepSpec(SweepDraft);
+
+impl SweepSpec {
+    /// The most trials one sweep may hold.
+    pub const MAX_TRIALS: u64 = 100_000;
+
+    /// Checks a draft.
+    ///
+    /// # Errors
+    /// Every issue found, not only the first; each names its field by path, such as `grid.batch_size[1]`.
+    pub fn try_new(draft: SweepDraft) -> Result<Self, Vec<SpecIssue>> {
+        let issues = check::issues(&draft);
+        if issues.is_empty() { Ok(Self(draft)) } else { Err(issues) }
+    }
+
+    /// The draft, given back.
+    #[must_use]
+    pub fn into_draft(self) -> SweepDraft {
+        self.0
+    }
+}
+
+impl Deref for SweepSpec {
+    type Target = SweepDraft;
+
+    fn deref(&self) -> &SweepDraft {
+        &self.0
+    }
+}

@@ -1,0 +1,91 @@
+//! One cell of the grid: everything a worker needs to train it.
+
+use super::{Budget, DataSpec, MemorySpec, ModelSpec, TrainSpec};
+use crate::units::{BatchSize, LearningRate};
+
+/// A trial, complete: what the sweep shares and what this cell sets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrialSpec {
+    /// Where the examples come from.
+    pub data: DataSpec,
+    /// What is trained.
+    pub model: ModelSpec,
+    /// How much memory it may take.
+    pub memory: MemorySpec,
+    /// What this cell of the grid sets.
+    pub settings: TrialSettings,
+}
+
+/// What one cell of the grid sets. Every value is checked: it comes from a [`super::SweepSpec`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrialSettings {
+    /// Examples an optimizer step.
+    pub batch_size: BatchSize,
+    /// The learning rate at its full height, before schedule and warm-up.
+    pub learning_rate: LearningRate,
+    /// Seeds initial weights, data order and (unless the data has its own seed) synthetic data.
+    pub seed: u64,
+    /// How long it trains.
+    pub budget: Budget,
+    /// Everything else; its `budget` is the one above.
+    pub train: TrainSpec,
+}
+
+impl TrialSettings {
+    /// The settings as one line of `key=value`, floats in their shortest exact form: equal text, equal trial.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        let Self { batch_size, learning_rate, seed, budget, train } = self;
+        let (budget_key, amount) = match budget {
+            Budget::Epochs(amount) => ("epochs", amount),
+            Budget::Steps(amount) => ("steps", amount),
+            Budget::Examples(amount) => ("examples", amount),
+        };
+        let target = train.target.map_or("none".to_owned(), |t| format!("{}<{:?}", t.metric.word(), t.below));
+        format!(
+            "batch_size={batch_size} learning_rate={lr:?} seed={seed} {budget_key}={amount} optimizer={optimizer} \
+             momentum={momentum:?} nesterov={nesterov} weight_decay={weight_decay:?} beta1={beta1:?} beta2={beta2:?} \
+             epsilon={epsilon:?} loss={loss} schedule={schedule} warmup_steps={warmup} shuffle={shuffle} \
+             precision={precision} drop_last={drop_last} target={target} stop_at_target={stop}",
+            lr = learning_rate.get(),
+            optimizer = train.optimizer.word(),
+            momentum = train.momentum,
+            nesterov = train.nesterov,
+            weight_decay = train.weight_decay(),
+            beta1 = train.beta1,
+            beta2 = train.beta2(),
+            epsilon = train.epsilon,
+            loss = train.loss.word(),
+            schedule = train.schedule.word(),
+            warmup = train.warmup_steps,
+            shuffle = train.shuffle,
+            precision = train.precision.word(),
+            drop_last = train.drop_last,
+            stop = train.stop_at_target,
+        )
+    }
+
+    /// Batches in one pass over `examples` training examples.
+    #[must_use]
+    pub fn steps_per_epoch(&self, examples: u64) -> u64 {
+        let size = self.batch_size.get();
+        if self.train.drop_last { examples / size } else { examples.div_ceil(size) }
+    }
+
+    /// Optimizer steps of the whole trial on `examples` training examples. 0 where `drop_last` leaves no batch.
+    #[must_use]
+    pub fn total_steps(&self, examples: u64) -> u64 {
+        let per_epoch = self.steps_per_epoch(examples);
+        match self.budget {
+            _ if per_epoch == 0 => 0,
+            Budget::Epochs(epochs) => epochs.saturating_mul(per_epoch),
+            Budget::Steps(steps) => steps,
+            Budget::Examples(wanted) => {
+                let size = self.batch_size.get().min(examples);
+                let seen_per_epoch = if self.train.drop_last { per_epoch * size } else { examples };
+                let (epochs, rest) = (wanted / seen_per_epoch, wanted % seen_per_epoch);
+                epochs.saturating_mul(per_epoch).saturating_add(rest.div_ceil(size))
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Quantities as types, so that a batch size cannot be taken for a step count, nor bytes for examples.
+
+mod bytes;
+mod number;
+
+pub use bytes::{Bytes, ParseBytesError};
+pub use number::{BatchSize, LearningRate, OutOfRange};

@@ -1,0 +1,245 @@
+//! The sweep file's meaning and its expansion, by worked examples and properties.
+
+use domain::spec::{
+    BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, Labels, LearningRateAxis, MemorySpec,
+    MicroBatchPolicy, ModelSpec, Normalize, OptimizerKind, ScalingRule, SweepDraft, SyntheticData, TrainAxis,
+    TrainKey, TrainSpec, Value,
+};
+use domain::{SweepSpec, expand, grid};
+use proptest::prelude::*;
+
+/// The example every visitor runs first.
+fn seed_example() -> SweepDraft {
+    SweepDraft {
+        name: Some("seed".to_owned()),
+        data: DataSpec {
+            source: DataSource::Synthetic(SyntheticData {
+                examples: 1000,
+                features: vec![10],
+                classes: 2,
+                labels: Labels::Random,
+                seed: None,
+            }),
+            validation: 0,
+            limit: None,
+            normalize: Normalize::None,
+        },
+        model: ModelSpec::Linear,
+        grid: GridSpec {
+            batch_size: BatchSizeAxis::List(vec![1, 32, 1024]),
+            learning_rate: LearningRateAxis::List(vec![0.01]),
+            train: Vec::new(),
+            seed: vec![0],
+        },
+        train: TrainSpec { budget: Some(Budget::Epochs(3)), ..TrainSpec::default() },
+        memory: MemorySpec::default(),
+    }
+}
+
+/// The paths and messages of all issues of a changed seed example.
+fn issues(change: impl FnOnce(&mut SweepDraft)) -> Vec<String> {
+    let mut draft = seed_example();
+    change(&mut draft);
+    match SweepSpec::try_new(draft) {
+        Ok(_) => Vec::new(),
+        Err(issues) => issues.into_iter().map(|issue| issue.path).collect(),
+    }
+}
+
+#[test]
+fn the_seed_example_makes_3000_96_and_3_steps() {
+    let sweep = SweepSpec::try_new(seed_example()).unwrap();
+    let steps: Vec<_> = expand(&sweep).iter().map(|trial| trial.settings.total_steps(1000)).collect();
+    assert_eq!(steps, [3000, 96, 3]);
+}
+
+#[test]
+fn dropping_the_last_batch_of_a_small_set_leaves_no_step() {
+    let mut draft = seed_example();
+    draft.train.drop_last = true;
+    let sweep = SweepSpec::try_new(draft).unwrap();
+    let steps: Vec<_> = expand(&sweep).iter().map(|trial| trial.settings.total_steps(1000)).collect();
+    assert_eq!(steps, [3000, 93, 0]);
+}
+
+#[test]
+fn a_budget_in_examples_takes_as_many_batches_as_it_needs() {
+    let mut draft = seed_example();
+    draft.train.budget = Some(Budget::Examples(1100));
+    let sweep = SweepSpec::try_new(draft).unwrap();
+    let steps: Vec<_> = expand(&sweep).iter().map(|trial| trial.settings.total_steps(1000)).collect();
+    // One epoch (1000, 32 and 1 steps) and 100 examples more (100, 4 and 1).
+    assert_eq!(steps, [1100, 36, 2]);
+}
+
+#[test]
+fn every_mistake_is_named_at_once_and_where_it_is() {
+    let found = issues(|draft| {
+        draft.name = Some("My Sweep".to_owned());
+        draft.grid.batch_size = BatchSizeAxis::List(vec![32, 0, 32]);
+        draft.grid.learning_rate = LearningRateAxis::List(vec![0.1, -1.0, f64::NAN]);
+        draft.grid.train = vec![TrainAxis {
+            key: TrainKey::Optimizer,
+            values: vec![Value::Word("adamm".into()), Value::Integer(3)],
+        }];
+        draft.train.momentum = 1.5;
+        draft.train.budget = None;
+        draft.memory.micro_batch = MicroBatchPolicy::Fixed(0);
+    });
+    assert_eq!(
+        found,
+        [
+            "name",
+            "grid.batch_size[1]",
+            "grid.batch_size[2]",
+            "grid.learning_rate[1]",
+            "grid.learning_rate[2]",
+            "grid.optimizer[0]",
+            "grid.optimizer[1]",
+            "train",
+            "train.momentum",
+            "memory.micro_batch",
+        ]
+    );
+}
+
+#[test]
+fn a_grid_past_the_cap_is_refused_before_it_is_made() {
+    let huge = |axis: &mut Vec<u64>| *axis = (0..50_000).collect();
+    assert_eq!(issues(|draft| huge(&mut draft.grid.seed)), ["grid"]);
+    assert_eq!(
+        issues(|draft| {
+            draft.grid.learning_rate = LearningRateAxis::LogSpaced { from: 1e-3, to: 1.0, count: u64::MAX };
+        }),
+        ["grid.learning_rate.count", "grid"],
+    );
+}
+
+#[test]
+fn a_length_is_given_once() {
+    let steps = || TrainAxis { key: TrainKey::Steps, values: vec![Value::Integer(10)] };
+    assert_eq!(issues(|draft| draft.grid.train = vec![steps()]), ["train"]);
+    assert!(
+        issues(|draft| {
+            draft.train.budget = None;
+            draft.grid.train = vec![steps()];
+        })
+        .is_empty()
+    );
+}
+
+#[test]
+fn a_target_needs_something_to_measure_it_on() {
+    let target = domain::spec::Target { metric: domain::spec::TargetMetric::ValidationError, below: 0.15 };
+    assert_eq!(issues(|draft| draft.train.target = Some(target)), ["train.target.metric"]);
+    assert_eq!(issues(|draft| draft.train.stop_at_target = true), ["train.stop_at_target"]);
+    assert!(
+        issues(|draft| {
+            draft.train.target = Some(target);
+            draft.data.validation = 100;
+        })
+        .is_empty()
+    );
+}
+
+#[test]
+fn a_scaled_learning_rate_is_worked_out_for_each_batch_size() {
+    let mut draft = seed_example();
+    draft.grid.learning_rate =
+        LearningRateAxis::Scaled { base: 0.01, at: 32, rule: ScalingRule::Linear, times: vec![1.0, 2.0] };
+    let sweep = SweepSpec::try_new(draft).unwrap();
+    let cells: Vec<_> = expand(&sweep)
+        .iter()
+        .map(|trial| (trial.settings.batch_size.get(), trial.settings.learning_rate.get()))
+        .collect();
+    assert_eq!(cells, [(1, 0.0003125), (1, 0.000625), (32, 0.01), (32, 0.02), (1024, 0.32), (1024, 0.64)]);
+}
+
+#[test]
+fn trials_stand_in_a_fixed_order_with_the_seed_fastest() {
+    let mut draft = seed_example();
+    draft.grid.batch_size = BatchSizeAxis::List(vec![8, 16]);
+    draft.grid.seed = vec![0, 1];
+    draft.grid.train = vec![TrainAxis {
+        key: TrainKey::Optimizer,
+        values: ["sgd", "adam"].map(|w| Value::Word(w.into())).to_vec(),
+    }];
+    let trials = expand(&SweepSpec::try_new(draft).unwrap());
+    let order: Vec<_> = trials
+        .iter()
+        .map(|trial| (trial.settings.batch_size.get(), trial.settings.train.optimizer, trial.settings.seed))
+        .collect();
+    use OptimizerKind::{Adam, Sgd};
+    assert_eq!(order[..5], [(8, Sgd, 0), (8, Sgd, 1), (8, Adam, 0), (8, Adam, 1), (16, Sgd, 0)]);
+    let names: Vec<_> = trials[0].parameters.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["batch_size", "learning_rate", "optimizer", "seed"]);
+}
+
+/// Any grid, sound or not, but small enough to expand.
+fn any_grid() -> impl Strategy<Value = GridSpec> {
+    let batch_size = prop_oneof![
+        prop::collection::vec(0u64..3000, 0..4).prop_map(BatchSizeAxis::List),
+        (0u64..100, 0u64..10_000, 0u64..6).prop_map(|(from, to, factor)| BatchSizeAxis::Geometric {
+            from,
+            to,
+            factor
+        }),
+    ];
+    let learning_rate = prop_oneof![
+        prop::collection::vec(-0.1f64..1.0, 0..4).prop_map(LearningRateAxis::List),
+        (0.0f64..1.0, 0.0f64..1.0, 0u64..6).prop_map(|(from, to, count)| LearningRateAxis::LogSpaced {
+            from,
+            to,
+            count
+        }),
+        (0.0f64..1.0, 0u64..300, prop::collection::vec(0.1f64..4.0, 0..3)).prop_map(|(base, at, times)| {
+            LearningRateAxis::Scaled { base, at, rule: ScalingRule::Sqrt, times }
+        }),
+    ];
+    let momentum = prop::collection::vec(0.0f64..1.1, 0..3).prop_map(|values| TrainAxis {
+        key: TrainKey::Momentum,
+        values: values.into_iter().map(Value::Number).collect(),
+    });
+    (batch_size, learning_rate, prop::collection::vec(momentum, 0..2), prop::collection::vec(0u64..50, 0..4))
+        .prop_map(|(batch_size, learning_rate, train, seed)| GridSpec {
+            batch_size,
+            learning_rate,
+            train,
+            seed,
+        })
+}
+
+proptest! {
+    #[test]
+    fn a_checked_grid_expands_to_exactly_its_count_of_different_trials(grid in any_grid()) {
+        let mut draft = seed_example();
+        draft.grid = grid;
+        let count = grid::trial_count(&draft.grid);
+        if let Ok(sweep) = SweepSpec::try_new(draft) {
+            let trials = expand(&sweep);
+            prop_assert_eq!(Some(trials.len() as u64), count);
+            let keys: std::collections::HashSet<_> = trials.iter().map(|trial| &trial.key).collect();
+            prop_assert_eq!(keys.len(), trials.len(), "two trials have one key");
+            prop_assert_eq!(&expand(&sweep), &trials, "the order is fixed");
+            for (index, trial) in trials.iter().enumerate() {
+                prop_assert_eq!(trial.index, index as u64);
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_in_examples_is_met_with_no_batch_to_spare(
+        batch_size in 1u64..3000, wanted in 1u64..20_000, examples in 1u64..3000,
+    ) {
+        let mut draft = seed_example();
+        draft.grid.batch_size = BatchSizeAxis::List(vec![batch_size]);
+        draft.train.budget = Some(Budget::Examples(wanted));
+        let trial = &expand(&SweepSpec::try_new(draft).unwrap())[0].settings;
+        let seen = |steps: u64| {
+            let per_epoch = trial.steps_per_epoch(examples);
+            steps / per_epoch * examples + (steps % per_epoch * batch_size).min(examples)
+        };
+        let steps = trial.total_steps(examples);
+        prop_assert!(seen(steps) >= wanted && seen(steps - 1) < wanted);
+    }
+}

@@ -1,0 +1,119 @@
+//! Stable reasons of errors, carried as `google.rpc.ErrorInfo`. Clients switch on these, never on texts.
+
+use std::collections::HashMap;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// The `domain` of every `ErrorInfo`.
+pub const ERROR_DOMAIN: &str = "batchsweep";
+
+/// Why a call was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The sweep file breaks a rule; `BadRequest` says which.
+    InvalidSpec,
+    /// Another field of the request is missing or malformed.
+    InvalidRequest,
+    /// No such sweep, trial or worker.
+    NotFound,
+    /// A short id or a name that fits several.
+    Ambiguous,
+    /// The request id was used for another request.
+    RequestIdReused,
+    /// The attempt is not the current one: somebody else holds the trial, or nobody.
+    LeaseLost,
+    /// Records before these were never received.
+    RecordsMissing,
+    /// The worker's process is not the one that registered last under its name.
+    WorkerSuperseded,
+    /// Worker and coordinator do not speak the same protocol.
+    ProtocolMismatch,
+    /// The call does not fit the state of the sweep.
+    WrongState,
+    /// Too much at once.
+    LimitExceeded,
+    /// The SQL statement is wrong, not allowed, or took too long.
+    QueryFailed,
+    /// The database is out of reach.
+    DatabaseUnavailable,
+    /// A fault of the coordinator; its log has more.
+    Internal,
+}
+
+impl Reason {
+    const ALL: [(Self, &'static str, Code); 14] = [
+        (Self::InvalidSpec, "INVALID_SPEC", Code::InvalidArgument),
+        (Self::InvalidRequest, "INVALID_REQUEST", Code::InvalidArgument),
+        (Self::NotFound, "NOT_FOUND", Code::NotFound),
+        (Self::Ambiguous, "AMBIGUOUS", Code::InvalidArgument),
+        (Self::RequestIdReused, "REQUEST_ID_REUSED", Code::AlreadyExists),
+        (Self::LeaseLost, "LEASE_LOST", Code::FailedPrecondition),
+        (Self::RecordsMissing, "RECORDS_MISSING", Code::FailedPrecondition),
+        (Self::WorkerSuperseded, "WORKER_SUPERSEDED", Code::FailedPrecondition),
+        (Self::ProtocolMismatch, "PROTOCOL_MISMATCH", Code::FailedPrecondition),
+        (Self::WrongState, "WRONG_STATE", Code::FailedPrecondition),
+        (Self::LimitExceeded, "LIMIT_EXCEEDED", Code::ResourceExhausted),
+        (Self::QueryFailed, "QUERY_FAILED", Code::InvalidArgument),
+        (Self::DatabaseUnavailable, "DATABASE_UNAVAILABLE", Code::Unavailable),
+        (Self::Internal, "INTERNAL", Code::Internal),
+    ];
+
+    fn entry(self) -> (&'static str, Code) {
+        Self::ALL
+            .into_iter()
+            .find(|&(reason, ..)| reason == self)
+            .map_or(("INTERNAL", Code::Internal), |(_, word, code)| (word, code))
+    }
+
+    /// The word on the wire.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        self.entry().0
+    }
+
+    /// The gRPC code that goes with it.
+    #[must_use]
+    pub fn code(self) -> Code {
+        self.entry().1
+    }
+
+    /// A status with this reason.
+    #[must_use]
+    pub fn status(self, message: impl Into<String>) -> Status {
+        self.status_with(message, ErrorDetails::new())
+    }
+
+    /// A status with this reason and further details, such as the fields of a `BadRequest`.
+    #[must_use]
+    pub fn status_with(self, message: impl Into<String>, mut details: ErrorDetails) -> Status {
+        details.set_error_info(self.word(), ERROR_DOMAIN, HashMap::new());
+        Status::with_error_details(self.code(), message, details)
+    }
+
+    /// The reason that a status carries; `None` for one that is not ours, such as a lost connection.
+    #[must_use]
+    pub fn of(status: &Status) -> Option<Self> {
+        let info = status.get_details_error_info()?;
+        let ours = info.domain == ERROR_DOMAIN;
+        Self::ALL.into_iter().find(|&(_, word, _)| ours && word == info.reason).map(|(reason, ..)| reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_survives_the_wire() {
+        for (reason, word, code) in Reason::ALL {
+            let status = reason.status("because");
+            assert_eq!((Reason::of(&status), status.code()), (Some(reason), code), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_status_has_no_reason() {
+        assert_eq!(Reason::of(&Status::unavailable("connection refused")), None);
+    }
+}

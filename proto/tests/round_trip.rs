@@ -1,0 +1,178 @@
+//! Whatever the domain can say crosses the wire unchanged; whatever comes off the wire is answered, not panicked at.
+
+use domain::spec::{
+    BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, IdxData, Labels, LearningRateAxis, Loss,
+    MemorySpec, MicroBatchPolicy, ModelSpec, Normalize, OptimizerKind, Precision, ScalingRule, ScheduleKind,
+    SweepDraft, SyntheticData, Target, TargetMetric, TrainAxis, TrainKey, TrainSpec, TrialSettings,
+    TrialSpec, Value,
+};
+use domain::units::{BatchSize, Bytes, LearningRate};
+use proptest::prelude::*;
+use prost::Message;
+use proto::{from_wire, to_wire, v1};
+
+fn any_data() -> impl Strategy<Value = DataSpec> {
+    let labels = prop_oneof![Just(Labels::Random), Just(Labels::Teacher)];
+    let synthetic =
+        (any::<u64>(), prop::collection::vec(any::<u64>(), 0..3), any::<u64>(), labels, any::<Option<u64>>())
+            .prop_map(|(examples, features, classes, labels, seed)| {
+                DataSource::Synthetic(SyntheticData { examples, features, classes, labels, seed })
+            });
+    let idx = ".{0,9}".prop_map(|path| DataSource::Idx(IdxData { path }));
+    let normalize = prop_oneof![Just(Normalize::Unit), Just(Normalize::Standard), Just(Normalize::None)];
+    (prop_oneof![synthetic, idx], any::<u64>(), any::<Option<u64>>(), normalize)
+        .prop_map(|(source, validation, limit, normalize)| DataSpec { source, validation, limit, normalize })
+}
+
+fn any_model() -> impl Strategy<Value = ModelSpec> {
+    let sizes = || prop::collection::vec(any::<u64>(), 0..4);
+    prop_oneof![
+        Just(ModelSpec::Linear),
+        sizes().prop_map(|hidden| ModelSpec::Mlp { hidden }),
+        (sizes(), sizes()).prop_map(|(channels, hidden)| ModelSpec::Cnn { channels, hidden }),
+    ]
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<i64>().prop_map(Value::Integer),
+        (-1e9f64..1e9).prop_map(Value::Number),
+        any::<bool>().prop_map(Value::Flag),
+        ".{0,9}".prop_map(Value::Word),
+    ]
+}
+
+fn any_grid() -> impl Strategy<Value = GridSpec> {
+    let batch_size =
+        prop_oneof![
+            prop::collection::vec(any::<u64>(), 0..4).prop_map(BatchSizeAxis::List),
+            (any::<u64>(), any::<u64>(), any::<u64>())
+                .prop_map(|(from, to, factor)| BatchSizeAxis::Geometric { from, to, factor }),
+        ];
+    let rule = prop_oneof![Just(ScalingRule::Linear), Just(ScalingRule::Sqrt)];
+    let learning_rate =
+        prop_oneof![
+            prop::collection::vec(-1.0f64..1.0, 0..4).prop_map(LearningRateAxis::List),
+            (0.0f64..1.0, 0.0f64..1.0, any::<u64>())
+                .prop_map(|(from, to, count)| LearningRateAxis::LogSpaced { from, to, count }),
+            (0.0f64..1.0, any::<u64>(), rule, prop::collection::vec(0.0f64..4.0, 0..3))
+                .prop_map(|(base, at, rule, times)| LearningRateAxis::Scaled { base, at, rule, times }),
+        ];
+    let key = prop::sample::select(TrainKey::ALL.map(|(_, key)| key).to_vec());
+    let axis =
+        (key, prop::collection::vec(any_value(), 0..3)).prop_map(|(key, values)| TrainAxis { key, values });
+    (batch_size, learning_rate, prop::collection::vec(axis, 0..3), prop::collection::vec(any::<u64>(), 0..3))
+        .prop_map(|(batch_size, learning_rate, train, seed)| GridSpec {
+            batch_size,
+            learning_rate,
+            train,
+            seed,
+        })
+}
+
+fn any_budget() -> impl Strategy<Value = Budget> {
+    prop_oneof![
+        any::<u64>().prop_map(Budget::Epochs),
+        any::<u64>().prop_map(Budget::Steps),
+        any::<u64>().prop_map(Budget::Examples),
+    ]
+}
+
+fn one_of<T: Copy + std::fmt::Debug + 'static, const N: usize>(
+    all: [(&'static str, T); N],
+) -> impl Strategy<Value = T> {
+    prop::sample::select(all.map(|(_, value)| value).to_vec())
+}
+
+fn any_train() -> impl Strategy<Value = TrainSpec> {
+    let words = (
+        one_of(OptimizerKind::ALL),
+        one_of(Loss::ALL),
+        one_of(ScheduleKind::ALL),
+        one_of(Precision::ALL),
+        one_of(TargetMetric::ALL),
+    );
+    let numbers = (0.0f64..1.0, any::<Option<bool>>(), 0.0f64..1.0, any::<u64>());
+    (any_budget(), words, numbers, any::<[bool; 4]>()).prop_map(|(budget, words, numbers, flags)| TrainSpec {
+        budget: Some(budget),
+        optimizer: words.0,
+        momentum: numbers.0,
+        nesterov: flags[0],
+        weight_decay: numbers.1.map(|_| numbers.2),
+        beta1: numbers.0,
+        beta2: numbers.1.map(|_| numbers.0),
+        epsilon: numbers.2,
+        loss: words.1,
+        schedule: words.2,
+        warmup_steps: numbers.3,
+        shuffle: flags[1],
+        precision: words.3,
+        drop_last: flags[2],
+        target: numbers.1.map(|_| Target { metric: words.4, below: numbers.0 }),
+        stop_at_target: flags[3],
+    })
+}
+
+fn any_memory() -> impl Strategy<Value = MemorySpec> {
+    let policy = prop_oneof![
+        Just(MicroBatchPolicy::Auto),
+        Just(MicroBatchPolicy::Off),
+        any::<u64>().prop_map(MicroBatchPolicy::Fixed),
+    ];
+    (any::<Option<u64>>(), policy)
+        .prop_map(|(budget, micro_batch)| MemorySpec { budget: budget.map(Bytes), micro_batch })
+}
+
+proptest! {
+    #[test]
+    fn a_sweep_crosses_the_wire_unchanged(
+        name in prop::option::of("[a-z]{1,9}"),
+        data in any_data(),
+        model in any_model(),
+        grid in any_grid(),
+        train in any_train(),
+        memory in any_memory(),
+    ) {
+        let sweep = SweepDraft { name, data, model, grid, train, memory };
+        let bytes = to_wire::sweep(&sweep).encode_to_vec();
+        let back = from_wire::sweep(v1::SweepSpec::decode(bytes.as_slice()).unwrap());
+        prop_assert_eq!(back, Ok(sweep));
+    }
+
+    #[test]
+    fn a_trial_crosses_the_wire_unchanged(
+        data in any_data(),
+        model in any_model(),
+        memory in any_memory(),
+        train in any_train(),
+        batch_size in 1u64..=BatchSize::MAX,
+        learning_rate in 1e-9f64..1e9,
+        seed in any::<u64>(),
+    ) {
+        let settings = TrialSettings {
+            batch_size: BatchSize::try_new(batch_size).unwrap(),
+            learning_rate: LearningRate::try_new(learning_rate).unwrap(),
+            seed,
+            budget: train.budget.unwrap(),
+            train,
+        };
+        let trial = TrialSpec { data, model, memory, settings };
+        prop_assert_eq!(from_wire::trial(to_wire::trial(&trial)), Ok(trial));
+    }
+
+    #[test]
+    fn any_bytes_are_answered_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        if let Ok(message) = v1::SweepSpec::decode(bytes.as_slice()) {
+            let _ = from_wire::sweep(message).map(domain::SweepSpec::try_new);
+        }
+        if let Ok(message) = v1::TrialSpec::decode(bytes.as_slice()) {
+            let _ = from_wire::trial(message);
+        }
+    }
+}
+
+#[test]
+fn what_is_left_out_is_named() {
+    let error = from_wire::sweep(v1::SweepSpec::default()).unwrap_err();
+    assert_eq!(error.to_string(), "`data` is missing");
+}
