@@ -140,7 +140,8 @@ fn ragged_batches(group: &[&TrialFacts]) -> Option<Warning> {
         examples = (trial.examples as f64 / trial.epochs).round() as u64;
         if trial.batch_size > examples {
             larger.insert(trial.batch_size);
-        } else if examples % trial.batch_size != 0 {
+        } else if trial.epochs >= 1.0 && examples % trial.batch_size != 0 {
+            // A trial that ended within its first epoch never came to the last batch.
             ragged.insert((trial.batch_size, examples % trial.batch_size));
         }
     }
@@ -269,6 +270,14 @@ mod tests {
         );
         assert!(found[1].message.starts_with("Batch size 1024 is larger than the 1000 training examples"));
         assert!(found[2].message.contains("batch size 1024 made 3 updates, batch size 1 made 3000"));
+    }
+
+    #[test]
+    fn a_ragged_batch_that_was_never_reached_is_not_told() {
+        let cut_short =
+            |batch_size| TrialFacts { steps: 12, examples: 12 * batch_size, ..trial(batch_size, 0.05, 2.3) };
+        let epochs = |trial: TrialFacts| TrialFacts { epochs: trial.examples as f64 / 6001.0, ..trial };
+        assert_eq!(ids(&[epochs(cut_short(32)), epochs(cut_short(64))]), ["W1"]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The sweep file's meaning and its expansion, by worked examples and properties.
 
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by ending")]
+
 use domain::spec::{
     BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, Labels, LearningRateAxis, MemorySpec,
     MicroBatchPolicy, ModelSpec, Normalize, OptimizerKind, ScalingRule, SweepDraft, SyntheticData, TrainAxis,

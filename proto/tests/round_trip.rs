@@ -1,5 +1,7 @@
 //! Whatever the domain can say crosses the wire unchanged; whatever comes off the wire is answered, not panicked at.
 
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by ending")]
+
 use domain::spec::{
     BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, IdxData, Labels, LearningRateAxis, Loss,
     MemorySpec, MicroBatchPolicy, ModelSpec, Normalize, OptimizerKind, Precision, ScalingRule, ScheduleKind,

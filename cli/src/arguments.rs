@@ -1,0 +1,165 @@
+//! The command line: verbs, and the flags that all of them share.
+
+use clap::{Parser, Subcommand};
+
+use crate::command;
+use crate::context::Globals;
+use crate::examples_text::examples;
+
+/// Which batch size and learning rate should I train with on this hardware?
+///
+/// One TOML file in, the whole grid trained over a fleet of workers (large batches by gradient accumulation where they do
+/// not fit), rows in Postgres and a table out.
+#[derive(Debug, Parser)]
+#[command(
+    name = "batchsweep",
+    version,
+    max_term_width = 110,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(after_help = concat!(
+    "A sweep is named by its id, a unique prefix of it, its name, or @last.\n\n",
+    examples!["batchsweep run examples/seed.toml", "batchsweep results @last -o csv > results.csv"],
+    "\n\n\x1b[1m\x1b[4mExit codes:\x1b[0m\n  ",
+    "0 all well, 1 failed (or a trial failed), 2 bad usage or sweep file,\n  ",
+    "3 coordinator or database out of reach, 4 not allowed, 5 no such thing,\n  ",
+    "124 timed out, 130 interrupted",
+))]
+pub struct Arguments {
+    /// What all verbs share.
+    #[command(flatten)]
+    pub globals: Globals,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run a whole sweep on this machine, from nothing to a table
+    #[command(after_help = examples![
+        "batchsweep run examples/seed.toml",
+        "batchsweep run sweep.toml --workers 2 --set grid.batch_size='[8, 16]'",
+    ])]
+    Run(command::run::Args),
+
+    /// Show the trials, their micro-batches and the memory they would take; runs nothing
+    #[command(after_help = examples![
+        "batchsweep plan examples/does-not-fit.toml",
+        "batchsweep plan sweep.toml --memory-limit 512MiB -o csv",
+    ])]
+    Plan(command::plan::Args),
+
+    /// Submit a sweep to the coordinator; prints its id alone
+    #[command(after_help = examples![
+        "batchsweep submit sweep.toml --coordinator http://host:7070",
+        "id=$(batchsweep submit sweep.toml --wait) && batchsweep results \"$id\"",
+    ])]
+    Submit(command::submit::Args),
+
+    /// List sweeps, newest first
+    #[command(after_help = examples!["batchsweep ls", "batchsweep ls --limit 500 -o json"])]
+    Ls(command::ls::Args),
+
+    /// Show one sweep: state, counts, the best learning rate of each batch size
+    #[command(after_help = examples!["batchsweep show @last", "batchsweep show fashion-mnist-mlp -o json"])]
+    Show(command::show::Args),
+
+    /// Watch a sweep until it ends
+    #[command(after_help = examples!["batchsweep watch @last", "batchsweep watch 019ab3c4 --timeout 2h"])]
+    Watch(command::watch::Args),
+
+    /// List the trials of a sweep and where each stands
+    #[command(after_help = examples!["batchsweep trials @last", "batchsweep trials @last --status failed -o csv"])]
+    Trials(command::trials::Args),
+
+    /// Show what a trial said
+    #[command(after_help = examples!["batchsweep logs 3", "batchsweep logs 0 --sweep fashion-mnist-mlp"])]
+    Logs(command::logs::Args),
+
+    /// Show the results of a sweep, one row a trial
+    #[command(after_help = examples!["batchsweep results @last", "batchsweep results @last -o csv > results.csv"])]
+    Results(command::results::Args),
+
+    /// Show the curves of a sweep, one row a point
+    #[command(after_help = examples![
+        "batchsweep metrics @last -o csv > metrics.csv",
+        "batchsweep metrics @last --trial 2 --name train_loss",
+    ])]
+    Metrics(command::metrics::Args),
+
+    /// Run one read-only SQL statement on the results
+    #[command(after_help = examples![
+        "batchsweep sql 'select batch_size, min(train_set_loss) from batchsweep.result group by 1'",
+        "psql \"$(batchsweep sql --url)\"",
+    ])]
+    Sql(command::sql::Args),
+
+    /// Hand out no further trial of a sweep; running ones go on
+    #[command(after_help = examples!["batchsweep pause @last", "batchsweep pause fashion-mnist-mlp"])]
+    Pause(command::pause::Args),
+
+    /// Hand out the trials of a paused sweep again
+    #[command(after_help = examples!["batchsweep resume @last", "batchsweep resume fashion-mnist-mlp"])]
+    Resume(command::resume::Args),
+
+    /// End a sweep
+    #[command(after_help = examples!["batchsweep cancel @last", "batchsweep cancel @last --drain"])]
+    Cancel(command::cancel::Args),
+
+    /// Try failed and cancelled trials of a sweep again
+    #[command(after_help = examples!["batchsweep retry @last", "batchsweep retry @last && batchsweep watch @last"])]
+    Retry(command::retry::Args),
+
+    /// List the workers and their devices
+    #[command(after_help = examples!["batchsweep workers", "batchsweep workers -o json"])]
+    Workers(command::workers::Args),
+
+    /// Start the local stack and leave it running
+    #[command(after_help = examples!["batchsweep up", "batchsweep up --workers 2 --memory-limit 512MiB"])]
+    Up(command::up::Args),
+
+    /// Stop the local stack; sweeps and results stay
+    #[command(after_help = examples!["batchsweep down", "batchsweep down --state-dir /data/batchsweep"])]
+    Down(command::down::Args),
+
+    /// Tell what of the local stack runs
+    #[command(after_help = examples!["batchsweep status", "batchsweep status -o json"])]
+    Status(command::status::Args),
+
+    /// Check what batchsweep needs on this machine, with the fix for what is missing
+    #[command(after_help = examples!["batchsweep doctor", "batchsweep doctor --device cuda:0 -o json"])]
+    Doctor(command::doctor::Args),
+
+    /// Print shell completions
+    #[command(after_help = examples![
+        "batchsweep completions bash > ~/.local/share/bash-completion/completions/batchsweep",
+        "batchsweep completions zsh > \"${fpath[1]}/_batchsweep\"",
+    ])]
+    Completions(command::completions::Args),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn shared_flags_stand_before_or_after_the_verb() {
+        for line in [
+            ["batchsweep", "--coordinator=http://a:1", "ls"],
+            ["batchsweep", "ls", "--coordinator=http://a:1"],
+        ] {
+            assert_eq!(Arguments::parse_from(line).globals.coordinator.as_deref(), Some("http://a:1"));
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! One file a verb.
+
+pub mod cancel;
+pub mod completions;
+pub mod doctor;
+pub mod down;
+pub mod logs;
+pub mod ls;
+pub mod metrics;
+pub mod pause;
+pub mod plan;
+pub mod results;
+pub mod resume;
+pub mod retry;
+pub mod run;
+pub mod show;
+pub mod sql;
+pub mod status;
+pub mod submit;
+pub mod trials;
+pub mod up;
+pub mod watch;
+pub mod workers;
+
+use crate::arguments::Verb;
+use crate::context::{Context, block_on};
+use crate::failure::{Exit, Failure};
+
+/// Does what a verb says.
+///
+/// # Errors
+/// Why it was not done.
+pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
+    match verb {
+        Verb::Run(args) => block_on(run::run(&args, context)),
+        Verb::Plan(args) => plan::run(&args, context),
+        Verb::Submit(args) => block_on(submit::run(&args, context)),
+        Verb::Ls(args) => block_on(ls::run(args, context)),
+        Verb::Show(args) => block_on(show::run(&args, context)),
+        Verb::Watch(args) => block_on(watch::run(&args, context)),
+        Verb::Trials(args) => block_on(trials::run(&args, context)),
+        Verb::Logs(args) => block_on(logs::run(&args, context)),
+        Verb::Results(args) => block_on(results::run(&args, context)),
+        Verb::Metrics(args) => block_on(metrics::run(&args, context)),
+        Verb::Sql(args) => block_on(sql::run(&args, context)),
+        Verb::Pause(args) => block_on(pause::run(&args, context)),
+        Verb::Resume(args) => block_on(resume::run(&args, context)),
+        Verb::Cancel(args) => block_on(cancel::run(&args, context)),
+        Verb::Retry(args) => block_on(retry::run(&args, context)),
+        Verb::Workers(args) => block_on(workers::run(args, context)),
+        Verb::Up(args) => block_on(up::run(&args, context)),
+        Verb::Down(args) => block_on(down::run(args, context)),
+        Verb::Status(args) => status::run(args, context),
+        Verb::Doctor(args) => doctor::run(&args, context),
+        Verb::Completions(args) => completions::run(&args),
+    }
+}

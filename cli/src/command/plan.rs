@@ -1,0 +1,177 @@
+//! `plan`: what a sweep would take; runs nothing.
+
+use domain::architecture::{DataShape, layers};
+use domain::memory::{MemoryParts, StaticParts};
+use domain::spec::{DataSource, SweepSpec, Value};
+use domain::units::LearningRate;
+use domain::{PlannedTrial, TrialSettings, expand};
+use proto::{from_wire, v1};
+use report::plan::{PlanRow, PlannedSplit};
+use report::{human, plan};
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::local::programs;
+use crate::output::{self, OutputArgs};
+use crate::spec_args::SpecArgs;
+use crate::trainer::{Trainer, TrainerOptions};
+
+use super::up;
+
+/// Arguments of `plan`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    spec: SpecArgs,
+
+    /// Where it would be trained: cpu, or a GPU such as cuda:0
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = up::parse_device)]
+    device: String,
+
+    /// Device memory that a worker may use, such as 512MiB [default: the device's own]
+    #[arg(long, value_name = "SIZE", value_parser = up::parse_bytes)]
+    memory_limit: Option<domain::Bytes>,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// For a bad sweep file, data that cannot be opened, and a device that cannot be used.
+pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let start = std::time::Instant::now();
+    let spec = args.spec.load_here()?;
+    let trials = expand(&spec.sweep);
+    let rows = match programs::find(programs::WORKER) {
+        Ok(program) => {
+            let options = TrainerOptions { device: args.device.clone(), memory_limit: args.memory_limit };
+            plan_with(&mut Trainer::start(&program, &options)?, &spec.sweep, &trials)?
+        }
+        Err(failure) => {
+            context.talk.warn(format_args!("{}; only what needs no worker is told", failure.message));
+            trials.iter().map(|trial| row_without_worker(&spec.sweep, trial)).collect()
+        }
+    };
+    output::table(args.output.format, &plan::table(&rows), |_| plan::sheet(&rows))?;
+    let took = human::seconds(start.elapsed().as_secs_f64());
+    context.talk.say(format_args!("planned {} in {took}", human::count(rows.len() as u64, "trial")));
+    tell_problems(&rows, context);
+    context.talk.next(format_args!("batchsweep run {}", args.spec.spec.display()));
+    Ok(Exit::Success)
+}
+
+/// Asks the trainer once for all trials that take the same memory.
+fn plan_with(
+    trainer: &mut Trainer,
+    sweep: &SweepSpec,
+    trials: &[PlannedTrial],
+) -> Result<Vec<PlanRow>, Failure> {
+    let mut asked: Vec<(TrialSettings, Result<v1::PlannedTrial, String>)> = Vec::new();
+    let mut rows = Vec::new();
+    for trial in trials {
+        let kind = memory_kind(trial);
+        let known = asked.iter().find(|(settings, _)| *settings == kind).map(|(_, answer)| answer.clone());
+        let answer = match known {
+            Some(answer) => answer,
+            None => {
+                let answer = trainer.plan(&trial.spec(sweep))?;
+                asked.push((kind, answer.clone()));
+                answer
+            }
+        };
+        rows.push(row(trial, answer));
+    }
+    Ok(rows)
+}
+
+/// The settings with everything evened out that neither memory nor the number of steps depends on.
+fn memory_kind(trial: &PlannedTrial) -> TrialSettings {
+    let mut settings = trial.settings.clone();
+    settings.seed = 0;
+    if let Ok(one) = LearningRate::try_new(1.0) {
+        settings.learning_rate = one;
+    }
+    settings
+}
+
+fn row(trial: &PlannedTrial, answer: Result<v1::PlannedTrial, String>) -> PlanRow {
+    let row = empty_row(trial);
+    match answer {
+        Err(problem) => PlanRow { problem: Some(problem), ..row },
+        Ok(planned) => PlanRow {
+            steps: Some(planned.total_steps),
+            split: Some(PlannedSplit {
+                micro_batch: planned.micro_batch,
+                accumulation_steps: planned.accumulation_steps,
+            }),
+            memory: planned.memory.as_ref().map(from_wire::memory_parts),
+            problem: Some(planned.infeasible).filter(|why| !why.is_empty()),
+            ..row
+        },
+    }
+}
+
+/// Parts 1 to 3 of the whole batch, where the file itself gives the shape of the data.
+fn row_without_worker(sweep: &SweepSpec, trial: &PlannedTrial) -> PlanRow {
+    let row = empty_row(trial);
+    let DataSource::Synthetic(synthetic) = &sweep.data.source else { return row };
+    let available = sweep.data.limit.map_or(synthetic.examples, |limit| limit.min(synthetic.examples));
+    let data = DataShape {
+        train_examples: available - sweep.data.validation,
+        validation_examples: sweep.data.validation,
+        features: synthetic.features.clone(),
+        classes: synthetic.classes,
+    };
+    match layers(&sweep.model, &data) {
+        Err(error) => PlanRow { problem: Some(error.to_string()), ..row },
+        Ok(layers) => {
+            let train = &trial.settings.train;
+            let batch = trial.settings.batch_size.get().min(data.train_examples);
+            PlanRow {
+                steps: Some(trial.settings.total_steps(data.train_examples)),
+                memory: Some(MemoryParts {
+                    fixed: StaticParts::predict(&layers, train),
+                    batch_bytes: batch * MemoryParts::example_bytes(&data, train),
+                    ..MemoryParts::default()
+                }),
+                ..row
+            }
+        }
+    }
+}
+
+fn empty_row(trial: &PlannedTrial) -> PlanRow {
+    let others = trial.parameters.iter().filter(|(name, _)| !["batch_size", "learning_rate"].contains(name));
+    PlanRow {
+        index: trial.index,
+        batch_size: trial.settings.batch_size.get(),
+        learning_rate: trial.settings.learning_rate.get(),
+        axes: others.map(|(name, value)| ((*name).to_owned(), json(value))).collect(),
+        steps: None,
+        split: None,
+        memory: None,
+        problem: None,
+    }
+}
+
+fn json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Integer(number) => (*number).into(),
+        Value::Number(number) => (*number).into(),
+        Value::Flag(flag) => (*flag).into(),
+        Value::Word(word) => word.as_str().into(),
+    }
+}
+
+/// Each reason once.
+fn tell_problems(rows: &[PlanRow], context: &Context) {
+    let mut told: Vec<&str> = Vec::new();
+    for problem in rows.iter().filter_map(|row| row.problem.as_deref()) {
+        if !told.contains(&problem) {
+            told.push(problem);
+            context.talk.warn(problem);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! `run`: a whole sweep on this machine, in one command.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use proto::v1::{CancelSweepRequest, ListSweepsRequest, PauseSweepRequest, Sweep, SweepState, View};
+use report::human;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::context::Context;
+use crate::coordinator::address::{Address, Origin};
+use crate::coordinator::session::Session;
+use crate::coordinator::{client, rows};
+use crate::display::Display;
+use crate::failure::{Exit, Failure};
+use crate::interrupt::Interrupts;
+use crate::local::service::Event;
+use crate::local::{Lifetime, Stack, StackOptions};
+use crate::output::{Format, OutputArgs};
+use crate::spec_args::SpecArgs;
+use crate::spec_file::SpecFile;
+use crate::talk::Talk;
+use crate::{conclusion, follow, submission};
+
+use super::up::WorkerArgs;
+
+/// Arguments of `run`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    spec: SpecArgs,
+
+    #[command(flatten)]
+    workers: WorkerArgs,
+
+    /// Leave the local stack running afterwards
+    #[arg(long)]
+    keep: bool,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// After the second Ctrl-C the coordinator has so long to note the end of the sweep.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// Runs the verb.
+///
+/// # Errors
+/// For a bad sweep file, a stack that does not start, and whatever keeps the sweep from its end.
+pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let mut interrupts = Interrupts::listen()?;
+    if context.globals.coordinator.is_some() {
+        return Err(Failure::usage("`run` trains on this machine and takes no --coordinator")
+            .hint("to have another coordinator run it: batchsweep submit SPEC --wait"));
+    }
+    let spec = args.spec.load_here()?;
+    let lifetime = if args.keep { Lifetime::Stays } else { Lifetime::WithUs };
+    let options = StackOptions { workers: Some(args.workers.workers()?), lifetime };
+    let state = context.state_dir()?;
+    let start = Instant::now();
+    let mut stack = tokio::select! {
+        stack = Stack::start(&state, &options, context.talk) => stack?,
+        // What has been started so far ends with this command.
+        () = interrupts.next() => return Err(Failure::silent(Exit::Interrupted)),
+    };
+    if stack.started().is_empty() {
+        context.talk.say(format_args!("using the local stack at {}", stack.url()));
+    } else {
+        context.talk.say(format_args!(
+            "started the local stack in {}",
+            human::seconds(start.elapsed().as_secs_f64())
+        ));
+    }
+    let events = stack.supervise();
+    let outcome = sweep(&stack, events, &spec, args.output.format, &mut interrupts, context).await;
+    if matches!(&outcome, Err(failure) if failure.exit == Exit::Interrupted) {
+        stack.stop_now().await?;
+        return outcome;
+    }
+    tokio::select! {
+        stopped = stack.stop() => stopped?,
+        () = interrupts.next() => {}
+    }
+    outcome
+}
+
+async fn sweep(
+    stack: &Stack,
+    mut events: UnboundedReceiver<Event>,
+    spec: &SpecFile,
+    format: Format,
+    interrupts: &mut Interrupts,
+    context: &Context,
+) -> Result<Exit, Failure> {
+    let address = Address { url: stack.url().to_owned(), origin: Origin::LocalStack };
+    let session = Session { client: client::connect(&address, context.bearer()?).await?, address };
+    if stack.started_coordinator() {
+        set_leftovers_aside(&session, context.talk).await?;
+    }
+    let submitted = submission::submit(&session, spec).await?;
+    let (trials, _) = crate::display::trials(submitted.counts.as_ref());
+    context.talk.say(format_args!("sweep {}: {}", submitted.sweep_id, human::count(trials, "trial")));
+    let display = RefCell::new(Display::new(context.talk));
+    let end = until_end(&session, &submitted.sweep_id, &display, &mut events, interrupts).await;
+    display.borrow_mut().finish();
+    let (last, interrupted) = end?;
+    conclude(&session, &last, format, interrupted, context.talk).await
+}
+
+/// Follows the sweep. The first Ctrl-C lets running trials finish, the second stops them.
+async fn until_end(
+    session: &Session,
+    sweep: &str,
+    display: &RefCell<Display>,
+    events: &mut UnboundedReceiver<Event>,
+    interrupts: &mut Interrupts,
+) -> Result<(Sweep, bool), Failure> {
+    let mut following = std::pin::pin!(follow::to_the_end(session, sweep, display));
+    let mut interrupted = 0;
+    let mut deadline: Option<tokio::time::Instant> = None;
+    loop {
+        let patience = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            last = &mut following => return last.map(|last| (last, interrupted > 0)),
+            Some(event) = events.recv() => match event {
+                Event::Restarted(text) => display.borrow().note(&text),
+                Event::GaveUp(failure) => {
+                    end_at_once(session, sweep).await;
+                    return Err(failure);
+                }
+            },
+            () = interrupts.next() => {
+                interrupted += 1;
+                let drain = interrupted == 1;
+                if interrupted > 2 {
+                    return Err(Failure::silent(Exit::Interrupted));
+                }
+                display.borrow().note(if drain {
+                    "interrupted: running trials finish, no other starts; Ctrl-C again stops them now"
+                } else {
+                    "stopping"
+                });
+                deadline = (!drain).then(|| tokio::time::Instant::now() + LAST_WORDS);
+                let mut client = session.client.clone();
+                let request = CancelSweepRequest { sweep: sweep.to_owned(), drain };
+                // Not awaited: following goes on meanwhile, and sees what comes of it.
+                tokio::spawn(async move { client.cancel_sweep(request).await });
+            }
+            () = patience => return Err(Failure::silent(Exit::Interrupted)),
+        }
+    }
+}
+
+/// Ends a sweep that nobody is going to train; without it, its trials would wait for the next worker.
+async fn end_at_once(session: &Session, sweep: &str) {
+    let request = CancelSweepRequest { sweep: sweep.to_owned(), drain: false };
+    // It may be the coordinator that is gone; then the next `run` sets the sweep aside.
+    let _ = tokio::time::timeout(LAST_WORDS, session.client.clone().cancel_sweep(request)).await;
+}
+
+async fn conclude(
+    session: &Session,
+    last: &Sweep,
+    format: Format,
+    interrupted: bool,
+    talk: Talk,
+) -> Result<Exit, Failure> {
+    let results = rows::list(&mut session.client.clone(), View::Result, &last.sweep_id, "").await;
+    conclusion::write(&results.map_err(|status| session.refused(&status))?, format, talk)?;
+    let exit = if interrupted { Exit::Interrupted } else { follow::exit(last) };
+    match exit {
+        Exit::Failed => talk.next("batchsweep logs INDEX  (what a failed trial said)"),
+        Exit::Interrupted => talk.next("batchsweep results @last  (what has been found so far)"),
+        _ => talk.next("batchsweep results @last -o csv > results.csv"),
+    }
+    Ok(exit)
+}
+
+/// Sweeps whose `run` was killed would now be trained first, unasked. They are paused, and said to be.
+async fn set_leftovers_aside(session: &Session, talk: Talk) -> Result<(), Failure> {
+    let mut client = session.client.clone();
+    let listed = client.list_sweeps(ListSweepsRequest { page_size: 1_000, page_token: String::new() }).await;
+    let sweeps = listed.map_err(|status| session.refused(&status))?.into_inner().sweeps;
+    for sweep in sweeps.into_iter().filter(|sweep| sweep.state() == SweepState::Active) {
+        let request = PauseSweepRequest { sweep: sweep.sweep_id.clone() };
+        client.pause_sweep(request).await.map_err(|status| session.refused(&status))?;
+        let counts = sweep.counts.unwrap_or_default();
+        talk.warn(format_args!(
+            "sweep {} was left with {} and is paused; to go on: batchsweep up && batchsweep resume {}",
+            sweep.sweep_id,
+            human::count(counts.pending + counts.running, "open trial"),
+            sweep.sweep_id,
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! `show`: one sweep.
+
+use std::fmt::Write as _;
+
+use proto::v1::{GetSweepRequest, Sweep, View};
+use report::{Table, rows as sheets};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::coordinator::rows;
+use crate::coordinator::session::{self, Purpose};
+use crate::failure::{Exit, Failure};
+use crate::output::{self, Format, OutputArgs};
+use crate::timestamp;
+
+use super::ls;
+use super::watch;
+
+/// Arguments of `show`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// The sweep: id, unique prefix of it, name, or @last
+    #[arg(value_name = "SWEEP")]
+    sweep: String,
+
+    /// Print the sweep file as it was submitted
+    #[arg(long, conflicts_with = "format")]
+    source: bool,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When there is no such sweep, or no coordinator.
+pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let (sweep, best) = session::with(context, Purpose::Stored, async |session| {
+        let request = GetSweepRequest { sweep: args.sweep.clone() };
+        let answer = session.client.get_sweep(request).await.map_err(|status| session.refused(&status))?;
+        let sweep = answer.into_inner().sweep.unwrap_or_default();
+        let best = rows::list(&mut session.client, View::BestLearningRate, &sweep.sweep_id, "").await;
+        Ok((sweep, best.map_err(|status| session.refused(&status))?))
+    })
+    .await?;
+    match args.output.format {
+        _ if args.source => output::text(&sweep.source)?,
+        Format::Json => output::text(&format!("{:#}\n", object(&sweep, &best)))?,
+        Format::Csv => output::text(&report::csv::render(&best))?,
+        Format::Table => {
+            output::text(&page(&sweep, &best))?;
+            context.talk.next(format_args!("batchsweep results {}", args.sweep));
+        }
+    }
+    Ok(Exit::Success)
+}
+
+fn page(sweep: &Sweep, best: &Table) -> String {
+    let mut page = String::new();
+    let mut line = |name: &str, value: &str| {
+        if !value.is_empty() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(page, "{name:<9} {value}");
+        }
+    };
+    line("sweep", &sweep.sweep_id);
+    line("name", &sweep.name);
+    line("state", ls::state(sweep.state()));
+    line("trials", &watch::by_state(sweep.counts.as_ref()));
+    line("created", &sweep.created_at.as_ref().map(timestamp::text).unwrap_or_default());
+    line("finished", &sweep.finished_at.as_ref().map(timestamp::text).unwrap_or_default());
+    if !best.rows.is_empty() {
+        page.push_str("\nbest learning rate of each batch size\n");
+        page.push_str(
+            &sheets::readable(best, &["sweep_id", "sweep_name", "trial_id", "parameters"])
+                .render(output::look()),
+        );
+    }
+    page
+}
+
+fn object(sweep: &Sweep, best: &Table) -> serde_json::Value {
+    let counts = sweep.counts.unwrap_or_default();
+    let rows: serde_json::Value = serde_json::from_str(&report::json::render(best)).unwrap_or_default();
+    json!({
+        "sweep_id": sweep.sweep_id,
+        "sweep_name": Some(&sweep.name).filter(|name| !name.is_empty()),
+        "state": ls::state(sweep.state()),
+        "trials": {
+            "pending": counts.pending,
+            "running": counts.running,
+            "succeeded": counts.succeeded,
+            "diverged": counts.diverged,
+            "infeasible": counts.infeasible,
+            "failed": counts.failed,
+            "cancelled": counts.cancelled,
+        },
+        "created_at": sweep.created_at.as_ref().map(timestamp::text),
+        "finished_at": sweep.finished_at.as_ref().map(timestamp::text),
+        "best_learning_rate": rows,
+        "source": sweep.source,
+    })
+}

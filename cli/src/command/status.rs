@@ -1,0 +1,59 @@
+//! `status`: what of the local stack runs.
+
+use report::rows;
+use report::{Column, ColumnKind, Table};
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::local::postgres;
+use crate::local::process::ProcessId;
+use crate::local::record::Record;
+use crate::output::{self, OutputArgs};
+
+/// Arguments of `status`.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// With exit code 3 when nothing runs.
+pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    let state = context.state_dir()?;
+    let record = Record::load(&state);
+    let database = postgres::running(&state);
+    let mut rows = Vec::new();
+    let mut push = |part: &str, process: Option<ProcessId>, address: String| {
+        rows.push(vec![
+            Some(part.to_owned()),
+            Some(if process.is_some() { "running" } else { "stopped" }.to_owned()),
+            process.map(|process| process.pid.to_string()),
+            Some(address).filter(|address| process.is_some() && !address.is_empty()),
+        ]);
+    };
+    let socket =
+        database.as_ref().map(|server| server.socket_folder.display().to_string()).unwrap_or_default();
+    push("postgres", database.map(|server| server.process), socket);
+    push("coordinator", record.coordinator, record.url.clone());
+    for (name, process) in &record.workers {
+        push(&format!("worker {name}"), Some(*process), String::new());
+    }
+    let runs = rows.iter().any(|row| row[2].is_some());
+    let column = |name: &str, kind| Column { name: name.to_owned(), kind };
+    let columns = vec![
+        column("part", ColumnKind::Text),
+        column("state", ColumnKind::Text),
+        column("process", ColumnKind::Integer),
+        column("address", ColumnKind::Text),
+    ];
+    output::table(args.output.format, &Table { columns, rows }, |table| rows::readable(table, &[]))?;
+    if runs {
+        return Ok(Exit::Success);
+    }
+    context.talk.say(format_args!("nothing runs in {}", state.path().display()));
+    context.talk.next("batchsweep up");
+    Ok(Exit::Unreachable)
+}

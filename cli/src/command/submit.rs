@@ -1,0 +1,53 @@
+//! `submit`: a sweep, to a coordinator.
+
+use std::time::Duration;
+
+use report::human;
+
+use crate::context::Context;
+use crate::coordinator::session::{self, Purpose};
+use crate::display::trials;
+use crate::failure::{Exit, Failure};
+use crate::spec_args::SpecArgs;
+use crate::{durations, output, submission};
+
+use super::watch;
+
+/// Arguments of `submit`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    spec: SpecArgs,
+
+    /// Watch the sweep until it ends
+    #[arg(long)]
+    wait: bool,
+
+    /// With --wait: give up watching after so long, such as 90s or 2h; the sweep goes on
+    #[arg(long, value_name = "DURATION", value_parser = durations::parse, requires = "wait")]
+    timeout: Option<Duration>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// For a bad sweep file, and when no coordinator takes it.
+pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let spec = args.spec.load_for_workers()?;
+    let mut submitted = String::new();
+    let outcome = session::with(context, Purpose::Work, async |session| {
+        let sweep = submission::submit(session, &spec).await?;
+        output::text(&format!("{}\n", sweep.sweep_id))?;
+        submitted.clone_from(&sweep.sweep_id);
+        context
+            .talk
+            .say(format_args!("submitted {}", human::count(trials(sweep.counts.as_ref()).0, "trial")));
+        if args.wait {
+            return watch::follow(session, &sweep.sweep_id, args.timeout, context).await;
+        }
+        context.talk.next(format_args!("batchsweep watch {}", sweep.sweep_id));
+        Ok(Exit::Success)
+    })
+    .await;
+    watch::tell_detached(outcome, &submitted, context)
+}

@@ -1,0 +1,50 @@
+//! `trials`: the trials of a sweep, and where each stands.
+
+use proto::v1::View;
+use report::rows as sheets;
+
+use crate::context::Context;
+use crate::coordinator::rows;
+use crate::coordinator::session::{self, Purpose};
+use crate::failure::{Exit, Failure};
+use crate::output::{self, OutputArgs};
+
+/// Arguments of `trials`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// The sweep: id, unique prefix of it, name, or @last
+    #[arg(value_name = "SWEEP")]
+    sweep: String,
+
+    /// Only trials in this state: pending, running, succeeded, diverged, infeasible, failed, cancelled
+    #[arg(long, value_name = "STATUS", value_parser = parse_status)]
+    status: Option<String>,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+fn parse_status(word: &str) -> Result<String, String> {
+    match word.parse::<domain::lifecycle::TrialStatus>() {
+        Ok(status) => Ok(status.word().to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When there is no such sweep, or no coordinator.
+pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let mut trials = session::with(context, Purpose::Stored, async |session| {
+        let listed = rows::list(&mut session.client, View::Trial, &args.sweep, "").await;
+        listed.map_err(|status| session.refused(&status))
+    })
+    .await?;
+    if let (Some(status), Some(column)) = (&args.status, trials.column("status")) {
+        trials.rows.retain(|row| row.get(column).is_some_and(|cell| cell.as_ref() == Some(status)));
+    }
+    let hidden = ["sweep_id", "sweep_name", "trial_id", "parameters"];
+    output::table(args.output.format, &trials, |table| sheets::readable(table, &hidden))?;
+    Ok(Exit::Success)
+}

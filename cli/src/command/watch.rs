@@ -1,0 +1,105 @@
+//! `watch`: a sweep, until it ends.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use proto::v1::TrialCounts;
+use report::human;
+
+use crate::context::Context;
+use crate::coordinator::session::{self, Purpose, Session};
+use crate::display::{Display, trials};
+use crate::failure::{Exit, Failure};
+use crate::{durations, follow};
+
+/// Arguments of `watch`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// The sweep: id, unique prefix of it, name, or @last
+    #[arg(value_name = "SWEEP")]
+    sweep: String,
+
+    /// Give up watching after so long, such as 90s or 2h; the sweep goes on
+    #[arg(long, value_name = "DURATION", value_parser = durations::parse)]
+    timeout: Option<Duration>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When there is no such sweep, or no coordinator.
+pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let outcome = session::with(context, Purpose::Stored, async |session| {
+        follow(session, &args.sweep, args.timeout, context).await
+    });
+    tell_detached(outcome.await, &args.sweep, context)
+}
+
+/// Follows a sweep to its end and says how it ended.
+///
+/// # Errors
+/// When there is no such sweep, the coordinator stays away, or the time is up.
+pub async fn follow(
+    session: &Session,
+    sweep: &str,
+    timeout: Option<Duration>,
+    context: &Context,
+) -> Result<Exit, Failure> {
+    let display = RefCell::new(Display::new(context.talk));
+    let end = follow::to_the_end(session, sweep, &display);
+    let end = match timeout {
+        None => end.await,
+        Some(limit) => tokio::time::timeout(limit, end).await.unwrap_or_else(|_| {
+            let message =
+                format!("the sweep has not ended within {}; it goes on", human::seconds(limit.as_secs_f64()));
+            Err(Failure::new(Exit::TimedOut, message)
+                .hint(format!("watch it again with: batchsweep watch {sweep}")))
+        }),
+    };
+    display.borrow_mut().finish();
+    let last = end?;
+    context.talk.say(summary(last.counts.as_ref()));
+    match follow::exit(&last) {
+        Exit::Failed => context.talk.next(format_args!("batchsweep trials {sweep} --status failed")),
+        _ => context.talk.next(format_args!("batchsweep results {sweep}")),
+    }
+    Ok(follow::exit(&last))
+}
+
+/// Ctrl-C on a sweep that others train ends the watching, not the sweep.
+///
+/// # Errors
+/// The outcome's own.
+pub fn tell_detached(
+    outcome: Result<Exit, Failure>,
+    sweep: &str,
+    context: &Context,
+) -> Result<Exit, Failure> {
+    if matches!(&outcome, Err(failure) if failure.exit == Exit::Interrupted) && !sweep.is_empty() {
+        context.talk.say(format_args!("detached; the sweep goes on: batchsweep watch {sweep}"));
+    }
+    outcome
+}
+
+/// `9 trials: 7 succeeded, 2 diverged`
+#[must_use]
+pub fn summary(counts: Option<&TrialCounts>) -> String {
+    format!("{}: {}", human::count(trials(counts).0, "trial"), by_state(counts))
+}
+
+/// `7 succeeded, 2 diverged`
+#[must_use]
+pub fn by_state(counts: Option<&TrialCounts>) -> String {
+    let counts = counts.copied().unwrap_or_default();
+    let parts = [
+        (counts.succeeded, "succeeded"),
+        (counts.diverged, "diverged"),
+        (counts.infeasible, "infeasible"),
+        (counts.failed, "failed"),
+        (counts.cancelled, "cancelled"),
+        (counts.running, "running"),
+        (counts.pending, "pending"),
+    ];
+    let parts = parts.iter().filter(|(count, _)| *count > 0);
+    parts.map(|(count, word)| format!("{} {word}", human::whole(*count))).collect::<Vec<_>>().join(", ")
+}

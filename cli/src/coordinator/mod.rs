@@ -1,0 +1,20 @@
+//! The coordinator, as this command sees it: where it is, how to reach it, what it says.
+//!
+//! - [`address`]: which one, and who said so,
+//! - [`client`]: a connection, with the token,
+//! - [`session`]: a coordinator for one command, started for it where need be,
+//! - [`refusal`]: what its errors mean,
+//! - [`rows`]: its tables.
+
+pub mod address;
+
+pub mod client;
+
+pub mod session;
+
+pub mod refusal;
+
+pub mod rows;
+
+pub use address::{Address, Origin};
+pub use client::Client;

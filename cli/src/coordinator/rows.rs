@@ -1,0 +1,34 @@
+//! A coordinator's tables, as `report` draws them.
+
+use proto::v1::{self, ColumnKind, ListRowsRequest, View};
+use report::Table;
+use tonic::Status;
+
+use crate::coordinator::Client;
+
+/// The rows of a view for one sweep; `trial` names one by id, unique prefix or index, or is empty for all.
+///
+/// # Errors
+/// What the coordinator answers.
+pub async fn list(client: &mut Client, view: View, sweep: &str, trial: &str) -> Result<Table, Status> {
+    let request = ListRowsRequest { view: view.into(), sweep: sweep.to_owned(), trial: trial.to_owned() };
+    let response = client.list_rows(request).await?.into_inner();
+    Ok(table(response.table.unwrap_or_default()))
+}
+
+/// The same table in `report`'s words.
+#[must_use]
+pub fn table(table: v1::Table) -> Table {
+    let kind = |kind: ColumnKind| match kind {
+        ColumnKind::Integer => report::ColumnKind::Integer,
+        ColumnKind::Number => report::ColumnKind::Number,
+        ColumnKind::Boolean => report::ColumnKind::Boolean,
+        ColumnKind::Text | ColumnKind::Unspecified => report::ColumnKind::Text,
+    };
+    let columns = table
+        .columns
+        .into_iter()
+        .map(|column| report::Column { kind: kind(column.kind()), name: column.name });
+    let rows = table.rows.into_iter().map(|row| row.cells.into_iter().map(|cell| cell.text).collect());
+    Table { columns: columns.collect(), rows: rows.collect() }
+}

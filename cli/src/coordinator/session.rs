@@ -1,0 +1,92 @@
+//! A coordinator for one command: the one that was named, else the stack on this machine, else one started for this
+//! command alone, so that results can be read right after a `run`.
+
+use crate::context::Context;
+use crate::coordinator::address::{Address, Origin};
+use crate::coordinator::client::{self, Client};
+use crate::coordinator::refusal;
+use crate::failure::{Exit, Failure};
+use crate::interrupt::Interrupts;
+use crate::local::record::Record;
+use crate::local::{Lifetime, Stack, StackOptions, lock};
+
+/// What a command wants of a coordinator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To read or steer what is stored: a coordinator without workers will do.
+    Stored,
+    /// To have something done: without workers it never would be.
+    Work,
+}
+
+/// A connected coordinator.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The client.
+    pub client: Client,
+    /// Where it is.
+    pub address: Address,
+}
+
+impl Session {
+    /// The failure of a command whose call was refused.
+    pub fn refused(&self, status: &tonic::Status) -> Failure {
+        refusal::failure(status, &self.address)
+    }
+}
+
+/// Runs one command's calls against a coordinator. Ctrl-C ends the command; whatever was started for it is stopped.
+///
+/// # Errors
+/// When no coordinator is in reach, and what `calls` gives.
+pub async fn with<T>(
+    context: &Context,
+    purpose: Purpose,
+    calls: impl AsyncFnOnce(&mut Session) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let mut interrupts = Interrupts::listen()?;
+    let (address, stack, _in_use) = find(context, purpose).await?;
+    let outcome = async {
+        let bearer = context.bearer()?;
+        let client = client::connect(&address, bearer).await?;
+        let mut session = Session { client, address };
+        tokio::select! {
+            outcome = calls(&mut session) => outcome,
+            () = interrupts.next() => Err(Failure::silent(Exit::Interrupted)),
+        }
+    };
+    let outcome = outcome.await;
+    if let Some(stack) = stack {
+        tokio::select! {
+            stopped = stack.stop() => stopped?,
+            // Without patience it ends with this command all the same.
+            () = interrupts.next() => {}
+        }
+    }
+    outcome
+}
+
+async fn find(
+    context: &Context,
+    purpose: Purpose,
+) -> Result<(Address, Option<Stack>, Option<lock::Lock>), Failure> {
+    if let Some(address) = Address::named(context.globals.coordinator.as_deref())? {
+        return Ok((address, None, None));
+    }
+    let state = context.state_dir()?;
+    if !state.path().exists() {
+        return Ok((Address::default_port(), None, None));
+    }
+    let _change = lock::change(&state, context.talk).await?;
+    let record = Record::load(&state);
+    if record.coordinator.is_some() {
+        let in_use = lock::using(&state, context.talk).await?;
+        return Ok((Address { url: record.url, origin: Origin::LocalStack }, None, Some(in_use)));
+    }
+    if purpose == Purpose::Stored && state.has_database() {
+        let options = StackOptions { workers: None, lifetime: Lifetime::WithUs };
+        let stack = Stack::start_locked(&state, &options, context.talk).await?;
+        return Ok((Address { url: stack.url().to_owned(), origin: Origin::LocalStack }, Some(stack), None));
+    }
+    Ok((Address::default_port(), None, None))
+}

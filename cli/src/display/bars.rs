@@ -1,0 +1,102 @@
+//! Live bars: one a running trial, and a total with the time left.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use proto::v1::{Phase, RunningTrial, WatchSweepResponse};
+use report::human;
+
+use super::remaining::Remaining;
+use super::trials;
+
+/// More bars than this would scroll: the rest is in the total.
+const MOST: usize = 16;
+
+/// The total counts in thousandths of the sweep's work.
+const TOTAL: u64 = 1_000;
+
+/// The bars on screen.
+#[derive(Debug)]
+pub struct Bars {
+    screen: MultiProgress,
+    total: ProgressBar,
+    trials: HashMap<String, ProgressBar>,
+    remaining: Remaining,
+}
+
+impl Bars {
+    /// An empty screen.
+    #[must_use]
+    pub fn new() -> Self {
+        let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let total = screen.add(ProgressBar::new(TOTAL));
+        total.set_style(style("{prefix:.bold}  {bar:24.cyan/dim}  {msg}"));
+        Self { screen, total, trials: HashMap::new(), remaining: Remaining::default() }
+    }
+
+    /// Draws a new state.
+    pub fn update(&mut self, state: &WatchSweepResponse) {
+        let running: Vec<&RunningTrial> = state.running.iter().take(MOST).collect();
+        self.trials.retain(|id, bar| {
+            let stays = running.iter().any(|trial| trial.trial_id == *id);
+            if !stays {
+                bar.finish_and_clear();
+            }
+            stays
+        });
+        for trial in running {
+            let bar = self.trials.entry(trial.trial_id.clone()).or_insert_with(|| {
+                let bar = self.screen.insert_before(&self.total, ProgressBar::new(0));
+                bar.set_style(style("  {prefix}  {bar:16.green/dim}  {msg}"));
+                bar
+            });
+            draw(bar, trial);
+        }
+        let (all, ended) = trials(state.sweep.as_ref().and_then(|sweep| sweep.counts.as_ref()));
+        let left = self.remaining.estimate(state.progress, Instant::now());
+        self.total.set_prefix(format!("{ended} of {}", human::count(all, "trial")));
+        self.total.set_position((state.progress.clamp(0.0, 1.0) * TOTAL as f64) as u64);
+        self.total.set_message(
+            left.map_or_else(String::new, |left| format!("about {} left", human::roughly(left))),
+        );
+    }
+
+    /// Prints a line above the bars.
+    pub fn print(&self, line: &str) {
+        self.screen.suspend(|| anstream::eprintln!("{line}"));
+    }
+
+    /// Takes the bars away.
+    pub fn clear(&mut self) {
+        // Clearing the screen as a whole leaves no line behind.
+        let _ = self.screen.clear();
+        self.screen.set_draw_target(ProgressDrawTarget::hidden());
+    }
+}
+
+fn draw(bar: &ProgressBar, trial: &RunningTrial) {
+    let progress = trial.progress.unwrap_or_default();
+    bar.set_prefix(format!(
+        "batch size {:<6} learning rate {:<8}",
+        trial.batch_size,
+        human::exact(trial.learning_rate)
+    ));
+    bar.set_length(progress.total_steps.max(1));
+    bar.set_position(progress.step.min(progress.total_steps));
+    let loss =
+        progress.train_loss.map(|loss| format!("  loss {}", human::significant(loss, 4))).unwrap_or_default();
+    let doing = match progress.phase() {
+        Phase::Training | Phase::Evaluating => format!("{}/{}{loss}", progress.step, progress.total_steps),
+        Phase::Preparing | Phase::Unspecified => "preparing".to_owned(),
+    };
+    let again = if trial.attempt > 1 { format!("  attempt {}", trial.attempt) } else { String::new() };
+    bar.set_message(format!("{doing}{again}"));
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // The templates are constants; were one wrong, a plain bar would be drawn.
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸ ")
+}

@@ -1,0 +1,85 @@
+//! How far a sweep is, on standard error: live bars on a terminal, a line for each trial elsewhere.
+
+mod bars;
+
+mod lines;
+
+mod remaining;
+
+use std::io::{self, IsTerminal};
+
+use bars::Bars;
+use lines::Lines;
+use proto::v1::WatchSweepResponse;
+use report::Table;
+
+use crate::talk::{Talk, warning};
+
+/// What is shown while a sweep runs.
+#[derive(Debug)]
+pub enum Display {
+    /// One line a running trial and a total, redrawn in place.
+    Bars(Bars),
+    /// One line as each trial ends.
+    Lines(Lines),
+    /// Nothing.
+    Nothing,
+}
+
+impl Display {
+    /// What suits standard error.
+    #[must_use]
+    pub fn new(talk: Talk) -> Self {
+        match talk {
+            Talk::Quiet => Self::Nothing,
+            _ if io::stderr().is_terminal() => Self::Bars(Bars::new()),
+            _ => Self::Lines(Lines::default()),
+        }
+    }
+
+    /// A new state of the sweep.
+    pub fn update(&mut self, state: &WatchSweepResponse) {
+        match self {
+            Self::Bars(bars) => bars.update(state),
+            Self::Lines(lines) => lines.update(state),
+            Self::Nothing => {}
+        }
+    }
+
+    /// Whether [`Display::ended`] should be told of the trials that have ended.
+    #[must_use]
+    pub fn wants_ended(&self, ended: u64) -> bool {
+        matches!(self, Self::Lines(lines) if lines.shown() < ended)
+    }
+
+    /// The results so far.
+    pub fn ended(&mut self, results: &Table) {
+        if let Self::Lines(lines) = self {
+            lines.ended(results);
+        }
+    }
+
+    /// Something that happened meanwhile.
+    pub fn note(&self, text: &str) {
+        match self {
+            Self::Bars(bars) => bars.print(&warning(text)),
+            Self::Lines(_) => anstream::eprintln!("{}", warning(text)),
+            Self::Nothing => {}
+        }
+    }
+
+    /// Takes the bars away.
+    pub fn finish(&mut self) {
+        if let Self::Bars(bars) = self {
+            bars.clear();
+        }
+    }
+}
+
+/// How many trials a sweep has, and how many of them have ended.
+#[must_use]
+pub fn trials(counts: Option<&proto::v1::TrialCounts>) -> (u64, u64) {
+    let counts = counts.copied().unwrap_or_default();
+    let ended = counts.succeeded + counts.diverged + counts.infeasible + counts.failed + counts.cancelled;
+    (ended + counts.pending + counts.running, ended)
+}

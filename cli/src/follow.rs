@@ -1,0 +1,100 @@
+//! Follows a sweep to its end, also over a coordinator that is started again meanwhile.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use proto::v1::{Sweep, SweepState, View, WatchSweepRequest, WatchSweepResponse};
+use tonic::Status;
+
+use crate::coordinator::session::Session;
+use crate::coordinator::{refusal, rows};
+use crate::display::{Display, trials};
+use crate::failure::{Exit, Failure};
+
+/// A coordinator that is away for longer than this is not coming back.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Trials that wait for longer than this while none runs are worth a word.
+const IDLE: Duration = Duration::from_secs(15);
+
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
+
+/// Follows the sweep and shows how far it is; gives its last state.
+///
+/// # Errors
+/// When there is no such sweep, or the coordinator stays away.
+pub async fn to_the_end(
+    session: &Session,
+    sweep: &str,
+    display: &RefCell<Display>,
+) -> Result<Sweep, Failure> {
+    let mut away_since: Option<Instant> = None;
+    loop {
+        match watch(session, sweep, display, &mut away_since).await {
+            Ok(Some(last)) => return Ok(last),
+            // The stream ended, but the sweep has not: the coordinator is shutting down.
+            Ok(None) => {}
+            Err(status) if refusal::is_passing(&status) => {
+                if away_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+                    return Err(session.refused(&status));
+                }
+            }
+            Err(status) => return Err(session.refused(&status)),
+        }
+        tokio::time::sleep(BETWEEN_TRIES).await;
+    }
+}
+
+/// The exit code of a command that waited for a sweep.
+#[must_use]
+pub fn exit(sweep: &Sweep) -> Exit {
+    if sweep.counts.is_some_and(|counts| counts.failed > 0) { Exit::Failed } else { Exit::Success }
+}
+
+async fn watch(
+    session: &Session,
+    sweep: &str,
+    display: &RefCell<Display>,
+    away_since: &mut Option<Instant>,
+) -> Result<Option<Sweep>, Status> {
+    let mut client = session.client.clone();
+    let mut states = client.watch_sweep(WatchSweepRequest { sweep: sweep.to_owned() }).await?.into_inner();
+    let mut last: Option<Sweep> = None;
+    loop {
+        let mut next = std::pin::pin!(states.message());
+        let state = tokio::select! {
+            state = &mut next => state?,
+            () = tokio::time::sleep(IDLE), if last.as_ref().is_some_and(waits_for_a_worker) => {
+                display.borrow().note("trials wait, but no worker takes one; see who is there with: batchsweep workers");
+                next.await?
+            }
+        };
+        let Some(state) = state else { return Ok(last.filter(has_ended)) };
+        *away_since = None;
+        show(session, sweep, &state, display).await;
+        last = state.sweep;
+    }
+}
+
+/// Trials are handed out, but none is taken.
+fn waits_for_a_worker(sweep: &Sweep) -> bool {
+    let counts = sweep.counts.unwrap_or_default();
+    sweep.state() == SweepState::Active && counts.pending > 0 && counts.running == 0
+}
+
+async fn show(session: &Session, sweep: &str, state: &WatchSweepResponse, display: &RefCell<Display>) {
+    display.borrow_mut().update(state);
+    let (_, ended) = trials(state.sweep.as_ref().and_then(|sweep| sweep.counts.as_ref()));
+    if display.borrow().wants_ended(ended) {
+        // Told with the next state, if not now.
+        if let Ok(results) = rows::list(&mut session.client.clone(), View::Result, sweep, "").await {
+            display.borrow_mut().ended(&results);
+        }
+    }
+}
+
+/// No trial is left that could change.
+fn has_ended(sweep: &Sweep) -> bool {
+    let (all, ended) = trials(sweep.counts.as_ref());
+    sweep.state() == SweepState::Finished || all == ended
+}

@@ -1,0 +1,36 @@
+//! The stack on this machine: a private Postgres, a coordinator, workers. The same binaries that a cluster runs,
+//! started, watched and stopped by this command.
+//!
+//! - [`state_dir`]: where everything lives,
+//! - [`lock`]: so that two commands do not start it twice or stop it under each other,
+//! - [`process`] and [`launch`]: processes that outlive nobody by mistake,
+//! - [`database_user`], [`socket`], [`postgres`]: the private Postgres,
+//! - [`programs`]: where the other two binaries are,
+//! - [`record`]: what runs, for the next command to find,
+//! - [`service`]: one process kept running,
+//! - [`stack`]: all of it.
+
+pub mod state_dir;
+
+pub mod lock;
+
+pub mod process;
+
+pub mod launch;
+
+pub mod database_user;
+
+pub mod socket;
+
+pub mod postgres;
+
+pub mod programs;
+
+pub mod record;
+
+pub mod service;
+
+pub mod stack;
+
+pub use stack::{Lifetime, Stack, StackOptions, Workers};
+pub use state_dir::StateDir;

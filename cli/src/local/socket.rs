@@ -1,0 +1,65 @@
+//! The folder of the database's socket. A socket's path may have 107 bytes at most, so a deep state folder gets a short
+//! one under /tmp. (Not under $XDG_RUNTIME_DIR: that goes when the user logs out, and `up` outlives a login.)
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::local::StateDir;
+
+/// `sun_path` of `sockaddr_un` without its final 0.
+const LONGEST_SOCKET_PATH: usize = 107;
+
+/// Postgres names its socket after the port, which here only tells sockets of one folder apart.
+pub const PORT: u16 = 5432;
+
+/// The folder for the socket of the cluster in this state folder, always the same.
+#[must_use]
+pub fn folder(state: &StateDir) -> PathBuf {
+    let usual = state.postgres().join("run");
+    if fits(&usual) {
+        return usual;
+    }
+    let mut hasher = DefaultHasher::new();
+    state.path().hash(&mut hasher);
+    let user = nix::unistd::geteuid();
+    PathBuf::from(format!("/tmp/batchsweep-{user}-{:016x}", hasher.finish()))
+}
+
+fn fits(folder: &Path) -> bool {
+    folder.join(format!(".s.PGSQL.{PORT}")).as_os_str().as_bytes().len() <= LONGEST_SOCKET_PATH
+}
+
+/// The connection string of a role, as libpq, sqlx and every driver built on them read it.
+#[must_use]
+pub fn url(folder: &Path, role: &str) -> String {
+    format!("postgresql:///batchsweep?host={}&user={role}", percent_encoded(folder.as_os_str().as_bytes()))
+}
+
+fn percent_encoded(bytes: &[u8]) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    bytes
+        .iter()
+        .map(|&byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deep_state_folder_gets_a_short_socket() {
+        let deep = PathBuf::from(format!("/{}", "deep/".repeat(30)));
+        let state = StateDir::resolve(Some(&deep)).unwrap();
+        assert!(fits(&folder(&state)), "{}", folder(&state).display());
+        assert_eq!(folder(&state), folder(&state));
+        let shallow = StateDir::resolve(Some(Path::new("/var/lib/batchsweep"))).unwrap();
+        assert_eq!(folder(&shallow), Path::new("/var/lib/batchsweep/postgres/run"));
+    }
+
+    #[test]
+    fn odd_characters_are_encoded() {
+        assert_eq!(url(Path::new("/a b/ü"), "me"), "postgresql:///batchsweep?host=/a%20b/%C3%BC&user=me");
+    }
+}

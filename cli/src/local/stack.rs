@@ -1,0 +1,457 @@
+//! All of it: what runs is used, what does not is started, what was started is watched and stopped again.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::failure::{Exit, Failure};
+use crate::local::database_user::DatabaseUser;
+use crate::local::launch::{self, Launch};
+use crate::local::lock::{self, Lock};
+use crate::local::record::Record;
+use crate::local::service::{Event, Service};
+use crate::local::{StateDir, postgres, programs, socket};
+use crate::talk::Talk;
+
+/// How often the services are looked after.
+const TEND: Duration = Duration::from_millis(25);
+
+/// What to start where nothing runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackOptions {
+    /// The workers; `None` for a stack that only answers questions.
+    pub workers: Option<Workers>,
+    /// Whether it outlives this command.
+    pub lifetime: Lifetime,
+}
+
+/// Workers of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workers {
+    /// One device a worker, such as `cpu` or `cuda:0`.
+    pub devices: Vec<String>,
+    /// CPU threads of each.
+    pub threads: usize,
+    /// Device memory that each may use, such as `512MiB`; `None` for no limit.
+    pub memory_limit: Option<String>,
+}
+
+/// Whether what is started outlives this command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifetime {
+    /// It ends with this command, however this command ends.
+    WithUs,
+    /// It stays until `down`.
+    Stays,
+}
+
+/// A running stack, and the part of it that this command started.
+#[derive(Debug)]
+pub struct Stack {
+    state: StateDir,
+    talk: Talk,
+    url: String,
+    ours: Services,
+    started_coordinator: bool,
+    lifetime: Lifetime,
+    in_use: Lock,
+    supervisor: Option<JoinHandle<()>>,
+}
+
+type Services = Arc<Mutex<Vec<Service>>>;
+
+impl Stack {
+    /// Starts what does not run.
+    ///
+    /// # Errors
+    /// When a part cannot be found or does not start; what was started ends again.
+    pub async fn start(state: &StateDir, options: &StackOptions, talk: Talk) -> Result<Self, Failure> {
+        state.create()?;
+        let _change = lock::change(state, talk).await?;
+        Self::start_locked(state, options, talk).await
+    }
+
+    /// The same for a caller that holds [`lock::change`].
+    ///
+    /// # Errors
+    /// As [`Stack::start`].
+    pub async fn start_locked(state: &StateDir, options: &StackOptions, talk: Talk) -> Result<Self, Failure> {
+        let in_use = lock::using(state, talk).await?;
+        let mut record = Record::load(state);
+        // A part missing from a stack of `up` is mended, and stays with the rest.
+        let lifetime = if record.stays && !record.is_empty() { Lifetime::Stays } else { options.lifetime };
+        let starter = Starter { state, lifetime, talk };
+        let mut ours = Vec::new();
+        let started_coordinator = record.coordinator.is_none();
+        let started = starter.all(options, &mut record, &mut ours).await;
+        let ours = Arc::new(Mutex::new(ours));
+        if let Err(failure) = started {
+            stop_services(state, &ours, None, Duration::from_secs(2)).await?;
+            return Err(failure);
+        }
+        record.stays = lifetime == Lifetime::Stays;
+        record.save(state)?;
+        let stack = Self {
+            state: state.clone(),
+            talk,
+            url: record.url,
+            ours,
+            started_coordinator,
+            lifetime,
+            in_use,
+            supervisor: None,
+        };
+        Ok(stack)
+    }
+
+    /// Where the coordinator listens.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether nobody else could have been using the coordinator: this command started it.
+    #[must_use]
+    pub fn started_coordinator(&self) -> bool {
+        self.started_coordinator
+    }
+
+    /// What this command started, by name.
+    #[must_use]
+    pub fn started(&self) -> Vec<String> {
+        locked(&self.ours).iter().map(|service| service.name.clone()).collect()
+    }
+
+    /// Whether everything that was started still runs.
+    ///
+    /// # Errors
+    /// Names what has ended, with its last words.
+    pub fn check(&self) -> Result<(), Failure> {
+        let mut services = locked(&self.ours);
+        let ended =
+            services.iter_mut().find_map(|service| service.ended().map(|status| service.cannot_run(status)));
+        ended.map_or(Ok(()), Err)
+    }
+
+    /// Looks after what was started, until [`Stack::stop`]; tells what became of it.
+    pub fn supervise(&mut self) -> mpsc::UnboundedReceiver<Event> {
+        let (sender, events) = mpsc::unbounded_channel();
+        let (services, state) = (Arc::clone(&self.ours), self.state.clone());
+        self.supervisor = Some(tokio::spawn(async move {
+            loop {
+                let (told, changed) = tend_all(&services);
+                if changed {
+                    note_processes(&services, &state);
+                }
+                if told.into_iter().any(|event| sender.send(event).is_err()) {
+                    return;
+                }
+                tokio::time::sleep(TEND).await;
+            }
+        }));
+        events
+    }
+
+    /// Stops what this command started. Others that still use it are waited for.
+    ///
+    /// # Errors
+    /// When a lock or the record cannot be written.
+    pub async fn stop(self) -> Result<(), Failure> {
+        if self.lifetime == Lifetime::Stays || locked(&self.ours).is_empty() {
+            return Ok(());
+        }
+        // Those who come now wait, and start their own; those who are there finish. Until then it is looked after.
+        let _change = lock::change(&self.state, self.talk).await?;
+        drop(self.in_use);
+        let _unused = lock::unused(&self.state, self.talk).await?;
+        stop_services(&self.state, &self.ours, self.supervisor, Duration::from_secs(15)).await
+    }
+
+    /// The same at once, whoever uses it.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub async fn stop_now(self) -> Result<(), Failure> {
+        if self.lifetime == Lifetime::Stays {
+            return Ok(());
+        }
+        stop_services(&self.state, &self.ours, self.supervisor, Duration::from_secs(2)).await
+    }
+}
+
+/// Stops everything in the state folder, whoever started it; whether there was anything.
+///
+/// # Errors
+/// When a process does not end, or the record cannot be written.
+pub async fn stop_everything(state: &StateDir, talk: Talk) -> Result<bool, Failure> {
+    if !state.path().exists() {
+        return Ok(false);
+    }
+    let _change = lock::change(state, talk).await?;
+    let record = Record::load(state);
+    let database = postgres::running(state);
+    let any = !record.is_empty() || database.is_some();
+    let workers = record.workers.iter().map(|(_, process)| *process);
+    let clients: Vec<_> = workers.chain(record.coordinator).collect();
+    clients.iter().for_each(|process| process.signal(Signal::SIGTERM));
+    for process in clients {
+        if !process.ended_within(Duration::from_secs(15)).await {
+            process.signal(Signal::SIGKILL);
+            process.ended_within(Duration::from_secs(5)).await;
+        }
+    }
+    if let Some(server) = database {
+        server.process.signal(postgres::stop_signal());
+        if !server.process.ended_within(Duration::from_secs(60)).await {
+            return Err(Failure::failed(format!("Postgres (process {}) does not stop", server.process.pid))
+                .hint(format!("its log is {}", state.log("postgres").display())));
+        }
+    }
+    Record::default().save(state)?;
+    Ok(any)
+}
+
+async fn stop_services(
+    state: &StateDir,
+    ours: &Services,
+    supervisor: Option<JoinHandle<()>>,
+    patience: Duration,
+) -> Result<(), Failure> {
+    if let Some(supervisor) = supervisor {
+        supervisor.abort();
+        // Aborted between two rounds: nothing is started any more.
+        let _ = supervisor.await;
+    }
+    let mut services = std::mem::take(&mut *locked(ours));
+    // Workers and coordinator at once, then the database under them.
+    let (mut database, mut clients): (Vec<_>, Vec<_>) =
+        services.drain(..).partition(|service| service.stop_signal == postgres::stop_signal());
+    clients.iter_mut().for_each(Service::ask_to_stop);
+    for service in &mut clients {
+        service.stopped(patience).await;
+    }
+    for service in &mut database {
+        service.ask_to_stop();
+        service.stopped(Duration::from_secs(60)).await;
+    }
+    Record::load(state).save(state)
+}
+
+fn tend_all(services: &Services) -> (Vec<Event>, bool) {
+    let mut services = locked(services);
+    let before: Vec<_> = services.iter().map(Service::process).collect();
+    let now = Instant::now();
+    let told = services.iter_mut().filter_map(|service| service.tend(now)).collect();
+    let changed = services.iter().map(Service::process).ne(before);
+    (told, changed)
+}
+
+/// After a restart the record names the new processes.
+fn note_processes(services: &Services, state: &StateDir) {
+    let mut record = Record::load(state);
+    for service in locked(services).iter() {
+        let Some(process) = service.process() else { continue };
+        if service.name == COORDINATOR_NAME {
+            record.coordinator = Some(process);
+        } else if let Some(name) = service.name.strip_prefix(WORKER_PREFIX) {
+            record.workers.retain(|(other, _)| other != name);
+            record.workers.push((name.to_owned(), process));
+        }
+    }
+    // The next round tries again; a record that is not up to date only makes `status` less precise.
+    let _ = record.save(state);
+}
+
+const COORDINATOR_NAME: &str = "coordinator";
+const WORKER_PREFIX: &str = "worker ";
+
+fn locked(services: &Services) -> std::sync::MutexGuard<'_, Vec<Service>> {
+    services.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Starter<'a> {
+    state: &'a StateDir,
+    lifetime: Lifetime,
+    talk: Talk,
+}
+
+impl Starter<'_> {
+    fn dies_with_us(&self) -> Option<Signal> {
+        (self.lifetime == Lifetime::WithUs).then_some(Signal::SIGTERM)
+    }
+
+    /// Whatever does not run yet, from the bottom up.
+    async fn all(
+        &self,
+        options: &StackOptions,
+        record: &mut Record,
+        ours: &mut Vec<Service>,
+    ) -> Result<(), Failure> {
+        let socket_folder = self.postgres(ours).await?;
+        if record.coordinator.is_none() {
+            self.coordinator(&socket_folder, record, ours).await?;
+        }
+        match &options.workers {
+            Some(workers) if record.workers.is_empty() => self.workers(workers, record, ours),
+            _ => Ok(()),
+        }
+    }
+
+    /// A running Postgres; gives the folder of its socket.
+    async fn postgres(&self, ours: &mut Vec<Service>) -> Result<PathBuf, Failure> {
+        let start = Instant::now();
+        let user = DatabaseUser::needed()?;
+        if let Some(server) = self.leftover_server().await {
+            return Ok(server.socket_folder);
+        }
+        if !self.state.has_database() {
+            self.talk.say(format_args!("making a database in {} (once)", self.state.postgres().display()));
+        }
+        let binaries = postgres::prepare(self.state, user.as_ref())?;
+        let launch = postgres::launch(self.state, &binaries, user, self.lifetime == Lifetime::WithUs);
+        let service = Service::start("Postgres", launch, postgres::stop_signal())?;
+        let log_start = service.log_start();
+        ours.push(service);
+        let server = postgres::wait_until_ready(self.state, log_start).await?;
+        self.talk.detail(format_args!(
+            "started PostgreSQL {} in {} ms",
+            binaries.version,
+            start.elapsed().as_millis()
+        ));
+        Ok(server.socket_folder)
+    }
+
+    /// A server that runs already and goes on running. One that is stopping, because the command that started it was
+    /// killed, is waited for.
+    async fn leftover_server(&self) -> Option<postgres::Server> {
+        const LIMIT: Duration = Duration::from_secs(30);
+        let server = postgres::running(self.state)?;
+        let start = Instant::now();
+        while start.elapsed() < LIMIT {
+            let now = postgres::running(self.state)?;
+            if now.is_ready {
+                self.talk.detail(format_args!("using the Postgres that runs (process {})", now.process.pid));
+                return Some(now);
+            }
+            if !server.process.is_alive() {
+                return None;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        None
+    }
+
+    async fn coordinator(
+        &self,
+        socket_folder: &std::path::Path,
+        record: &mut Record,
+        ours: &mut Vec<Service>,
+    ) -> Result<(), Failure> {
+        let start = Instant::now();
+        let address_file = self.state.file("coordinator.address");
+        let _ = fs::remove_file(&address_file);
+        // Workers that still run know the old address.
+        let old = record.url.strip_prefix("http://").filter(|_| !record.workers.is_empty());
+        let listen = old.unwrap_or("127.0.0.1:0");
+        let mut arguments: Vec<std::ffi::OsString> = vec![
+            "serve".into(),
+            "--database-url".into(),
+            socket::url(socket_folder, "batchsweep_owner").into(),
+            "--reader-database-url".into(),
+            socket::url(socket_folder, "batchsweep_reader").into(),
+            "--address-file".into(),
+            address_file.clone().into_os_string(),
+            "--lease-ttl=10s".into(),
+            "--heartbeat-interval=1s".into(),
+        ];
+        arguments.push(format!("--listen={listen}").into());
+        let launch = Launch {
+            program: programs::find(programs::COORDINATOR)?,
+            arguments,
+            log: self.state.log("coordinator"),
+            user: None,
+            dies_with_us: self.dies_with_us(),
+        };
+        let mut service = Service::start(COORDINATOR_NAME, launch, Signal::SIGTERM)?;
+        match self.address(&address_file, &mut service).await {
+            Ok(url) => record.url = url,
+            Err(failure) => {
+                ours.push(service);
+                return Err(failure);
+            }
+        }
+        record.coordinator = service.process();
+        // Started again, it must be found where it was.
+        if let Some(listen) = service.launch.arguments.last_mut() {
+            *listen = format!("--listen={}", record.url.trim_start_matches("http://")).into();
+        }
+        ours.push(service);
+        self.talk.detail(format_args!(
+            "started the coordinator at {} in {} ms",
+            record.url,
+            start.elapsed().as_millis()
+        ));
+        Ok(())
+    }
+
+    /// Waits for the address that the coordinator writes once it serves.
+    async fn address(&self, file: &std::path::Path, service: &mut Service) -> Result<String, Failure> {
+        const LIMIT: Duration = Duration::from_secs(60);
+        let start = Instant::now();
+        loop {
+            let text = fs::read_to_string(file).unwrap_or_default();
+            let is_whole = text.trim().rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+            if is_whole && text.starts_with("http://") {
+                return Ok(text.trim().to_owned());
+            }
+            if let Some(status) = service.ended() {
+                return Err(Failure { exit: Exit::Unreachable, ..service.cannot_run(status) });
+            }
+            if start.elapsed() > LIMIT {
+                let said = launch::log_since(&service.launch.log, service.log_start());
+                return Err(Failure::new(
+                    Exit::Unreachable,
+                    format!("the coordinator does not get ready:\n{said}"),
+                )
+                .hint(format!("its log is {}", service.launch.log.display())));
+            }
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+    }
+
+    fn workers(
+        &self,
+        workers: &Workers,
+        record: &mut Record,
+        ours: &mut Vec<Service>,
+    ) -> Result<(), Failure> {
+        let program = programs::find(programs::WORKER)?;
+        for (index, device) in workers.devices.iter().enumerate() {
+            let name = format!("local-{index}");
+            let mut arguments: Vec<std::ffi::OsString> = vec![
+                format!("--coordinator={}", record.url).into(),
+                format!("--name={name}").into(),
+                format!("--device={device}").into(),
+                format!("--threads={}", workers.threads).into(),
+            ];
+            arguments
+                .extend(workers.memory_limit.iter().map(|limit| format!("--memory-limit={limit}").into()));
+            let launch = Launch {
+                program: program.clone(),
+                arguments,
+                log: self.state.log(&format!("worker-{name}")),
+                user: None,
+                dies_with_us: self.dies_with_us(),
+            };
+            let service = Service::start(&format!("{WORKER_PREFIX}{name}"), launch, Signal::SIGTERM)?;
+            record.workers.extend(service.process().map(|process| (name, process)));
+            ours.push(service);
+        }
+        Ok(())
+    }
+}

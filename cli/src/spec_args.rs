@@ -1,0 +1,67 @@
+//! `SPEC` and `--set`, for the verbs that take a sweep file.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+use crate::spec_file::{self, DataPaths, Mistakes, SpecFile};
+
+/// A sweep file and what is laid over it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SpecArgs {
+    /// The sweep file
+    #[arg(value_name = "SPEC")]
+    pub spec: PathBuf,
+
+    /// Sets one key of the sweep file, such as grid.batch_size='[8, 16]'; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+impl SpecArgs {
+    /// The sweep, with data on this machine: relative paths start from the file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or for every mistake in it at once.
+    pub fn load_here(&self) -> Result<SpecFile, Failure> {
+        let doing = |error| Failure::io("cannot tell the working folder", &error);
+        let working_folder = env::current_dir().map_err(doing)?;
+        let file = std::path::absolute(&self.spec).map_err(doing)?;
+        let file_folder = file.parent().map_or_else(|| working_folder.clone(), Path::to_owned);
+        self.load(&DataPaths::Here { file_folder, working_folder })
+    }
+
+    /// The sweep, with data on the workers: paths stay as they are.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or for every mistake in it at once.
+    pub fn load_for_workers(&self) -> Result<SpecFile, Failure> {
+        self.load(&DataPaths::OnWorker)
+    }
+
+    fn load(&self, paths: &DataPaths) -> Result<SpecFile, Failure> {
+        let name = self.spec.display().to_string();
+        let bytes = fs::read(&self.spec).map_err(|error| {
+            let failure = Failure::io(format!("cannot read the sweep file {name}"), &error);
+            Failure { exit: crate::failure::Exit::Usage, ..failure }
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            Failure::usage(format!("the sweep file {name} is not UTF-8 text (byte {at})"))
+        })?;
+        match spec_file::parse(&name, &text, &self.set, paths) {
+            Ok(sweep) => Ok(SpecFile { sweep, text }),
+            Err(mistakes) => Err(tell_all(&name, &mistakes)),
+        }
+    }
+}
+
+/// Shows every mistake; what is left is the count.
+fn tell_all(name: &str, mistakes: &Mistakes) -> Failure {
+    let stderr = std::io::stderr();
+    let color = anstream::AutoStream::choice(&stderr) != anstream::ColorChoice::Never;
+    anstream::eprintln!("{}\n", mistakes.render(color));
+    let count = report::human::count(mistakes.all.len() as u64, "mistake");
+    Failure::usage(format!("{count} in {name}; nothing was started"))
+}

@@ -1,0 +1,191 @@
+//! The sweep file: TOML in, a checked [`SweepSpec`] out, or every mistake at once.
+//!
+//! - [`source`]: the texts, and places in them,
+//! - [`tree`]: TOML whose every value knows its place,
+//! - [`overrides`]: what `--set` lays over it,
+//! - [`reader`]: typed values, and what is wrong with them,
+//! - [`data`], [`model`], [`grid`], [`train`], [`memory`]: the sections,
+//! - [`mistake`]: how a mistake is shown.
+
+mod source;
+
+mod tree;
+
+mod overrides;
+
+mod reader;
+
+mod data;
+
+mod model;
+
+mod grid;
+
+mod train;
+
+mod memory;
+
+mod nearest;
+
+mod mistake;
+
+use std::path::{Path, PathBuf};
+
+use domain::spec::{DataSource, MemorySpec, ModelSpec, SpecIssue, SweepDraft, SweepSpec, TrainSpec};
+
+pub use mistake::Mistake;
+use reader::{Field, Reader, Section};
+pub use source::{Place, SourceId, Sources};
+use tree::Table;
+
+/// A sweep file that passed every check.
+#[derive(Debug, Clone)]
+pub struct SpecFile {
+    /// What it says.
+    pub sweep: SweepSpec,
+    /// Its text, as it stands in the file.
+    pub text: String,
+}
+
+/// What is wrong with a sweep file, and the texts it is shown in.
+#[derive(Debug)]
+pub struct Mistakes {
+    /// At least one.
+    pub all: Vec<Mistake>,
+    /// The file and the `--set` arguments.
+    pub sources: Sources,
+}
+
+/// Where relative paths of the sweep file start from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DataPaths {
+    /// On the worker: the file's paths stay as they are.
+    OnWorker,
+    /// On this machine: the file's paths start from the file's folder, those of `--set` from the working folder.
+    Here {
+        /// The file's folder, absolute.
+        file_folder: PathBuf,
+        /// The working folder, absolute.
+        working_folder: PathBuf,
+    },
+}
+
+/// Reads, overrides and checks a sweep file's text; `name` is what it is called in messages.
+///
+/// # Errors
+/// Every mistake found.
+pub fn parse(
+    name: &str,
+    text: &str,
+    overrides: &[String],
+    paths: &DataPaths,
+) -> Result<SweepSpec, Box<Mistakes>> {
+    let mut sources = Sources::new(name.to_owned(), text.to_owned());
+    let read = tree::parse(SourceId::FILE, text).and_then(|mut document| {
+        let mut mistakes = overrides::apply(&mut document, overrides, &mut sources);
+        match check(&document, paths) {
+            Ok(sweep) if mistakes.is_empty() => Ok(sweep),
+            Ok(_) => Err(mistakes),
+            Err(more) => {
+                mistakes.extend(more);
+                Err(mistakes)
+            }
+        }
+    });
+    read.map_err(|all| Box::new(Mistakes { all, sources }))
+}
+
+impl Mistakes {
+    /// All of them as text, as rustc shows its own.
+    #[must_use]
+    pub fn render(&self, color: bool) -> String {
+        mistake::render(&self.all, &self.sources, color)
+    }
+}
+
+fn check(document: &Table, paths: &DataPaths) -> Result<SweepSpec, Vec<Mistake>> {
+    let mut reader = Reader::default();
+    let draft = draft(document, paths, &mut reader);
+    match SweepSpec::try_new(draft) {
+        Ok(sweep) => {
+            let mistakes = reader.into_mistakes();
+            if mistakes.is_empty() { Ok(sweep) } else { Err(mistakes) }
+        }
+        Err(issues) => {
+            let places = document.places();
+            let place = |path: &str| {
+                let parents =
+                    std::iter::successors(Some(path), |path| path.rfind(['.', '[']).map(|end| &path[..end]));
+                parents.into_iter().find_map(|path| places.get(path).cloned())
+            };
+            for SpecIssue { path, message, help } in issues {
+                let path = reader.original_path(&path);
+                if !reader.is_unread(&path) {
+                    reader.add(Mistake { help, ..Mistake::new(message, place(&path)) });
+                }
+            }
+            Err(reader.into_mistakes())
+        }
+    }
+}
+
+/// The document as a draft. What could not be read is filled in so that the checks of the rest can go on.
+fn draft(document: &Table, paths: &DataPaths, reader: &mut Reader) -> SweepDraft {
+    let mut root = Section::new("", None, document);
+    let name = root.take("name").and_then(|field| reader.text(&field));
+    let mut data = section(&mut root, "data", Some("[data]"), reader)
+        .map_or_else(data::placeholder, |s| data::read(s, reader));
+    let model = section(&mut root, "model", Some("[model]"), reader)
+        .map_or(ModelSpec::Linear, |s| model::read(s, reader));
+    let grid = section(&mut root, "grid", Some("[grid]"), reader)
+        .map_or_else(grid::placeholder, |s| grid::read(s, reader));
+    let train = section(&mut root, "train", Some("[train]"), reader).map_or_else(
+        || TrainSpec { budget: Some(domain::spec::Budget::Epochs(1)), ..TrainSpec::default() },
+        |s| train::read(s, reader),
+    );
+    let memory = section(&mut root, "memory", None, reader)
+        .map_or_else(MemorySpec::default, |s| memory::read(s, reader));
+    root.finish(reader, |key| {
+        let home = [
+            ("grid", &["batch_size", "learning_rate", "seed"][..]),
+            ("train", &["epochs", "steps", "examples", "optimizer", "loss", "schedule", "precision"]),
+            ("data", &["format", "path", "limit", "validation"]),
+            ("model", &["kind", "hidden", "channels"]),
+            ("memory", &["budget", "micro_batch"]),
+        ];
+        home.iter()
+            .find(|(_, keys)| keys.contains(&key))
+            .map(|(section, _)| format!("`{key}` belongs in [{section}]"))
+    });
+    make_absolute(&mut data, paths);
+    SweepDraft { name, data: data.spec, model, grid, train, memory }
+}
+
+fn section<'a>(
+    root: &mut Section<'a>,
+    key: &'static str,
+    required: Option<&'static str>,
+    reader: &mut Reader,
+) -> Option<Section<'a>> {
+    let entry = root.entry(key);
+    match (entry, required) {
+        (Some(entry), _) => {
+            reader.table(&Field { path: key.to_owned(), node: &entry.value }, &entry.key_place)
+        }
+        (None, Some(example)) => root.require(key, example).and(None),
+        (None, None) => None,
+    }
+}
+
+fn make_absolute(data: &mut data::ReadData, paths: &DataPaths) {
+    if let (DataPaths::Here { file_folder, working_folder }, DataSource::Idx(idx)) =
+        (paths, &mut data.spec.source)
+        && !idx.path.is_empty()
+    {
+        let base: &Path = if data.path_source == Some(SourceId::FILE) { file_folder } else { working_folder };
+        idx.path = base.join(&idx.path).to_string_lossy().into_owned();
+    }
+}
+
+#[cfg(test)]
+mod tests;

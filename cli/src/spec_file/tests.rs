@@ -1,0 +1,266 @@
+use std::path::PathBuf;
+
+use domain::spec::{BatchSizeAxis, Budget, LearningRateAxis, TrainKey};
+use proptest::prelude::*;
+
+use super::*;
+
+const GOOD: &str = r#"
+name = "seed"
+
+[data]
+format = "synthetic"
+examples = 1000
+features = [10]
+classes = 2
+
+[model]
+kind = "linear"
+
+[grid]
+batch_size = [1, 32, 1024]
+learning_rate = [0.01]
+
+[train]
+epochs = 3
+"#;
+
+fn parse_with(text: &str, overrides: &[&str]) -> Result<SweepSpec, String> {
+    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
+    let parsed = parse("sweep.toml", text, &overrides, &DataPaths::OnWorker);
+    parsed.map_err(|mistakes| mistakes.render(false))
+}
+
+fn mistakes(text: &str) -> String {
+    parse_with(text, &[]).expect_err("there is a mistake")
+}
+
+/// The good file with one line replaced.
+fn with(line: &str, replacement: &str) -> String {
+    assert!(GOOD.contains(line), "{line}");
+    GOOD.replace(line, replacement)
+}
+
+#[test]
+fn a_good_file_is_a_sweep() {
+    let sweep = parse_with(GOOD, &[]).unwrap();
+    assert_eq!(sweep.name.as_deref(), Some("seed"));
+    assert_eq!(sweep.grid.batch_size, BatchSizeAxis::List(vec![1, 32, 1024]));
+    assert_eq!(sweep.train.budget, Some(Budget::Epochs(3)));
+    assert_eq!(domain::expand(&sweep).len(), 3);
+}
+
+#[test]
+fn five_mistakes_are_shown_at_once() {
+    insta::assert_snapshot!(mistakes(
+        r#"name = "seed"
+
+[data]
+format   = "synthetic"
+examples = "1000"
+features = [10]
+classes  = 2
+
+[model]
+kind = "mpl"
+
+[grid]
+batch_sizes   = [1, 32, 1024]
+learning_rate = [0.01, -0.1]
+
+[train]
+epochs = 3
+steps  = 100
+"#
+    ));
+}
+
+#[test]
+fn a_syntax_error_has_its_place() {
+    insta::assert_snapshot!(mistakes("[grid]\nbatch_size = [1, 32\n\n[train]\nepochs == 3\n"));
+}
+
+#[test]
+fn an_empty_file_misses_four_sections() {
+    insta::assert_snapshot!(mistakes(""));
+}
+
+#[test]
+fn what_comes_in_a_later_version_says_so() {
+    insta::assert_snapshot!(mistakes(
+        r#"
+[data]
+format = "safetensors"
+upload = "my.safetensors"
+
+[model]
+kind = "resnet"
+blocks = [2, 2]
+
+[grid]
+batch_size = [1]
+learning_rate = [0.1]
+
+[train]
+epochs = 1
+"#
+    ));
+}
+
+#[test]
+fn a_key_of_another_section_is_sent_home() {
+    insta::assert_snapshot!(mistakes(&format!(
+        "lr = 3\nbatch_size = [1]\n{GOOD}seed = 3\nlearning_rate = 0.1\nbudget = 3\n"
+    )));
+}
+
+#[test]
+fn keys_of_another_kind_say_which() {
+    let text = with("kind = \"linear\"", "kind = \"linear\"\nhidden = [64]")
+        .replace("classes = 2", "classes = 2\npath = \"x\"");
+    insta::assert_snapshot!(mistakes(&text));
+}
+
+#[test]
+fn the_rules_of_the_domain_are_told_at_their_place() {
+    let text = with("batch_size = [1, 32, 1024]", "batch_size = [32, \"x\", 0]\nmomentum = [0.9, 1.5]")
+        .replace(
+            "epochs = 3",
+            "steps = 0\nnesterov = true\ntarget = { metric = \"validation_error\", below = 0.1 }",
+        );
+    insta::assert_snapshot!(mistakes(&text));
+}
+
+#[test]
+fn axes_that_are_no_axes_are_explained() {
+    let text = with("batch_size = [1, 32, 1024]", "batch_size = { from = 8, to = 64, count = 3 }").replace(
+        "learning_rate = [0.01]",
+        "learning_rate = 0.01\nseed = { base = 1 }\noptimizer = [\"sgd\", \"adm\"]",
+    );
+    insta::assert_snapshot!(mistakes(&text));
+}
+
+#[test]
+fn a_number_in_quotes_or_with_a_fraction_gets_a_hint() {
+    let text = with(
+        "epochs = 3",
+        "epochs = \"3\"\nmomentum = \"0.9\"\noptimizer = [\"sgd\"]\nwarmup_steps = 1e3\nschedule = \"cosin\"",
+    )
+    .replace("examples = 1000", "examples = 1e3");
+    insta::assert_snapshot!(mistakes(&format!(
+        "{text}\n[memory]\nbudget = \"64 megs\"\nmicro_batch = true\n"
+    )));
+}
+
+#[test]
+fn a_set_argument_overrides_the_file_and_is_pointed_at() {
+    let sweep =
+        parse_with(GOOD, &["grid.batch_size=[8, 16]", "train.optimizer=adam", "train.steps=10"]).unwrap();
+    assert_eq!(sweep.grid.batch_size, BatchSizeAxis::List(vec![8, 16]));
+    assert_eq!(sweep.train.optimizer.word(), "adam");
+    assert_eq!(sweep.train.budget, Some(Budget::Steps(10)));
+    let text = parse_with(GOOD, &["grid.batchsize=[8]", "train.optimizer=adan", "grid.learning_rate=["])
+        .unwrap_err();
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn an_axis_written_as_a_table_is_replaced_whole() {
+    let text = with(
+        "learning_rate = [0.01]",
+        "learning_rate = { base = 0.1, at = 32, rule = \"sqrt\", times = [1] }",
+    );
+    let sweep = parse_with(&text, &["grid.learning_rate={ from = 0.1, to = 1.0, count = 2 }"]).unwrap();
+    assert_eq!(sweep.grid.learning_rate, LearningRateAxis::LogSpaced { from: 0.1, to: 1.0, count: 2 });
+}
+
+#[test]
+fn train_axes_keep_the_order_of_the_file() {
+    let text = with(
+        "learning_rate = [0.01]",
+        "momentum = [0.0, 0.9]\nlearning_rate = [0.01]\nepsilon = [1e-8]\nbeta1 = [0.9]",
+    );
+    let sweep = parse_with(&text, &["grid.loss=[\"mse\"]"]).unwrap();
+    let keys: Vec<TrainKey> = sweep.grid.train.iter().map(|axis| axis.key).collect();
+    assert_eq!(keys, [TrainKey::Momentum, TrainKey::Epsilon, TrainKey::Beta1, TrainKey::Loss]);
+}
+
+#[test]
+fn a_data_path_starts_from_where_it_was_written() {
+    let text = "[data]\nformat = \"idx\"\npath = \"fashion-mnist\"\n[model]\nkind = \"linear\"\n\
+                [grid]\nbatch_size = [1]\nlearning_rate = [0.1]\n[train]\nepochs = 1\n";
+    let here =
+        DataPaths::Here { file_folder: PathBuf::from("/sweeps"), working_folder: PathBuf::from("/here") };
+    let path = |overrides: &[String], paths: &DataPaths| match parse("s.toml", text, overrides, paths)
+        .unwrap()
+        .data
+        .source
+    {
+        DataSource::Idx(ref idx) => idx.path.clone(),
+        DataSource::Synthetic(_) => unreachable!(),
+    };
+    assert_eq!(path(&[], &here), "/sweeps/fashion-mnist");
+    assert_eq!(path(&["data.path=mnist".to_owned()], &here), "/here/mnist");
+    assert_eq!(path(&["data.path='/data'".to_owned()], &here), "/data");
+    assert_eq!(path(&[], &DataPaths::OnWorker), "fashion-mnist");
+}
+
+/// Pieces that are likely to get far into the reader.
+fn piece() -> impl Strategy<Value = String> {
+    let words = [
+        "[data]\n",
+        "[grid]\n",
+        "[train]\n",
+        "[model]\n",
+        "[memory]\n",
+        "[[grid]]\n",
+        "format",
+        "batch_size",
+        "learning_rate",
+        "target",
+        "epochs",
+        "steps",
+        "hidden",
+        "budget",
+        "micro_batch",
+        " = ",
+        "[",
+        "]",
+        "{ ",
+        " }",
+        ", ",
+        "\n",
+        "\"synthetic\"",
+        "\"é€\"",
+        "1e400",
+        "-1",
+        "nan",
+        "9223372036854775808",
+        "0",
+        "true",
+        "1979-05-27",
+        "from",
+        "to",
+        "factor",
+        ".",
+        "'",
+        "\"",
+    ];
+    prop_oneof![4 => prop::sample::select(words.to_vec()).prop_map(str::to_owned), 1 => "\\PC{0,6}"]
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(pieces in prop::collection::vec(piece(), 0..40), set in "\\PC{0,12}") {
+        let text = pieces.concat();
+        let _ = parse_with(&text, &[]);
+        let _ = parse_with(&format!("{GOOD}{text}"), &[&text]);
+        let _ = parse_with(GOOD, &[&set]);
+        let _ = parse_with(GOOD, &[&format!("grid.{text}")]);
+    }
+
+    #[test]
+    fn a_file_cut_short_never_panics(end in 0usize..GOOD.len()) {
+        let _ = parse_with(&GOOD[..end], &[]);
+    }
+}

@@ -1,0 +1,67 @@
+//! What is said besides results, all of it on standard error.
+
+use std::fmt;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::failure::Failure;
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Talk {
+    /// Errors only.
+    Quiet,
+    /// What a user wants to know.
+    Normal,
+    /// Also what helps to find a fault.
+    Verbose,
+}
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+
+impl Talk {
+    /// Something that was done.
+    pub fn say(self, text: impl fmt::Display) {
+        if self != Self::Quiet {
+            anstream::eprintln!("{text}");
+        }
+    }
+
+    /// Something that helps to find a fault.
+    pub fn detail(self, text: impl fmt::Display) {
+        if self == Self::Verbose {
+            anstream::eprintln!("{DIM}{text}{DIM:#}");
+        }
+    }
+
+    /// Something to know before relying on a result.
+    pub fn warn(self, text: impl fmt::Display) {
+        if self != Self::Quiet {
+            anstream::eprintln!("{}", warning(text));
+        }
+    }
+
+    /// The command to try next.
+    pub fn next(self, command: impl fmt::Display) {
+        self.say(format_args!("{HINT}next:{HINT:#} {command}"));
+    }
+}
+
+/// A warning as one line.
+#[must_use]
+pub fn warning(text: impl fmt::Display) -> String {
+    format!("{WARNING}warning:{WARNING:#} {text}")
+}
+
+/// Tells why a command did not succeed, and what to do.
+pub fn tell(failure: &Failure) {
+    if !failure.message.is_empty() {
+        anstream::eprintln!("{ERROR}error:{ERROR:#} {}", failure.message);
+    }
+    if let Some(hint) = &failure.hint {
+        anstream::eprintln!("{HINT}hint:{HINT:#} {hint}");
+    }
+}

@@ -1,0 +1,153 @@
+//! A trainer as a child of this command: what device it finds, and what a trial would take there. The same trainer that
+//! agents run.
+
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread::JoinHandle;
+
+use domain::TrialSpec;
+use domain::units::Bytes;
+use proto::v1::{
+    Device, PlannedTrial, StartTrainer, TrainerEvent, TrainerRequest, trainer_event, trainer_request,
+};
+use proto::{frame, to_wire};
+
+use crate::failure::Failure;
+
+/// Where it is to train.
+#[derive(Debug, Clone)]
+pub struct TrainerOptions {
+    /// Such as `cpu` or `cuda:0`.
+    pub device: String,
+    /// Device memory it may use.
+    pub memory_limit: Option<Bytes>,
+}
+
+/// A running trainer; it ends when dropped, as its standard input does.
+#[derive(Debug)]
+pub struct Trainer {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+    said: Option<JoinHandle<String>>,
+    device: Device,
+}
+
+impl Trainer {
+    /// Starts one and waits until it has its device.
+    ///
+    /// # Errors
+    /// When it does not start, or the device cannot be used.
+    pub fn start(program: &Path, options: &TrainerOptions) -> Result<Self, Failure> {
+        let mut child = Command::new(program)
+            .arg("trainer")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| Failure::io(format!("cannot start {}", program.display()), &error))?;
+        let (Some(stdin), Some(stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(Failure::failed("the trainer has no standard streams"));
+        };
+        let said = std::thread::spawn(move || last_words(stderr));
+        let mut trainer = Self {
+            child,
+            stdin: Some(stdin),
+            stdout: BufReader::new(stdout),
+            said: Some(said),
+            device: Device::default(),
+        };
+        let start = StartTrainer {
+            device: options.device.clone(),
+            memory_limit_bytes: options.memory_limit.map(|limit| limit.0),
+            threads: 0,
+        };
+        match trainer.ask(trainer_request::Kind::Start(start))? {
+            trainer_event::Kind::Ready(device) => trainer.device = device,
+            other => return Err(trainer.unexpected(other)),
+        }
+        Ok(trainer)
+    }
+
+    /// The device it has.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// What a trial would take. The inner error is the trial's own: the trainer goes on.
+    ///
+    /// # Errors
+    /// When the trainer ends.
+    pub fn plan(&mut self, trial: &TrialSpec) -> Result<Result<PlannedTrial, String>, Failure> {
+        match self.ask(trainer_request::Kind::Plan(to_wire::trial(trial)))? {
+            trainer_event::Kind::Planned(planned) => Ok(Ok(planned)),
+            trainer_event::Kind::Problem(problem) if !problem.fatal => Ok(Err(problem.message)),
+            other => Err(self.unexpected(other)),
+        }
+    }
+
+    fn ask(&mut self, kind: trainer_request::Kind) -> Result<trainer_event::Kind, Failure> {
+        let request = TrainerRequest { kind: Some(kind) };
+        let sent = match &mut self.stdin {
+            Some(stdin) => frame::write(stdin, &request),
+            None => Ok(()),
+        };
+        loop {
+            match frame::read::<TrainerEvent>(&mut self.stdout) {
+                Ok(Some(TrainerEvent {
+                    kind: Some(trainer_event::Kind::Progress(_) | trainer_event::Kind::Records(_)),
+                })) => {}
+                Ok(Some(TrainerEvent { kind: Some(kind) })) => return Ok(kind),
+                Ok(Some(TrainerEvent { kind: None }) | None) => return Err(self.ended(sent.err().as_ref())),
+                Err(error) => return Err(self.ended(Some(&error))),
+            }
+        }
+    }
+
+    fn unexpected(&mut self, kind: trainer_event::Kind) -> Failure {
+        match kind {
+            trainer_event::Kind::Problem(problem) => Failure::failed(problem.message),
+            other => Failure::failed(format!("the trainer gave an answer to another question: {other:?}"))
+                .hint("batchsweep and batchsweep-worker must be of one build"),
+        }
+    }
+
+    fn ended(&mut self, error: Option<&io::Error>) -> Failure {
+        self.stdin = None;
+        let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+        let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
+        let why = error.map(|error| format!(" ({error})")).unwrap_or_default();
+        let said = if said.is_empty() { said } else { format!(":\n{said}") };
+        Failure::failed(format!("the trainer ended: {status}{why}{said}"))
+    }
+}
+
+impl Drop for Trainer {
+    fn drop(&mut self) {
+        // The end of its input is its sign to leave; it holds nothing that could be lost.
+        self.stdin = None;
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The last lines of its standard error.
+fn last_words(mut stderr: impl Read) -> String {
+    const BYTES: usize = 8 << 10;
+    let (mut text, mut chunk) = (Vec::new(), [0; 4096]);
+    while let Ok(count) = stderr.read(&mut chunk)
+        && count > 0
+    {
+        text.extend_from_slice(&chunk[..count]);
+        let excess = text.len().saturating_sub(BYTES);
+        text.drain(..excess);
+    }
+    let text = String::from_utf8_lossy(&text);
+    let text = anstream::adapter::strip_str(&text).to_string();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(6)..].join("\n")
+}

@@ -1,0 +1,13 @@
+//! The whole path, with the real database, coordinator and workers: `run` and what comes after it.
+//!
+//! Needs the other two binaries beside this one: `cargo build` (all crates) makes them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what went wrong by ending")]
+
+mod sandbox;
+
+mod results;
+
+mod disturbances;
+
+mod memory;

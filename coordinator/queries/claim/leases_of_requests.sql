@@ -1,0 +1,15 @@
+-- leases_of_requests: what was handed out under these requests and is still held
+select
+    lease.request_id,
+    lease.trial_id,
+    lease.attempt,
+    lease.token,
+    lease.sweep_id,
+    trial.trial_index,
+    trial.settings,
+    sweep.spec
+from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as wanted (worker_id, instance_id, request_id)
+join core.lease using (worker_id, instance_id, request_id)
+join core.trial using (trial_id)
+join core.sweep on sweep.sweep_id = lease.sweep_id
+order by lease.request_id, lease.request_index

@@ -1,0 +1,2 @@
+-- ping
+select current_setting('server_version') as "version!"

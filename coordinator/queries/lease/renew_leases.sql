@@ -1,0 +1,33 @@
+-- renew_leases: all of a heartbeat in one statement, locked in one order
+with beat as (
+    select *
+    from unnest(
+        $1::uuid[], $2::integer[], $3::bytea[], $4::text[], $5::bigint[], $6::bigint[], $7::double precision[],
+        $8::bigint[]
+    ) as beat (trial_id, attempt, token, phase, step, total_steps, train_loss, micro_batch)
+),
+held as materialized (
+    select lease.trial_id
+    from core.lease
+    join beat using (trial_id, attempt, token)
+    order by lease.trial_id
+    for update of lease
+)
+update core.lease
+set
+    expires_at = clock_timestamp() + make_interval(secs => $9),
+    phase = beat.phase,
+    step = beat.step,
+    total_steps = beat.total_steps,
+    train_loss = beat.train_loss,
+    micro_batch = beat.micro_batch
+from held
+join beat using (trial_id)
+where lease.trial_id = held.trial_id and lease.attempt = beat.attempt and lease.token = beat.token
+returning
+    lease.trial_id,
+    lease.attempt,
+    lease.token,
+    exists (
+        select from core.sweep where sweep.sweep_id = lease.sweep_id and sweep.cancelled = 'stop'
+    ) as "stop!"

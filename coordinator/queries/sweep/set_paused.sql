@@ -1,0 +1,4 @@
+-- set_paused
+update core.sweep
+set paused = $2
+where sweep_id = $1

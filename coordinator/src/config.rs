@@ -1,0 +1,283 @@
+//! Flags and environment. Each flag has its variable; a flag wins.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use sqlx::postgres::PgConnectOptions;
+
+use crate::store::reader::READER_ROLE;
+
+/// How to reach Postgres.
+#[derive(Debug, Clone, Args)]
+pub struct DatabaseConfig {
+    /// Postgres as the owner of the schema: postgres://USER@HOST:PORT/DATABASE. A socket folder is written as the host,
+    /// each / as %2F.
+    #[arg(long, env = "BATCHSWEEP_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+
+    /// A file that holds the database URL, for one with a password.
+    #[arg(long, env = "BATCHSWEEP_DATABASE_URL_FILE", value_name = "FILE", conflicts_with = "database_url")]
+    pub database_url_file: Option<PathBuf>,
+}
+
+/// All that `serve` may be told.
+#[derive(Debug, Clone, Args)]
+pub struct ServeConfig {
+    /// How to reach Postgres.
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+
+    /// Postgres as role batchsweep_reader, for `batchsweep sql`; by default the database URL with that role and
+    /// without a password.
+    #[arg(long, env = "BATCHSWEEP_READER_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub reader_database_url: Option<String>,
+
+    /// A file that holds the reader's URL, for one with a password.
+    #[arg(
+        long,
+        env = "BATCHSWEEP_READER_DATABASE_URL_FILE",
+        value_name = "FILE",
+        conflicts_with = "reader_database_url"
+    )]
+    pub reader_database_url_file: Option<PathBuf>,
+
+    /// Where to listen for gRPC; port 0 takes any free one.
+    #[arg(long, env = "BATCHSWEEP_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
+    pub listen: SocketAddr,
+
+    /// Write http://HOST:PORT to this file once calls are answered.
+    #[arg(long, env = "BATCHSWEEP_ADDRESS_FILE", value_name = "FILE")]
+    pub address_file: Option<PathBuf>,
+
+    /// How long a worker keeps a trial without a heartbeat.
+    #[arg(long, env = "BATCHSWEEP_LEASE_TTL", value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub lease_ttl: Duration,
+
+    /// How often workers send a heartbeat; at most a third of the lease.
+    #[arg(
+        long,
+        env = "BATCHSWEEP_HEARTBEAT_INTERVAL",
+        value_name = "TIME",
+        default_value = "5s",
+        value_parser = duration
+    )]
+    pub heartbeat_interval: Duration,
+
+    /// Leave the schema as it is; refuse to start when it is not this build's.
+    #[arg(long, env = "BATCHSWEEP_NO_MIGRATE")]
+    pub no_migrate: bool,
+
+    /// Listen without encryption on an address that other machines can reach.
+    #[arg(long, env = "BATCHSWEEP_INSECURE")]
+    pub insecure: bool,
+
+    /// How the log on stderr looks.
+    #[arg(long, env = "BATCHSWEEP_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is wrong with the flags.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Nothing says where Postgres is.
+    #[error("no database: give --database-url, --database-url-file or BATCHSWEEP_DATABASE_URL")]
+    NoDatabase,
+    /// A URL does not parse. It is not repeated here, as it may hold a password.
+    #[error("{flag} is not a Postgres URL")]
+    Url {
+        /// The flag.
+        flag: &'static str,
+        /// What the parser says.
+        source: sqlx::Error,
+    },
+    /// A URL's file cannot be read.
+    #[error("cannot read {flag} {}", .file.display())]
+    UrlFile {
+        /// The flag.
+        flag: &'static str,
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Heartbeats are too rare for the lease.
+    #[error(
+        "--heartbeat-interval {heartbeat_interval:?} is over a third of --lease-ttl {lease_ttl:?}: one lost heartbeat \
+         must not cost a lease"
+    )]
+    HeartbeatTooRare {
+        /// As given.
+        heartbeat_interval: Duration,
+        /// As given.
+        lease_ttl: Duration,
+    },
+    /// The address is public and nothing is encrypted.
+    #[error(
+        "{listen} can be reached from other machines, and nothing on it is encrypted or asked for a password; listen on \
+         127.0.0.1, or give --insecure where the network itself is trusted"
+    )]
+    PublicPlaintext {
+        /// As given.
+        listen: SocketAddr,
+    },
+}
+
+impl DatabaseConfig {
+    /// The connection to Postgres.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn options(&self) -> Result<PgConnectOptions, ConfigError> {
+        let (url, file) = (self.database_url.as_ref(), self.database_url_file.as_ref());
+        url_options(["--database-url", "--database-url-file"], url, file)?.ok_or(ConfigError::NoDatabase)
+    }
+}
+
+impl ServeConfig {
+    /// Checks what one flag means for another.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let Self { heartbeat_interval, lease_ttl, listen, .. } = *self;
+        if heartbeat_interval * 3 > lease_ttl {
+            return Err(ConfigError::HeartbeatTooRare { heartbeat_interval, lease_ttl });
+        }
+        if !self.insecure && !listen.ip().is_loopback() {
+            return Err(ConfigError::PublicPlaintext { listen });
+        }
+        Ok(())
+    }
+
+    /// The connection to Postgres as the reader role.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn reader_options(&self) -> Result<PgConnectOptions, ConfigError> {
+        let (url, file) = (self.reader_database_url.as_ref(), self.reader_database_url_file.as_ref());
+        match url_options(["--reader-database-url", "--reader-database-url-file"], url, file)? {
+            Some(options) => Ok(options),
+            None => Ok(as_reader(&self.database.options()?)),
+        }
+    }
+}
+
+/// The same database as another role, without the first one's password.
+fn as_reader(owner: &PgConnectOptions) -> PgConnectOptions {
+    let reader = PgConnectOptions::new_without_pgpass()
+        .username(READER_ROLE)
+        .port(owner.get_port())
+        .database(owner.get_database().unwrap_or(owner.get_username()))
+        .ssl_mode(owner.get_ssl_mode());
+    match owner.get_socket() {
+        Some(socket) => reader.socket(socket),
+        None => reader.host(owner.get_host()),
+    }
+}
+
+/// A URL that people may connect with, without a password.
+#[must_use]
+pub fn public_url(options: &PgConnectOptions) -> String {
+    let host = match options.get_socket() {
+        Some(socket) => socket.display().to_string().replace('/', "%2F"),
+        None if options.get_host().contains(':') => format!("[{}]", options.get_host()),
+        None => options.get_host().replace('/', "%2F"),
+    };
+    let (user, port) = (options.get_username(), options.get_port());
+    format!("postgres://{user}@{host}:{port}/{}", options.get_database().unwrap_or(user))
+}
+
+fn url_options(
+    flags: [&'static str; 2],
+    url: Option<&String>,
+    file: Option<&PathBuf>,
+) -> Result<Option<PgConnectOptions>, ConfigError> {
+    let (flag, url) = match (url, file) {
+        (Some(url), _) => (flags[0], url.clone()),
+        (None, Some(file)) => match std::fs::read_to_string(file) {
+            Ok(url) => (flags[1], url),
+            Err(source) => return Err(ConfigError::UrlFile { flag: flags[1], file: file.clone(), source }),
+        },
+        (None, None) => return Ok(None),
+    };
+    url.trim().parse().map(Some).map_err(|source| ConfigError::Url { flag, source })
+}
+
+/// A time such as `500ms`, `30s` or `5m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 =
+        digits.parse().map_err(|_| format!("`{text}` is not a time such as 500ms, 30s or 5m"))?;
+    let unit = match &text[digits.len()..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        _ => return Err(format!("`{text}` needs a unit: ms, s or m")),
+    };
+    match number.checked_mul(unit) {
+        Some(millis) if (1..=86_400_000).contains(&millis) => Ok(Duration::from_millis(millis)),
+        _ => Err(format!("`{text}` is not between 1ms and a day")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        config: ServeConfig,
+    }
+
+    fn config(arguments: &[&str]) -> ServeConfig {
+        Command::parse_from([&["coordinator"], arguments].concat()).config
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        for wrong in ["", "5", "s", "0s", "-1s", "1h", "99999999999999999999s"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_reader_takes_the_databases_place_but_not_its_password() {
+        let config = config(&["--database-url", "postgres://owner:secret@db.example:5433/sweeps"]);
+        let reader = config.reader_options().unwrap();
+        assert_eq!(public_url(&reader), "postgres://batchsweep_reader@db.example:5433/sweeps");
+        let socket = self::config(&["--database-url", "postgres://owner@%2Frun%2Fpg:5433/sweeps"]);
+        let url = public_url(&socket.reader_options().unwrap());
+        assert_eq!(url, "postgres://batchsweep_reader@%2Frun%2Fpg:5433/sweeps");
+        assert_eq!(public_url(&url.parse().unwrap()), url);
+    }
+
+    #[test]
+    fn plaintext_stays_on_this_machine_unless_told_otherwise() {
+        assert!(config(&["--listen", "127.0.0.1:0"]).check().is_ok());
+        assert!(config(&["--listen", "[::1]:0"]).check().is_ok());
+        let public = config(&["--listen", "0.0.0.0:7070"]);
+        assert!(matches!(public.check(), Err(ConfigError::PublicPlaintext { .. })));
+        assert!(config(&["--listen", "0.0.0.0:7070", "--insecure"]).check().is_ok());
+    }
+
+    #[test]
+    fn a_lease_outlives_two_lost_heartbeats() {
+        let rare = config(&["--lease-ttl", "10s", "--heartbeat-interval", "5s"]);
+        assert!(matches!(rare.check(), Err(ConfigError::HeartbeatTooRare { .. })));
+    }
+}

@@ -1,0 +1,28 @@
+//! The coordinator: keeps sweeps in Postgres and hands their trials to workers over gRPC.
+//!
+//! It holds no truth in memory, so several may run behind one address and any may be killed at any time. In reading
+//! order:
+//! - [`config`]: flags and environment,
+//! - [`run`]: from a configuration and a listener to a server, until it is told to stop,
+//! - [`service`]: the RPCs; each decodes, asks the domain and the store, and encodes,
+//! - [`tasks`]: what goes on beside the RPCs: claims, the reaper, health, notices, watches,
+//! - [`store`]: all SQL,
+//! - [`health`] and [`logging`]: for operators.
+
+pub mod config;
+
+pub mod run;
+
+pub mod service;
+
+pub mod tasks;
+
+pub mod store;
+
+pub mod health;
+
+pub mod logging;
+
+pub use config::ServeConfig;
+pub use run::{RunError, run};
+pub use store::connect::MIGRATOR;

@@ -1,0 +1,90 @@
+//! `batchsweep-coordinator`: keeps sweeps in Postgres and hands their trials to workers.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use coordinator::config::{DatabaseConfig, LogFormat};
+use coordinator::{ServeConfig, logging};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Keeps sweeps in Postgres and hands their trials to workers over gRPC.
+#[derive(Debug, Parser)]
+#[command(name = "batchsweep-coordinator", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until SIGTERM or Ctrl-C.
+    Serve(Box<ServeConfig>),
+    /// Bring the schema up to date and end.
+    Migrate(DatabaseConfig),
+    /// Ask a coordinator whether it serves; exit code 0 when it does, 1 otherwise.
+    Health {
+        /// Where it listens.
+        #[arg(
+            long,
+            env = "BATCHSWEEP_COORDINATOR",
+            value_name = "URL",
+            default_value = "http://127.0.0.1:7070"
+        )]
+        address: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(config) => serve(*config).await,
+        Command::Migrate(database) => migrate(&database).await,
+        Command::Health { address } => health(address).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(config: ServeConfig) -> anyhow::Result<()> {
+    logging::start(config.log_format);
+    // Before the port is taken: a wrong flag is told first.
+    config.check()?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}; choose another with --listen", config.listen))?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    coordinator::run(config, listener, shutdown).await?;
+    Ok(())
+}
+
+async fn migrate(database: &DatabaseConfig) -> anyhow::Result<()> {
+    logging::start(LogFormat::Text);
+    let options = database.options()?;
+    coordinator::store::connect::wait_for(&options, Duration::from_secs(30)).await?;
+    coordinator::store::connect::migrate(&options).await?;
+    Ok(())
+}
+
+async fn health(address: String) -> anyhow::Result<()> {
+    let status = coordinator::health::check(address).await?;
+    anyhow::ensure!(
+        status == coordinator::health::Status::Serving,
+        "the coordinator answers that it is {status:?}"
+    );
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! From a configuration and a listener to a server, until it is told to stop.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use proto::MAX_MESSAGE_BYTES;
+use proto::v1::sweep_service_server::SweepServiceServer;
+use proto::v1::worker_service_server::WorkerServiceServer;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use crate::config::{ConfigError, ServeConfig};
+use crate::service::{Context, Sweeps, Workers};
+use crate::store::connect::{self, ConnectError};
+use crate::tasks::claims::Claims;
+use crate::tasks::watches::Watches;
+use crate::tasks::{health, notices, reaper};
+
+/// How long to wait for Postgres at the start.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long open calls may take to end when the coordinator stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Streams on one connection at most.
+const MAX_STREAMS: u32 = 1_024;
+
+/// Why a coordinator could not start, or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The flags are wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Postgres is not there, or not ready.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The address file cannot be written.
+    #[error("cannot write --address-file {}", .file.display())]
+    AddressFile {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The listener has no address.
+    #[error("the listener has no address")]
+    Listener(#[source] io::Error),
+    /// The descriptors for reflection do not parse.
+    #[error("gRPC reflection does not start")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The server broke.
+    #[error("the gRPC server broke")]
+    Server(#[from] tonic::transport::Error),
+}
+
+/// Serves on `listener` until `shutdown` is done: then long polls end, streams are told to connect again, and calls get
+/// ten seconds to finish.
+///
+/// An outage of Postgres ends nothing: calls are refused with `DATABASE_UNAVAILABLE` until it is back.
+///
+/// # Errors
+/// [`RunError`], before the first call is answered or when the server itself breaks.
+pub async fn run(
+    config: ServeConfig,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), RunError> {
+    config.check()?;
+    let options = config.database.options()?;
+    connect::wait_for(&options, START_PATIENCE).await?;
+    if config.no_migrate {
+        connect::check_migrated(&options).await?;
+    } else {
+        connect::migrate(&options).await?;
+    }
+    let address = listener.local_addr().map_err(RunError::Listener)?;
+
+    // Two steps to the end: calls drain first, then the tasks that they rely on stop.
+    let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
+    let _stop_in_any_case = stop.clone().drop_guard();
+    let store = connect::open(&options);
+    let claims = Claims::start(store.clone(), config.lease_ttl, drain.clone());
+    let (reporter, health_service) = tonic_health::server::health_reporter();
+    health::set(&reporter, tonic_health::ServingStatus::Serving).await;
+    tokio::spawn(health::run(store.clone(), reporter, drain.clone()));
+    tokio::spawn(notices::run(store.clone(), claims.clone(), stop.clone()));
+    tokio::spawn(reaper::run(store.clone(), claims.clone(), config.lease_ttl, stop.clone()));
+    let context = Context {
+        watches: Watches::new(store.clone(), stop.clone()),
+        reader: config.reader_options()?,
+        store: store.clone(),
+        claims,
+        lease_ttl: config.lease_ttl,
+        heartbeat_interval: config.heartbeat_interval,
+        drain: drain.clone(),
+    };
+
+    let router = server()
+        .add_service(health_service)
+        .add_service(reflection()?)
+        .add_service(
+            SweepServiceServer::new(Sweeps::new(context.clone()))
+                .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                .max_encoding_message_size(MAX_MESSAGE_BYTES),
+        )
+        .add_service(
+            WorkerServiceServer::new(Workers::new(context))
+                .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                .max_encoding_message_size(MAX_MESSAGE_BYTES),
+        );
+    let incoming =
+        TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(Duration::from_secs(60)));
+    let serving = router.serve_with_incoming_shutdown(incoming, drain.clone().cancelled_owned());
+    announce(address, config.address_file.as_deref())?;
+
+    tokio::spawn({
+        let drain = drain.clone();
+        async move {
+            shutdown.await;
+            drain.cancel();
+        }
+    });
+    let overdue = async {
+        drain.cancelled().await;
+        tracing::info!("draining");
+        tokio::time::sleep(DRAIN_TIMEOUT).await;
+    };
+    tokio::select! {
+        served = serving => served?,
+        () = overdue => tracing::warn!("calls were still open after {DRAIN_TIMEOUT:?}; they are cut off"),
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn server() -> Server {
+    Server::builder()
+        // A peer that vanished without a word is found out; otherwise its connection would stay for ever.
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(4 << 20)
+}
+
+fn reflection() -> Result<
+    tonic_reflection::server::v1::ServerReflectionServer<impl tonic_reflection::server::v1::ServerReflection>,
+    tonic_reflection::server::Error,
+> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+}
+
+/// Says where calls are answered. Connections that come in before the server runs wait in the listener's queue.
+fn announce(address: SocketAddr, file: Option<&Path>) -> Result<(), RunError> {
+    tracing::info!("serving gRPC on http://{address}");
+    let Some(file) = file else { return Ok(()) };
+    let failed = |source| RunError::AddressFile { file: file.to_owned(), source };
+    // Written beside and renamed, so that a reader sees all of it or nothing.
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(format!(".{}", std::process::id()));
+    std::fs::write(&beside, format!("http://{address}\n")).map_err(failed)?;
+    std::fs::rename(&beside, file).map_err(failed)
+}

@@ -1,0 +1,112 @@
+//! From messages to what the store takes.
+
+use proto::v1;
+use tonic::Status;
+use uuid::Uuid;
+
+use super::status::{invalid, of_store};
+use crate::store::bigint;
+use crate::store::ending::FailureKind;
+use crate::store::lease::{Beat, LeaseKey};
+use crate::store::rows::View;
+
+/// The longest name of a worker.
+const MAX_NAME: usize = 200;
+
+/// The longest other text, in bytes; more is cut off.
+const MAX_TEXT: usize = 64 << 10;
+
+/// A UUID.
+pub fn id(field: &str, text: &str) -> Result<Uuid, Status> {
+    Uuid::try_parse(text).map_err(|_| invalid(field, &format!("is `{text}`, which is no UUID")))
+}
+
+/// A lease.
+pub fn lease(message: Option<&v1::Lease>) -> Result<LeaseKey, Status> {
+    let lease = message.ok_or_else(|| invalid("lease", "is missing"))?;
+    Ok(LeaseKey {
+        trial_id: id("lease.trial_id", &lease.trial_id)?,
+        attempt: i32::try_from(lease.attempt).map_err(|_| invalid("lease.attempt", "is past 2^31 - 1"))?,
+        token: lease.token.clone(),
+    })
+}
+
+/// A lease and how far its trial is.
+pub fn beat(message: &v1::LeaseProgress) -> Result<Beat, Status> {
+    let progress = message.progress.unwrap_or_default();
+    Ok(Beat {
+        key: lease(message.lease.as_ref())?,
+        phase: match progress.phase() {
+            v1::Phase::Unspecified | v1::Phase::Preparing => "preparing",
+            v1::Phase::Training => "training",
+            v1::Phase::Evaluating => "evaluating",
+        },
+        step: bigint("progress.step", progress.step).map_err(of_store)?,
+        total_steps: bigint("progress.total_steps", progress.total_steps).map_err(of_store)?,
+        train_loss: progress.train_loss.filter(|loss| loss.is_finite()),
+        micro_batch: bigint("progress.micro_batch", progress.micro_batch).map_err(of_store)?,
+    })
+}
+
+/// A kind of error.
+pub fn failure_kind(kind: v1::FailureKind) -> Result<FailureKind, Status> {
+    Ok(match kind {
+        v1::FailureKind::Input => FailureKind::Input,
+        v1::FailureKind::Trainer => FailureKind::Trainer,
+        v1::FailureKind::Crash => FailureKind::Crash,
+        v1::FailureKind::SuspectedHostOom => FailureKind::SuspectedHostOom,
+        v1::FailureKind::Unspecified => {
+            return Err(invalid("kind", "is missing, or not known to this version"));
+        }
+    })
+}
+
+/// A view.
+pub fn view(view: v1::View) -> Result<View, Status> {
+    Ok(match view {
+        v1::View::Result => View::Result,
+        v1::View::Trial => View::Trial,
+        v1::View::Metric => View::Metric,
+        v1::View::Split => View::Split,
+        v1::View::Attempt => View::Attempt,
+        v1::View::Log => View::Log,
+        v1::View::Worker => View::Worker,
+        v1::View::BestLearningRate => View::BestLearningRate,
+        v1::View::Unspecified => return Err(invalid("view", "is missing, or not known to this version")),
+    })
+}
+
+/// The name of a worker.
+pub fn worker_name(name: &str) -> Result<&str, Status> {
+    if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
+        return Err(invalid("name", &format!("must have 1 to {MAX_NAME} printable characters")));
+    }
+    Ok(name)
+}
+
+/// Words for people: without the zero character, which Postgres refuses, and not endless.
+pub fn text(text: &str) -> String {
+    let mut end = text.len().min(MAX_TEXT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].replace('\0', "\u{fffd}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_and_odd_texts_are_made_storable() {
+        assert_eq!(text("a\0b"), "a\u{fffd}b");
+        let long = "é".repeat(MAX_TEXT);
+        assert_eq!(text(&long).len(), MAX_TEXT);
+    }
+
+    #[test]
+    fn a_bad_id_is_named_with_its_field() {
+        let status = id("worker_id", "seven").unwrap_err();
+        assert!(status.message().contains("`worker_id`") && status.message().contains("seven"), "{status}");
+    }
+}

@@ -1,0 +1,39 @@
+//! Pause, resume, cancel and retry.
+
+use proto::v1;
+use uuid::Uuid;
+
+use super::{Context, encode};
+use crate::store::sweep::{self, Cancel};
+use crate::store::{Result, resolve};
+
+/// What to do with a sweep.
+#[derive(Debug, Clone, Copy)]
+pub enum Steer {
+    /// Hand out no further trial.
+    Pause,
+    /// Hand out trials again.
+    Resume,
+    /// End it.
+    Cancel(Cancel),
+    /// Put failed and cancelled trials back into the queue.
+    Retry,
+}
+
+/// Steers a sweep. Gives it as it is then, and how many trials went back into the queue.
+pub async fn steer(context: &Context, text: &str, how: Steer) -> Result<(v1::Sweep, u64)> {
+    let mut transaction = context.store.begin().await?;
+    let sweep_id: Uuid = resolve::sweep(&mut transaction, text).await?;
+    let retried = match how {
+        Steer::Pause => sweep::set_paused(&mut transaction, sweep_id, true).await.map(|()| 0)?,
+        Steer::Resume => sweep::set_paused(&mut transaction, sweep_id, false).await.map(|()| 0)?,
+        Steer::Cancel(how) => sweep::cancel(&mut transaction, sweep_id, how).await.map(|()| 0)?,
+        Steer::Retry => sweep::retry(&mut transaction, sweep_id).await?,
+    };
+    let row = sweep::get(&mut transaction, sweep_id).await?;
+    context.store.notify_trials(&mut transaction).await?;
+    transaction.commit().await?;
+    context.claims.wake();
+    tracing::info!(%sweep_id, retried, "{how:?}");
+    Ok((encode::sweep(&row)?, retried))
+}

@@ -1,0 +1,75 @@
+//! CreateSweep: checked by the domain, expanded to its trials, stored with them as one.
+
+use domain::{SweepSpec, expand};
+use prost::Message;
+use proto::{from_wire, to_wire, v1};
+use sha2::{Digest, Sha256};
+use tonic::Status;
+use uuid::Uuid;
+
+use super::status::{invalid, of_issues, of_store, of_wire};
+use super::{Context, decode, encode};
+use crate::store::sweep::{self, NewSweep};
+use crate::store::{StoreError, trial};
+
+/// The longest sweep file, in bytes.
+const MAX_SOURCE: usize = 1 << 20;
+
+/// Checks a sweep and, unless only that was asked, queues its trials.
+pub async fn create(context: &Context, request: v1::CreateSweepRequest) -> Result<v1::Sweep, Status> {
+    let message = request.spec.ok_or_else(|| invalid("spec", "is missing"))?;
+    let draft = from_wire::sweep(message).map_err(|error| of_wire(&error))?;
+    let spec = SweepSpec::try_new(draft).map_err(|issues| of_issues(&issues))?;
+    if request.source.len() > MAX_SOURCE || request.source.contains('\0') {
+        return Err(invalid("source", &format!("is over {MAX_SOURCE} bytes, or no text")));
+    }
+    if request.validate_only {
+        return Ok(checked(&spec));
+    }
+    let request_id = decode::id("request_id", &request.request_id)?;
+    store(context, &spec, &request.source, request_id).await.map_err(of_store)
+}
+
+fn checked(spec: &SweepSpec) -> v1::Sweep {
+    let pending = domain::grid::trial_count(&spec.grid).unwrap_or(0);
+    v1::Sweep {
+        name: spec.name.clone().unwrap_or_default(),
+        state: v1::SweepState::Active.into(),
+        counts: Some(v1::TrialCounts { pending, ..v1::TrialCounts::default() }),
+        spec: Some(to_wire::sweep(spec)),
+        ..v1::Sweep::default()
+    }
+}
+
+async fn store(
+    context: &Context,
+    spec: &SweepSpec,
+    source: &str,
+    request_id: Uuid,
+) -> Result<v1::Sweep, StoreError> {
+    let encoded = to_wire::sweep(spec).encode_to_vec();
+    let hash = Sha256::new().chain_update(&encoded).chain_update(source).finalize();
+    let new = NewSweep {
+        sweep_id: Uuid::now_v7(),
+        name: spec.name.as_deref(),
+        spec: &encoded,
+        source,
+        request_id,
+        request_hash: &hash,
+    };
+    let mut transaction = context.store.begin().await?;
+    let sweep_id = match sweep::insert(&mut transaction, &new).await? {
+        Some(earlier) => earlier,
+        None => {
+            let trials = expand(spec);
+            trial::insert_all(&mut transaction, new.sweep_id, &trials).await?;
+            context.store.notify_trials(&mut transaction).await?;
+            tracing::info!(sweep_id = %new.sweep_id, trials = trials.len(), "a new sweep");
+            new.sweep_id
+        }
+    };
+    let row = sweep::get(&mut transaction, sweep_id).await?;
+    transaction.commit().await?;
+    context.claims.wake();
+    encode::sweep(&row)
+}

@@ -1,0 +1,203 @@
+//! `SweepService`: for people and their scripts.
+
+use std::pin::Pin;
+
+use proto::v1::{self, sweep_service_server::SweepService};
+use proto::{PROTOCOL_VERSION, Reason};
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status};
+
+use super::status::{invalid, of_reader, of_store, shutting_down};
+use super::steer::{Steer, steer};
+use super::{Context, decode, encode, submit};
+use crate::config::public_url;
+use crate::store::rows::{self, View};
+use crate::store::sweep::{self, Cancel};
+use crate::store::{self, reader, resolve};
+
+/// The longest SQL statement, in bytes.
+const MAX_SQL: usize = 1 << 20;
+
+/// The handlers.
+#[derive(Debug, Clone)]
+pub struct Sweeps {
+    context: Context,
+}
+
+impl Sweeps {
+    /// Handlers over this context.
+    #[must_use]
+    pub fn new(context: Context) -> Self {
+        Self { context }
+    }
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl SweepService for Sweeps {
+    type WatchSweepStream = Pin<Box<dyn Stream<Item = Result<v1::WatchSweepResponse, Status>> + Send>>;
+
+    async fn get_server_info(
+        &self,
+        _: Request<v1::GetServerInfoRequest>,
+    ) -> Answer<v1::GetServerInfoResponse> {
+        let patience = std::time::Duration::from_secs(2);
+        let database_version = self.context.store.ping(patience).await.map_err(of_store)?;
+        Ok(Response::new(v1::GetServerInfoResponse {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol_version: PROTOCOL_VERSION,
+            database_version,
+            reader_url: public_url(&self.context.reader),
+        }))
+    }
+
+    async fn create_sweep(
+        &self,
+        request: Request<v1::CreateSweepRequest>,
+    ) -> Answer<v1::CreateSweepResponse> {
+        let sweep = submit::create(&self.context, request.into_inner()).await?;
+        Ok(Response::new(v1::CreateSweepResponse { sweep: Some(sweep) }))
+    }
+
+    async fn get_sweep(&self, request: Request<v1::GetSweepRequest>) -> Answer<v1::GetSweepResponse> {
+        let sweep = get(&self.context, &request.into_inner().sweep).await.map_err(of_store)?;
+        Ok(Response::new(v1::GetSweepResponse { sweep: Some(sweep) }))
+    }
+
+    async fn list_sweeps(&self, request: Request<v1::ListSweepsRequest>) -> Answer<v1::ListSweepsResponse> {
+        let request = request.into_inner();
+        let size = match request.page_size {
+            0 => 50,
+            size => i64::from(size.min(1_000)),
+        };
+        let before = match request.page_token.as_str() {
+            "" => None,
+            token => Some(decode::id("page_token", token)?),
+        };
+        list(&self.context, before, size).await.map(Response::new).map_err(of_store)
+    }
+
+    async fn watch_sweep(&self, request: Request<v1::WatchSweepRequest>) -> Answer<Self::WatchSweepStream> {
+        let sweep_id = {
+            let mut transaction = self.context.store.begin().await.map_err(of_store)?;
+            resolve::sweep(&mut transaction, &request.into_inner().sweep).await.map_err(of_store)?
+        };
+        let mut snapshots = self.context.watches.watch(sweep_id).await.map_err(of_store)?;
+        let drain = self.context.drain.clone();
+        let (sender, receiver) = tokio::sync::mpsc::channel(1);
+        tokio::spawn(async move {
+            snapshots.mark_changed();
+            loop {
+                let changed = tokio::select! {
+                    () = sender.closed() => return,
+                    () = drain.cancelled() => false,
+                    changed = snapshots.changed() => changed.is_ok(),
+                };
+                if !changed {
+                    let _ = sender.send(Err(shutting_down())).await;
+                    return;
+                }
+                let snapshot = snapshots.borrow_and_update().clone();
+                let sent = sender.send(encode::snapshot(&snapshot).map_err(of_store)).await;
+                if sent.is_err() || snapshot.sweep.is_finished() {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(tokio_stream::wrappers::ReceiverStream::new(receiver))))
+    }
+
+    async fn pause_sweep(&self, request: Request<v1::PauseSweepRequest>) -> Answer<v1::PauseSweepResponse> {
+        let (sweep, _) =
+            steer(&self.context, &request.into_inner().sweep, Steer::Pause).await.map_err(of_store)?;
+        Ok(Response::new(v1::PauseSweepResponse { sweep: Some(sweep) }))
+    }
+
+    async fn resume_sweep(
+        &self,
+        request: Request<v1::ResumeSweepRequest>,
+    ) -> Answer<v1::ResumeSweepResponse> {
+        let (sweep, _) =
+            steer(&self.context, &request.into_inner().sweep, Steer::Resume).await.map_err(of_store)?;
+        Ok(Response::new(v1::ResumeSweepResponse { sweep: Some(sweep) }))
+    }
+
+    async fn cancel_sweep(
+        &self,
+        request: Request<v1::CancelSweepRequest>,
+    ) -> Answer<v1::CancelSweepResponse> {
+        let request = request.into_inner();
+        let how = Steer::Cancel(if request.drain { Cancel::Drain } else { Cancel::Stop });
+        let (sweep, _) = steer(&self.context, &request.sweep, how).await.map_err(of_store)?;
+        Ok(Response::new(v1::CancelSweepResponse { sweep: Some(sweep) }))
+    }
+
+    async fn retry_sweep(&self, request: Request<v1::RetrySweepRequest>) -> Answer<v1::RetrySweepResponse> {
+        let (sweep, retried) =
+            steer(&self.context, &request.into_inner().sweep, Steer::Retry).await.map_err(of_store)?;
+        Ok(Response::new(v1::RetrySweepResponse { sweep: Some(sweep), retried }))
+    }
+
+    async fn list_rows(&self, request: Request<v1::ListRowsRequest>) -> Answer<v1::ListRowsResponse> {
+        let request = request.into_inner();
+        let view = decode::view(request.view())?;
+        let table = table(&self.context, view, &request).await.map_err(of_store)?;
+        if !encode::fits(&table) {
+            let message = "the rows are more than one message holds; ask for one trial, or use SQL";
+            return Err(Reason::LimitExceeded.status(message));
+        }
+        Ok(Response::new(v1::ListRowsResponse { table: Some(table) }))
+    }
+
+    async fn query(&self, request: Request<v1::QueryRequest>) -> Answer<v1::QueryResponse> {
+        let sql = request.into_inner().sql;
+        if sql.trim().is_empty() || sql.len() > MAX_SQL || sql.contains('\0') {
+            return Err(invalid("sql", "is empty, too long, or no text"));
+        }
+        let answer = reader::query(&self.context.reader, &sql).await.map_err(|error| of_reader(&error))?;
+        Ok(Response::new(v1::QueryResponse { table: Some(answer.table), truncated: answer.truncated }))
+    }
+}
+
+async fn get(context: &Context, text: &str) -> store::Result<v1::Sweep> {
+    let mut transaction = context.store.begin().await?;
+    let sweep_id = resolve::sweep(&mut transaction, text).await?;
+    encode::sweep(&sweep::get(&mut transaction, sweep_id).await?)
+}
+
+async fn list(
+    context: &Context,
+    before: Option<uuid::Uuid>,
+    size: i64,
+) -> store::Result<v1::ListSweepsResponse> {
+    let mut transaction = context.store.begin().await?;
+    // One more than asked for tells whether there is a next page.
+    let mut rows = sweep::list(&mut transaction, before, size + 1).await?;
+    let limit = usize::try_from(size).unwrap_or(usize::MAX);
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    let last = rows.last().map(|row| row.sweep_id.to_string()).filter(|_| has_more);
+    Ok(v1::ListSweepsResponse {
+        sweeps: rows.iter().map(encode::sweep).collect::<Result<_, _>>()?,
+        next_page_token: last.unwrap_or_default(),
+    })
+}
+
+async fn table(context: &Context, view: View, request: &v1::ListRowsRequest) -> store::Result<v1::Table> {
+    let mut transaction = context.store.begin().await?;
+    if view == View::Worker {
+        return rows::list(&mut transaction, view, uuid::Uuid::nil(), None).await;
+    }
+    // A trial's id says which sweep it is of.
+    let sweep_id = match (request.sweep.as_str(), request.trial.as_str()) {
+        ("", trial) if !trial.is_empty() => None,
+        (sweep, _) => Some(resolve::sweep(&mut transaction, sweep).await?),
+    };
+    let trial = match request.trial.as_str() {
+        "" => None,
+        trial => Some(resolve::trial(&mut transaction, sweep_id, trial).await?),
+    };
+    let sweep_id = sweep_id.or(trial.map(|trial| trial.sweep_id)).unwrap_or_default();
+    rows::list(&mut transaction, view, sweep_id, trial.map(|trial| trial.trial_id)).await
+}

@@ -1,0 +1,276 @@
+//! `WorkerService`: for workers. A call that comes twice (its reply was lost) changes nothing twice.
+
+use std::time::Duration;
+
+use prost::Message;
+use proto::v1::{self, worker_service_server::WorkerService};
+use proto::{MAX_RECORDS, PROTOCOL_VERSION, Reason, from_wire};
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+use tonic::{Request, Response, Status};
+
+use super::status::{invalid, of_store, of_wire};
+use super::{Context, decode, encode};
+use crate::store::claim::ClaimRequest;
+use crate::store::ending::{self, Why};
+use crate::store::lease::{self, LeaseKey};
+use crate::store::worker::{self, NewWorker};
+use crate::store::{self, StoreError, bigint, record, result};
+
+/// Trials in one claim at most.
+const MAX_TRIALS: u32 = 256;
+
+/// The longest wait for a trial.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+
+/// The handlers.
+#[derive(Debug, Clone)]
+pub struct Workers {
+    context: Context,
+}
+
+impl Workers {
+    /// Handlers over this context.
+    #[must_use]
+    pub fn new(context: Context) -> Self {
+        Self { context }
+    }
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl WorkerService for Workers {
+    async fn register_worker(
+        &self,
+        request: Request<v1::RegisterWorkerRequest>,
+    ) -> Answer<v1::RegisterWorkerResponse> {
+        let request = request.into_inner();
+        if request.protocol_version != PROTOCOL_VERSION {
+            return Err(Reason::ProtocolMismatch.status(format!(
+                "worker {} speaks protocol {}, this coordinator (version {}) speaks {PROTOCOL_VERSION}; run the same \
+                 version of both",
+                request.version,
+                request.protocol_version,
+                env!("CARGO_PKG_VERSION"),
+            )));
+        }
+        let worker_id = register(&self.context, &request).await?;
+        Ok(Response::new(v1::RegisterWorkerResponse {
+            worker_id: worker_id.to_string(),
+            lease_ttl: Some(encode::duration(self.context.lease_ttl)),
+            heartbeat_interval: Some(encode::duration(self.context.heartbeat_interval)),
+        }))
+    }
+
+    async fn claim_trials(
+        &self,
+        request: Request<v1::ClaimTrialsRequest>,
+    ) -> Answer<v1::ClaimTrialsResponse> {
+        let arrived = Instant::now();
+        let request = request.into_inner();
+        if !(1..=MAX_TRIALS).contains(&request.max_trials) {
+            return Err(invalid(
+                "max_trials",
+                &format!("is {}; ask for 1 to {MAX_TRIALS}", request.max_trials),
+            ));
+        }
+        let claim = ClaimRequest {
+            worker_id: decode::id("worker_id", &request.worker_id)?,
+            instance_id: decode::id("instance_id", &request.instance_id)?,
+            request_id: decode::id("request_id", &request.request_id)?,
+            max_trials: request.max_trials,
+        };
+        let wait = request.wait.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or_default();
+        let deadline = arrived + wait.min(MAX_WAIT);
+        let rows = claim_trials(&self.context, claim, deadline).await.map_err(of_store)?;
+        let trials =
+            rows.into_iter().map(encode::leased_trial).collect::<Result<_, _>>().map_err(of_store)?;
+        Ok(Response::new(v1::ClaimTrialsResponse { trials }))
+    }
+
+    async fn heartbeat(&self, request: Request<v1::HeartbeatRequest>) -> Answer<v1::HeartbeatResponse> {
+        let request = request.into_inner();
+        let worker_id = decode::id("worker_id", &request.worker_id)?;
+        let instance_id = decode::id("instance_id", &request.instance_id)?;
+        let beats = request.leases.iter().map(decode::beat).collect::<Result<Vec<_>, _>>()?;
+        let renew = async {
+            let mut transaction = self.context.store.begin_vital().await?;
+            worker::seen(&mut transaction, worker_id, instance_id, self.context.lease_ttl).await?;
+            let orders = lease::renew(&mut transaction, &beats, self.context.lease_ttl).await?;
+            transaction.commit().await?;
+            Ok(orders)
+        };
+        let orders = renew.await.map_err(of_store)?;
+        Ok(Response::new(v1::HeartbeatResponse {
+            leases: beats.iter().zip(orders).map(|(beat, order)| encode::lease_reply(beat, order)).collect(),
+            next_heartbeat: Some(encode::duration(self.context.heartbeat_interval)),
+        }))
+    }
+
+    async fn report_metrics(
+        &self,
+        request: Request<v1::ReportMetricsRequest>,
+    ) -> Answer<v1::ReportMetricsResponse> {
+        let request = request.into_inner();
+        let key = decode::lease(request.lease.as_ref())?;
+        if request.first_seq == 0 {
+            return Err(invalid("first_seq", "is 0; records count from 1"));
+        }
+        if request.records.len() > MAX_RECORDS {
+            let message =
+                format!("{} records in one call; send at most {MAX_RECORDS}", request.records.len());
+            return Err(Reason::LimitExceeded.status(message));
+        }
+        let acked_seq = report(&self.context, &key, &request).await.map_err(of_store)?;
+        Ok(Response::new(v1::ReportMetricsResponse { acked_seq: store::count(acked_seq) }))
+    }
+
+    async fn complete_trial(
+        &self,
+        request: Request<v1::CompleteTrialRequest>,
+    ) -> Answer<v1::CompleteTrialResponse> {
+        let request = request.into_inner();
+        let key = decode::lease(request.lease.as_ref())?;
+        let result = request.result.ok_or_else(|| invalid("result", "is missing"))?;
+        let outcome = from_wire::outcome(result.outcome()).map_err(|error| of_wire(&error))?;
+        let complete = async {
+            let last_seq = bigint("last_seq", request.last_seq)?;
+            let digest = Sha256::digest(result.encode_to_vec()).to_vec();
+            let mut transaction = self.context.store.begin().await?;
+            let Some(held) = lease::hold(&mut transaction, &key, self.context.lease_ttl).await? else {
+                return match lease::ended(&mut transaction, &key).await? {
+                    Some(attempt) if attempt.digest.as_ref() == Some(&digest) => Ok(()),
+                    _ => Err(key.lost()),
+                };
+            };
+            if last_seq > held.acked_seq {
+                return Err(StoreError::RecordsMissing { acked_seq: held.acked_seq });
+            }
+            result::insert(&mut transaction, &key, &result).await?;
+            ending::with_result(&mut transaction, &key, held, outcome, &digest).await?;
+            Ok(transaction.commit().await?)
+        };
+        complete.await.map_err(of_store)?;
+        Ok(Response::new(v1::CompleteTrialResponse {}))
+    }
+
+    async fn fail_trial(&self, request: Request<v1::FailTrialRequest>) -> Answer<v1::FailTrialResponse> {
+        let request = request.into_inner();
+        let key = decode::lease(request.lease.as_ref())?;
+        let kind = decode::failure_kind(request.kind())?;
+        let message = decode::text(&request.message);
+        let ended = end(&self.context, &key, &Why::Failed(kind, &message)).await.map_err(of_store)?;
+        Ok(Response::new(v1::FailTrialResponse { will_retry: ended.will_retry }))
+    }
+
+    async fn release_trial(
+        &self,
+        request: Request<v1::ReleaseTrialRequest>,
+    ) -> Answer<v1::ReleaseTrialResponse> {
+        let request = request.into_inner();
+        let key = decode::lease(request.lease.as_ref())?;
+        let reason = decode::text(&request.reason);
+        end(&self.context, &key, &Why::Released(&reason)).await.map_err(of_store)?;
+        Ok(Response::new(v1::ReleaseTrialResponse {}))
+    }
+}
+
+async fn register(context: &Context, request: &v1::RegisterWorkerRequest) -> Result<uuid::Uuid, Status> {
+    let device = request.device.as_ref().ok_or_else(|| invalid("device", "is missing"))?;
+    let memory_limit_bytes =
+        device.memory_limit_bytes.map(|bytes| bigint("device.memory_limit_bytes", bytes)).transpose();
+    let texts = [&request.version, &device.name, &device.description, &device.libtorch_version];
+    let [version, device_name, device_description, libtorch_version] = texts.map(|text| decode::text(text));
+    let new = NewWorker {
+        name: decode::worker_name(&request.name)?,
+        instance_id: decode::id("instance_id", &request.instance_id)?,
+        version: &version,
+        device: &device_name,
+        device_description: &device_description,
+        memory_bytes: bigint("device.memory_bytes", device.memory_bytes).map_err(of_store)?,
+        memory_limit_bytes: memory_limit_bytes.map_err(of_store)?,
+        libtorch_version: &libtorch_version,
+        threads: i32::try_from(device.threads).unwrap_or(i32::MAX),
+    };
+    let stored = async {
+        let mut transaction = context.store.begin_vital().await?;
+        let registered = worker::register(&mut transaction, &new, context.lease_ttl).await?;
+        transaction.commit().await?;
+        Ok(registered)
+    };
+    let registered = stored.await.map_err(of_store)?;
+    tracing::info!(
+        worker_id = %registered.worker_id,
+        superseded = registered.superseded.len(),
+        "worker {} on {} {}",
+        new.name,
+        new.device,
+        new.device_description
+    );
+    context.claims.wake();
+    Ok(registered.worker_id)
+}
+
+async fn claim_trials(
+    context: &Context,
+    claim: ClaimRequest,
+    deadline: Instant,
+) -> store::Result<Vec<store::claim::LeasedRow>> {
+    let seen = |()| async {
+        let mut connection = context.store.vital.acquire().await?;
+        worker::seen(&mut connection, claim.worker_id, claim.instance_id, context.lease_ttl).await
+    };
+    seen(()).await?;
+    let rows = context.claims.claim(claim, deadline).await?;
+    if rows.is_empty() {
+        // It may have been superseded while it waited; then it must know, not ask again.
+        seen(()).await?;
+    }
+    Ok(rows)
+}
+
+async fn report(context: &Context, key: &LeaseKey, request: &v1::ReportMetricsRequest) -> store::Result<i64> {
+    let first_seq = bigint("first_seq", request.first_seq)?;
+    let mut transaction = context.store.begin().await?;
+    let Some(held) = lease::hold(&mut transaction, key, context.lease_ttl).await? else {
+        // A worker that restarted may replay what its completed attempt had stored before.
+        let last_seq = first_seq.saturating_add(i64::try_from(request.records.len()).unwrap_or(i64::MAX)) - 1;
+        return match lease::ended(&mut transaction, key).await? {
+            Some(attempt) if attempt.digest.is_some() && attempt.acked_seq >= last_seq => {
+                Ok(attempt.acked_seq)
+            }
+            _ => Err(key.lost()),
+        };
+    };
+    let acked_seq = record::append(&mut transaction, key, held, first_seq, &request.records).await?;
+    transaction.commit().await?;
+    Ok(acked_seq)
+}
+
+/// How an attempt that ended without a result ended.
+struct EndedBy {
+    will_retry: bool,
+}
+
+/// Ends an attempt without a result, or finds that it has ended that way before.
+async fn end(context: &Context, key: &LeaseKey, why: &Why<'_>) -> store::Result<EndedBy> {
+    let mut transaction = context.store.begin().await?;
+    if lease::hold(&mut transaction, key, context.lease_ttl).await?.is_none() {
+        let same = |outcome: &str| match why {
+            Why::Released(_) => matches!(outcome, "released" | "cancelled"),
+            Why::Failed(..) | Why::WorkerLost(_) => outcome == "failed",
+        };
+        return match lease::ended(&mut transaction, key).await? {
+            Some(attempt) if attempt.outcome.as_deref().is_some_and(same) && !attempt.is_lost() => {
+                Ok(EndedBy { will_retry: attempt.will_retry.unwrap_or(false) })
+            }
+            _ => Err(key.lost()),
+        };
+    }
+    let ended = ending::without_result(&mut transaction, &[key.trial_id], why).await?;
+    transaction.commit().await?;
+    context.claims.wake();
+    let will_retry = ended.iter().any(|ended| ended.status == domain::lifecycle::TrialStatus::Pending);
+    Ok(EndedBy { will_retry })
+}

@@ -1,0 +1,153 @@
+//! Getting to Postgres, and getting its schema ready.
+
+use std::time::{Duration, Instant};
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection, PgPool};
+
+use super::Store;
+
+/// The migrations of this build.
+pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
+
+/// Connections for requests.
+const REQUEST_CONNECTIONS: u32 = 12;
+
+/// Connections for what leases depend on.
+const VITAL_CONNECTIONS: u32 = 4;
+
+/// How long a call waits for a connection before it is told that the database is out of reach.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Why a coordinator cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Postgres did not answer.
+    #[error("no answer from Postgres at {place} within {waited:?}; start it, or correct --database-url")]
+    OutOfReach {
+        /// Where it should be.
+        place: String,
+        /// How long was waited.
+        waited: Duration,
+        /// What the last try gave.
+        source: sqlx::Error,
+    },
+    /// Postgres does not let us in.
+    #[error("Postgres at {place} refuses the connection; correct --database-url")]
+    Refused {
+        /// Where it is.
+        place: String,
+        /// What it says.
+        source: sqlx::Error,
+    },
+    /// The schema cannot be made ready.
+    #[error("the schema of {place} cannot be migrated")]
+    Migration {
+        /// Where it is.
+        place: String,
+        /// What went wrong.
+        source: MigrateError,
+    },
+    /// The schema is not this build's.
+    #[error("the schema of {place} is not the one of this build; run `batchsweep-coordinator migrate`")]
+    NotMigrated {
+        /// Where it is.
+        place: String,
+    },
+}
+
+/// Host (or socket) and database, without credentials.
+#[must_use]
+pub fn place(options: &PgConnectOptions) -> String {
+    let database = options.get_database().unwrap_or(options.get_username());
+    match options.get_socket() {
+        Some(socket) => format!("{}:{}/{database}", socket.display(), options.get_port()),
+        None => format!("{}:{}/{database}", options.get_host(), options.get_port()),
+    }
+}
+
+/// Waits until Postgres lets us in, at most `patience`. Says so once, in one line, when the first try fails.
+///
+/// # Errors
+/// [`ConnectError::OutOfReach`] or [`ConnectError::Refused`].
+pub async fn wait_for(options: &PgConnectOptions, patience: Duration) -> Result<(), ConnectError> {
+    let started = Instant::now();
+    let mut told = false;
+    loop {
+        let source = match PgConnection::connect_with(options).await {
+            Ok(connection) => {
+                // Closing politely is a courtesy; the server notices either way.
+                let _ = connection.close().await;
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let place = place(options);
+        if !super::error::is_unavailable(&source) {
+            return Err(ConnectError::Refused { place, source });
+        }
+        let waited = started.elapsed();
+        if waited >= patience {
+            return Err(ConnectError::OutOfReach { place, waited: patience, source });
+        }
+        if !told {
+            tracing::warn!("waiting up to {patience:?} for Postgres at {place}: {source}");
+            told = true;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
+
+/// Brings the schema up to date. Several coordinators may do so at once: Postgres's advisory lock orders them.
+///
+/// # Errors
+/// [`ConnectError::Migration`], also when the schema is newer than this build.
+pub async fn migrate(options: &PgConnectOptions) -> Result<(), ConnectError> {
+    let failed = |source: MigrateError| ConnectError::Migration { place: place(options), source };
+    let mut connection =
+        PgConnection::connect_with(&in_public(options)).await.map_err(|error| failed(error.into()))?;
+    MIGRATOR.run_direct(None, &mut connection, false).await.map_err(failed)?;
+    let _ = connection.close().await;
+    Ok(())
+}
+
+/// The migrations' own table has no schema in its name. By default Postgres looks for it in a schema named like the user
+/// first, and a user named `batchsweep` has one: then no migration would seem to have been applied.
+fn in_public(options: &PgConnectOptions) -> PgConnectOptions {
+    options.clone().options([("search_path", "public")])
+}
+
+/// Opens the pools; connections are made as they are needed, and again after an outage.
+#[must_use]
+pub fn open(options: &PgConnectOptions) -> Store {
+    let pool = |options: PgConnectOptions, connections| -> PgPool {
+        PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options)
+    };
+    // Queries take a millisecond; compiling one for its guessed cost takes hundreds. And a plan that was made and kept
+    // while a table was empty reads all of it for ever; planning anew costs a part of a millisecond.
+    let options = in_public(options).options([("jit", "off"), ("plan_cache_mode", "force_custom_plan")]);
+    Store {
+        requests: pool(options.clone().application_name("batchsweep-coordinator"), REQUEST_CONNECTIONS),
+        vital: pool(options.application_name("batchsweep-coordinator (leases)"), VITAL_CONNECTIONS),
+    }
+}
+
+/// Checks that every migration of this build has been applied.
+///
+/// # Errors
+/// [`ConnectError::NotMigrated`].
+pub async fn check_migrated(options: &PgConnectOptions) -> Result<(), ConnectError> {
+    use sqlx::migrate::Migrate;
+    let unready = || ConnectError::NotMigrated { place: place(options) };
+    let refused = |source| ConnectError::Refused { place: place(options), source };
+    let mut connection = PgConnection::connect_with(&in_public(options)).await.map_err(refused)?;
+    let applied = connection.list_applied_migrations("_sqlx_migrations").await.map_err(|_| unready())?;
+    let all = MIGRATOR.iter().all(|ours| {
+        applied.iter().any(|theirs| theirs.version == ours.version && theirs.checksum == ours.checksum)
+    });
+    if all { Ok(()) } else { Err(unready()) }
+}

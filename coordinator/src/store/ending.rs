@@ -1,0 +1,281 @@
+//! How attempts end. Whatever ends one (a result, an error, a worker that stops or is lost), it goes through
+//! [`end`]: the attempt's row, the trial's new state and the end of the lease are one statement, and the new state
+//! is the life cycle's.
+
+use domain::lifecycle::{self, Outcome, TrialEvent, TrialStatus};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::lease::{Held, LeaseKey};
+use super::{Result, StoreError};
+
+/// Seconds before a trial's second try; each further one waits twice as long.
+const FIRST_DELAY_SECONDS: f64 = 1.0;
+
+/// Kinds of error, as the attempt's row tells them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The trial cannot be trained as asked: trying again would not help.
+    Input,
+    /// The trainer ended in an error.
+    Trainer,
+    /// The trainer process died.
+    Crash,
+    /// The trainer was killed by signal 9.
+    SuspectedHostOom,
+}
+
+impl FailureKind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Trainer => "trainer",
+            Self::Crash => "crash",
+            Self::SuspectedHostOom => "suspected_host_oom",
+        }
+    }
+}
+
+/// Why an attempt ends without a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why<'a> {
+    /// Its holder brought an error.
+    Failed(FailureKind, &'a str),
+    /// Its holder died, hung, lost its network or was superseded.
+    WorkerLost(&'a str),
+    /// Its holder gave it back.
+    Released(&'a str),
+}
+
+impl Why<'_> {
+    fn event(&self) -> TrialEvent {
+        match self {
+            Self::Failed(..) => TrialEvent::AttemptFailed,
+            Self::WorkerLost(_) => TrialEvent::LeaseExpired,
+            Self::Released(_) => TrialEvent::Released,
+        }
+    }
+}
+
+/// An attempt that ended without a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// The trial.
+    pub trial_id: Uuid,
+    /// The attempt.
+    pub attempt: i32,
+    /// Where the trial is now.
+    pub status: TrialStatus,
+}
+
+/// Ends the running attempts of these trials without a result, all for the same reason. The caller holds their
+/// leases' rows.
+///
+/// # Errors
+/// As any query.
+pub async fn without_result(
+    connection: &mut PgConnection,
+    trial_ids: &[Uuid],
+    why: &Why<'_>,
+) -> Result<Vec<Ended>> {
+    if trial_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows =
+        sqlx::query_file!("queries/lease/lock_attempts.sql", trial_ids).fetch_all(&mut *connection).await?;
+    let mut endings = Vec::with_capacity(rows.len());
+    for row in rows {
+        let attempt = Attempt {
+            failures: row.failures,
+            preemptions: row.preemptions,
+            sweep_cancelled: row.sweep_cancelled.is_some(),
+        };
+        let mut ending = attempt.ending(why)?;
+        ending.trial_id = row.trial_id;
+        ending.attempt = row.attempt;
+        ending.acked_seq = row.acked_seq;
+        endings.push(ending);
+    }
+    end(connection, &endings).await?;
+    Ok(endings
+        .iter()
+        .map(|ending| Ended { trial_id: ending.trial_id, attempt: ending.attempt, status: ending.status })
+        .collect())
+}
+
+/// Ends a held attempt with a result, which the caller has stored.
+///
+/// # Errors
+/// As any query.
+pub async fn with_result(
+    connection: &mut PgConnection,
+    key: &LeaseKey,
+    held: Held,
+    outcome: Outcome,
+    digest: &[u8],
+) -> Result<()> {
+    let kept = sqlx::query_file!("queries/lease/lock_completion.sql", key.trial_id, key.attempt)
+        .fetch_optional(&mut *connection)
+        .await?
+        .ok_or_else(|| key.lost())?;
+    let status = after(TrialStatus::Running, TrialEvent::Completed(outcome), true)?;
+    let ending = Ending {
+        trial_id: key.trial_id,
+        attempt: key.attempt,
+        acked_seq: held.acked_seq,
+        outcome: status.word(),
+        digest: Some(digest.to_vec()),
+        failures: kept.failures,
+        preemptions: kept.preemptions,
+        ..Ending::new(status)
+    };
+    end(connection, &[ending]).await
+}
+
+/// What the life cycle needs to know of a running attempt.
+struct Attempt {
+    failures: i32,
+    preemptions: i32,
+    sweep_cancelled: bool,
+}
+
+impl Attempt {
+    fn ending(&self, why: &Why<'_>) -> Result<Ending> {
+        let is_failure = !matches!(why, Why::Released(_));
+        let failures = self.failures + i32::from(is_failure);
+        let is_retried = match why {
+            Why::Failed(FailureKind::Input, _) => false,
+            Why::Failed(..) | Why::WorkerLost(_) => lifecycle::is_retried(failures.unsigned_abs()),
+            Why::Released(_) => true,
+        };
+        let mut status = after(TrialStatus::Running, why.event(), is_retried)?;
+        let goes_back = status == TrialStatus::Pending;
+        if goes_back && self.sweep_cancelled {
+            status = after(status, TrialEvent::Cancelled, is_retried)?;
+        }
+        let will_retry = status == TrialStatus::Pending;
+        let (outcome, error_kind, error) = match why {
+            Why::Failed(kind, message) => ("failed", Some(kind.word()), *message),
+            Why::WorkerLost(message) => ("failed", Some("worker_lost"), *message),
+            Why::Released(reason) if self.sweep_cancelled => ("cancelled", None, *reason),
+            Why::Released(reason) => ("released", None, *reason),
+        };
+        Ok(Ending {
+            outcome,
+            error_kind,
+            error: Some(error.to_owned()).filter(|error| !error.is_empty()),
+            will_retry: is_failure.then_some(will_retry),
+            failures,
+            preemptions: self.preemptions + i32::from(!is_failure),
+            delay_seconds: if is_failure && will_retry { delay_seconds(failures) } else { 0.0 },
+            ..Ending::new(status)
+        })
+    }
+}
+
+/// 1 s after the first failure, 2 s after the second, and so on up to a minute.
+fn delay_seconds(failures: i32) -> f64 {
+    (FIRST_DELAY_SECONDS * f64::from(failures - 1).exp2()).min(60.0)
+}
+
+fn after(status: TrialStatus, event: TrialEvent, retries_left: bool) -> Result<TrialStatus> {
+    status
+        .after(event, retries_left)
+        .ok_or_else(|| StoreError::WrongState(format!("a {status} trial does not take {event:?}")))
+}
+
+/// One row of the statement that ends attempts.
+struct Ending {
+    trial_id: Uuid,
+    attempt: i32,
+    status: TrialStatus,
+    outcome: &'static str,
+    error_kind: Option<&'static str>,
+    error: Option<String>,
+    will_retry: Option<bool>,
+    acked_seq: i64,
+    digest: Option<Vec<u8>>,
+    failures: i32,
+    preemptions: i32,
+    delay_seconds: f64,
+}
+
+impl Ending {
+    fn new(status: TrialStatus) -> Self {
+        Self {
+            trial_id: Uuid::nil(),
+            attempt: 0,
+            status,
+            outcome: status.word(),
+            error_kind: None,
+            error: None,
+            will_retry: None,
+            acked_seq: 0,
+            digest: None,
+            failures: 0,
+            preemptions: 0,
+            delay_seconds: 0.0,
+        }
+    }
+}
+
+async fn end(connection: &mut PgConnection, endings: &[Ending]) -> Result<()> {
+    fn column<T>(endings: &[Ending], of: impl Fn(&Ending) -> T) -> Vec<T> {
+        endings.iter().map(of).collect()
+    }
+    sqlx::query_file!(
+        "queries/lease/end_attempts.sql",
+        &column(endings, |ending| ending.trial_id),
+        &column(endings, |ending| ending.attempt),
+        &column(endings, |ending| ending.status.word().to_owned()),
+        &column(endings, |ending| ending.outcome.to_owned()),
+        &column(endings, |ending| ending.error_kind.map(str::to_owned)) as &[Option<String>],
+        &column(endings, |ending| ending.error.clone()) as &[Option<String>],
+        &column(endings, |ending| ending.will_retry) as &[Option<bool>],
+        &column(endings, |ending| ending.acked_seq),
+        &column(endings, |ending| ending.digest.clone()) as &[Option<Vec<u8>>],
+        &column(endings, |ending| ending.failures),
+        &column(endings, |ending| ending.preemptions),
+        &column(endings, |ending| ending.delay_seconds),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ending(failures: i32, sweep_cancelled: bool, why: &Why<'_>) -> (TrialStatus, i32, Option<bool>, f64) {
+        let ending = Attempt { failures, preemptions: 0, sweep_cancelled }.ending(why).unwrap();
+        (ending.status, ending.failures, ending.will_retry, ending.delay_seconds)
+    }
+
+    #[test]
+    fn a_failure_is_tried_again_later_until_three_are_spent() {
+        let crash = Why::Failed(FailureKind::Crash, "signal 11");
+        assert_eq!(ending(0, false, &crash), (TrialStatus::Pending, 1, Some(true), 1.0));
+        assert_eq!(ending(1, false, &crash), (TrialStatus::Pending, 2, Some(true), 2.0));
+        assert_eq!(ending(2, false, &crash), (TrialStatus::Failed, 3, Some(false), 0.0));
+    }
+
+    #[test]
+    fn bad_input_fails_at_once() {
+        let input = Why::Failed(FailureKind::Input, "no such file");
+        assert_eq!(ending(0, false, &input), (TrialStatus::Failed, 1, Some(false), 0.0));
+    }
+
+    #[test]
+    fn a_released_trial_goes_back_without_a_failure() {
+        assert_eq!(ending(2, false, &Why::Released("SIGTERM")), (TrialStatus::Pending, 2, None, 0.0));
+    }
+
+    #[test]
+    fn nothing_goes_back_to_a_cancelled_sweep() {
+        for why in [Why::Released(""), Why::WorkerLost(""), Why::Failed(FailureKind::Trainer, "")] {
+            assert_eq!(ending(0, true, &why).0, TrialStatus::Cancelled, "{why:?}");
+        }
+        assert_eq!(ending(2, true, &Why::WorkerLost("")).0, TrialStatus::Failed);
+    }
+}

@@ -1,0 +1,101 @@
+//! All truth, in Postgres. One file a concern; each function runs queries of `queries/`, one a file, checked against
+//! the schema when they are compiled.
+//!
+//! What holds at any time:
+//! - a trial is `running` if and only if it has a lease, of the same attempt ([`claim`], [`ending`], [`lease`]);
+//! - its attempt grows by one at each claim and never falls ([`claim`]);
+//! - a worker's write happens with the row of its lease locked, or not at all ([`lease`], [`record`]);
+//! - records of an attempt are numbered without gap up to the watermark of its lease ([`record`]);
+//! - all times are the database's clock.
+//!
+//! Locks are taken in one order: worker, sweep, lease, trial state.
+
+pub mod connect;
+/// What can go wrong here.
+pub mod error;
+
+pub mod resolve;
+pub mod sweep;
+pub mod trial;
+
+pub mod claim;
+pub mod ending;
+pub mod expiry;
+pub mod lease;
+pub mod record;
+pub mod result;
+pub mod worker;
+
+pub mod reader;
+pub mod rows;
+
+use std::time::Duration;
+
+use sqlx::{PgPool, PgTransaction};
+
+pub use error::StoreError;
+
+/// What store functions give.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// The connections to Postgres.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// For requests.
+    pub requests: PgPool,
+    /// For heartbeats, claims and the reaper, so that a flood of requests cannot make leases expire.
+    pub vital: PgPool,
+}
+
+impl Store {
+    /// Begins a transaction of a request.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn begin(&self) -> Result<PgTransaction<'static>> {
+        Ok(self.requests.begin().await?)
+    }
+
+    /// Begins a transaction that leases depend on.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn begin_vital(&self) -> Result<PgTransaction<'static>> {
+        Ok(self.vital.begin().await?)
+    }
+
+    /// Asks Postgres for its version, within `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it does not answer in time.
+    pub async fn ping(&self, limit: Duration) -> Result<String> {
+        let query = sqlx::query_file_scalar!("queries/coordinator/ping.sql").fetch_one(&self.vital);
+        match tokio::time::timeout(limit, query).await {
+            Ok(version) => Ok(version?),
+            Err(_) => Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),
+        }
+    }
+
+    /// Tells all coordinators that trials wait, once `transaction` commits.
+    ///
+    /// # Errors
+    /// As any query.
+    pub async fn notify_trials(&self, transaction: &mut PgTransaction<'_>) -> Result<()> {
+        sqlx::query_file!("queries/sweep/notify_trials.sql").fetch_one(&mut **transaction).await?;
+        Ok(())
+    }
+}
+
+/// The channel of [`Store::notify_trials`].
+pub const TRIALS_CHANNEL: &str = "batchsweep_trials";
+
+/// A number of the wire as Postgres holds it.
+pub(crate) fn bigint(field: &'static str, value: u64) -> Result<i64> {
+    i64::try_from(value)
+        .map_err(|_| StoreError::Invalid { field, problem: format!("is {value}, past the largest bigint") })
+}
+
+/// A count out of Postgres, where negative ones cannot be.
+pub(crate) fn count(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}

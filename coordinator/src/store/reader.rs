@@ -1,0 +1,180 @@
+//! People's SQL: one statement on a connection of its own, as the role that sees the public views only.
+
+use std::time::Duration;
+
+use proto::v1;
+use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgErrorPosition, PgRow};
+use sqlx::{
+    AssertSqlSafe, Column, Connection, Executor, PgConnection, Row, SqlSafeStr, Statement, TypeInfo, ValueRef,
+};
+use tokio_stream::StreamExt;
+
+use super::error::is_unavailable;
+use super::rows::kind;
+
+/// The role.
+pub const READER_ROLE: &str = "batchsweep_reader";
+
+/// Rows given back at most.
+pub const MAX_ROWS: usize = 10_000;
+
+/// Bytes of cells given back at most.
+const MAX_BYTES: usize = proto::MAX_MESSAGE_BYTES / 2;
+
+/// How long a statement may take; Postgres ends it.
+const STATEMENT_TIMEOUT: &str = "30s";
+
+/// How long all of it may take; a backstop should Postgres not answer.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// Why a statement gave no rows.
+#[derive(Debug, thiserror::Error)]
+pub enum ReaderError {
+    /// The statement is wrong, not allowed, or took too long.
+    #[error("{0}")]
+    Statement(String),
+    /// The role cannot log in.
+    #[error("the role {READER_ROLE} cannot log in: {0}\ncorrect the coordinator's --reader-database-url")]
+    Login(#[source] sqlx::Error),
+    /// The role has too many connections.
+    #[error("too many statements at once; try again in a moment")]
+    Busy,
+    /// Postgres does not answer.
+    #[error("the database is out of reach: {0}")]
+    Unavailable(#[source] sqlx::Error),
+}
+
+/// The rows of a statement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The rows, as Postgres writes them (dates in RFC 3339).
+    pub table: v1::Table,
+    /// Whether rows past [`MAX_ROWS`], or past the size of a message, were left out.
+    pub truncated: bool,
+}
+
+/// Runs one statement, read-only, on a fresh connection that is closed afterwards: nothing that a statement does to its
+/// session reaches the next one.
+///
+/// # Errors
+/// [`ReaderError`].
+pub async fn query(options: &PgConnectOptions, sql: &str) -> Result<Answer, ReaderError> {
+    let answer = async {
+        let settings = [
+            ("default_transaction_read_only", "on"),
+            ("statement_timeout", STATEMENT_TIMEOUT),
+            ("idle_in_transaction_session_timeout", "10s"),
+        ];
+        let options = options.clone().options(settings).application_name("batchsweep sql");
+        let mut connection = PgConnection::connect_with(&options).await.map_err(login_error)?;
+        let answer = read(&mut connection, sql).await;
+        // Rows may still be on their way, so the connection is dropped, not drained.
+        drop(connection);
+        answer
+    };
+    tokio::time::timeout(TOTAL_TIMEOUT, answer)
+        .await
+        .unwrap_or_else(|_| Err(ReaderError::Statement(format!("no answer within {TOTAL_TIMEOUT:?}"))))
+}
+
+async fn read(connection: &mut PgConnection, sql: &str) -> Result<Answer, ReaderError> {
+    // The extended protocol takes one statement only, and tells its columns even where there are no rows.
+    let prepared = connection.prepare(AssertSqlSafe(sql).into_sql_str()).await.map_err(statement_error)?;
+    if prepared.parameters().is_some_and(|parameters| parameters.either(<[_]>::len, |count| count) > 0) {
+        let message = "the statement has parameters ($1, ...); write the values themselves";
+        return Err(ReaderError::Statement(message.to_owned()));
+    }
+    let types: Vec<String> =
+        prepared.columns().iter().map(|column| column.type_info().name().to_ascii_lowercase()).collect();
+    let columns = prepared
+        .columns()
+        .iter()
+        .zip(&types)
+        .map(|(column, type_name)| v1::Column {
+            name: column.name().to_owned(),
+            kind: kind(type_name).into(),
+        })
+        .collect();
+    // The simple protocol gives every type as text.
+    let mut stream = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(connection);
+    let (mut rows, mut bytes, mut truncated) = (Vec::new(), 0, false);
+    while let Some(row) = stream.next().await {
+        let row = row_of(&row.map_err(statement_error)?, &types)?;
+        bytes += row.cells.iter().map(|cell| cell.text.as_ref().map_or(0, String::len) + 8).sum::<usize>();
+        if rows.len() == MAX_ROWS || bytes > MAX_BYTES {
+            truncated = true;
+            break;
+        }
+        rows.push(row);
+    }
+    Ok(Answer { table: v1::Table { columns, rows }, truncated })
+}
+
+fn row_of(row: &PgRow, types: &[String]) -> Result<v1::Row, ReaderError> {
+    let cells = types.iter().enumerate().map(|(index, type_name)| {
+        let value = row.try_get_raw(index).map_err(statement_error)?;
+        if value.is_null() {
+            return Ok(v1::Cell { text: None });
+        }
+        let text = value.as_str().map_err(|error| statement_error(sqlx::Error::Decode(error)))?;
+        let text = match (type_name.as_str(), text) {
+            ("bool", "t") => "true".to_owned(),
+            ("bool", "f") => "false".to_owned(),
+            ("timestamptz", text) => rfc_3339(text),
+            (_, text) => text.to_owned(),
+        };
+        Ok(v1::Cell { text: Some(text) })
+    });
+    Ok(v1::Row { cells: cells.collect::<Result<_, _>>()? })
+}
+
+/// `2026-01-31 12:00:00.5+00` as `2026-01-31T12:00:00.5+00:00`; what is no such date stays as it is.
+fn rfc_3339(text: &str) -> String {
+    match text.strip_suffix("+00").and_then(|text| text.split_once(' ')) {
+        Some((date, time)) => format!("{date}T{time}+00:00"),
+        None => text.to_owned(),
+    }
+}
+
+fn login_error(error: sqlx::Error) -> ReaderError {
+    let code = error.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
+    match code.as_deref() {
+        // too_many_connections
+        Some("53300") => ReaderError::Busy,
+        _ if is_unavailable(&error) => ReaderError::Unavailable(error),
+        _ => ReaderError::Login(error),
+    }
+}
+
+fn statement_error(error: sqlx::Error) -> ReaderError {
+    if is_unavailable(&error) {
+        return ReaderError::Unavailable(error);
+    }
+    let Some(refusal) =
+        error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
+    else {
+        // COPY and the like answer with something else than rows.
+        return ReaderError::Statement(format!("the statement gives no rows: {error}"));
+    };
+    let mut text = refusal.message().to_owned();
+    if let Some(PgErrorPosition::Original(position)) = refusal.position() {
+        text.push_str(&format!(" (at character {position})"));
+    }
+    for (label, line) in [("detail", refusal.detail()), ("hint", refusal.hint())] {
+        if let Some(line) = line {
+            text.push_str(&format!("\n{label}: {line}"));
+        }
+    }
+    ReaderError::Statement(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_become_rfc_3339() {
+        assert_eq!(rfc_3339("2026-01-31 12:00:00.5+00"), "2026-01-31T12:00:00.5+00:00");
+        assert_eq!(rfc_3339("infinity"), "infinity");
+    }
+}

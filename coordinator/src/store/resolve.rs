@@ -1,0 +1,137 @@
+//! From what people type to ids: an id, a unique prefix of one (with or without dashes), a name (the newest), `@last`.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Result, StoreError, bigint};
+
+/// The fewest hex digits that count as a prefix; shorter ones are more likely a slip.
+const MIN_PREFIX: usize = 4;
+
+/// A trial and its sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrialIds {
+    /// The trial.
+    pub trial_id: Uuid,
+    /// Its sweep.
+    pub sweep_id: Uuid,
+}
+
+/// Finds a sweep.
+///
+/// # Errors
+/// [`StoreError::NotFound`] with the nearest name, [`StoreError::Ambiguous`] with the candidates.
+pub async fn sweep(connection: &mut PgConnection, text: &str) -> Result<Uuid> {
+    let not_found = |near| StoreError::NotFound { kind: "sweep", name: text.to_owned(), near };
+    if text == "@last" {
+        let newest = sqlx::query_file!("queries/sweep/newest_sweep.sql").fetch_optional(connection).await?;
+        return newest.map(|sweep| sweep.sweep_id).ok_or_else(|| not_found(None));
+    }
+    let range = prefix_range(text);
+    let (low, high) = range.unzip();
+    let found = sqlx::query_file!("queries/sweep/find_sweeps.sql", text, low, high)
+        .fetch_all(&mut *connection)
+        .await?;
+    let candidates: Vec<(Uuid, Option<String>)> =
+        found.into_iter().filter_map(|row| Some((row.sweep_id?, row.name))).collect();
+    match candidates.as_slice() {
+        [] => {
+            let names =
+                sqlx::query_file_scalar!("queries/sweep/recent_names.sql").fetch_all(connection).await?;
+            Err(not_found(nearest(text, names)))
+        }
+        [(sweep_id, _)] => Ok(*sweep_id),
+        several => Err(StoreError::Ambiguous {
+            kind: "sweep",
+            name: text.to_owned(),
+            candidates: several.iter().map(|(id, name)| describe(*id, name.as_deref())).collect(),
+        }),
+    }
+}
+
+/// Finds a trial by id, unique prefix of one, or index within its sweep.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Ambiguous`] with the candidates.
+pub async fn trial(connection: &mut PgConnection, sweep_id: Option<Uuid>, text: &str) -> Result<TrialIds> {
+    if let (Some(sweep_id), Ok(index)) = (sweep_id, text.parse::<u64>()) {
+        let index = bigint("trial", index)?;
+        let found = sqlx::query_file_as!(TrialIds, "queries/trial/trial_by_index.sql", sweep_id, index)
+            .fetch_optional(&mut *connection)
+            .await?;
+        if let Some(trial) = found {
+            return Ok(trial);
+        }
+    }
+    let Some((low, high)) = prefix_range(text) else {
+        return Err(StoreError::NotFound { kind: "trial", name: text.to_owned(), near: None });
+    };
+    let found = sqlx::query_file_as!(TrialIds, "queries/trial/find_trials.sql", low, high, sweep_id)
+        .fetch_all(connection)
+        .await?;
+    match found.as_slice() {
+        [] => Err(StoreError::NotFound { kind: "trial", name: text.to_owned(), near: None }),
+        [trial] => Ok(*trial),
+        several => Err(StoreError::Ambiguous {
+            kind: "trial",
+            name: text.to_owned(),
+            candidates: several.iter().map(|trial| trial.trial_id.to_string()).collect(),
+        }),
+    }
+}
+
+fn describe(sweep_id: Uuid, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("{sweep_id} ({name})"),
+        None => sweep_id.to_string(),
+    }
+}
+
+/// The first and the last id that begin with these hex digits; `None` for anything else.
+fn prefix_range(text: &str) -> Option<(Uuid, Uuid)> {
+    let digits: String = text.chars().filter(|&c| c != '-').collect();
+    if !(MIN_PREFIX..=32).contains(&digits.len()) || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
+        return None;
+    }
+    let fill = |digit: &str| Uuid::try_parse(&format!("{digits}{}", digit.repeat(32 - digits.len()))).ok();
+    Some((fill("0")?, fill("f")?))
+}
+
+/// The name most like what was typed, if any is much like it.
+fn nearest(text: &str, names: Vec<String>) -> Option<String> {
+    names
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(text, &name), name))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_spans_all_ids_that_begin_with_it() {
+        let (low, high) = prefix_range("0199-A").unwrap();
+        assert_eq!(low.to_string(), "0199a000-0000-0000-0000-000000000000");
+        assert_eq!(high.to_string(), "0199afff-ffff-ffff-ffff-ffffffffffff");
+        let id = Uuid::now_v7();
+        assert_eq!(prefix_range(&id.to_string()), Some((id, id)));
+    }
+
+    #[test]
+    fn a_short_or_other_text_is_no_prefix() {
+        for text in ["", "019", "seed", "@last", "0199abcd0199abcd0199abcd0199abcd0"] {
+            assert_eq!(prefix_range(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_name_much_like_it_is_suggested() {
+        let names = || vec!["fashion-mnist-mlp".to_owned(), "seed".to_owned()];
+        assert_eq!(nearest("fashion-mnist", names()).as_deref(), Some("fashion-mnist-mlp"));
+        assert_eq!(nearest("sede", names()).as_deref(), Some("seed"));
+        assert_eq!(nearest("cifar", names()), None);
+    }
+}

@@ -1,0 +1,100 @@
+//! Workers: a name, and the process that registered last under it.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::ending::{self, Ended, Why};
+use super::{Result, StoreError};
+
+/// A worker that registers.
+#[derive(Debug)]
+pub struct NewWorker<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its process.
+    pub instance_id: Uuid,
+    /// Version of its binary.
+    pub version: &'a str,
+    /// Where it trains.
+    pub device: &'a str,
+    /// What the device is.
+    pub device_description: &'a str,
+    /// Memory of the device, in bytes.
+    pub memory_bytes: i64,
+    /// Its own limit, in bytes.
+    pub memory_limit_bytes: Option<i64>,
+    /// Version of libtorch.
+    pub libtorch_version: &'a str,
+    /// CPU threads.
+    pub threads: i32,
+}
+
+/// A registered worker.
+#[derive(Debug)]
+pub struct Registered {
+    /// Its id; the same for each process of its name.
+    pub worker_id: Uuid,
+    /// The attempts that an earlier process of that name held.
+    pub superseded: Vec<Ended>,
+}
+
+/// Registers a worker, and ends what an earlier process of its name held, as if those leases had expired. Registering
+/// the same process twice changes nothing.
+///
+/// # Errors
+/// As any query.
+pub async fn register(
+    connection: &mut PgConnection,
+    new: &NewWorker<'_>,
+    ttl: Duration,
+) -> Result<Registered> {
+    // A claim of the earlier process holds this lock until its leases are stored, so they are seen below.
+    sqlx::query_file!("queries/worker/lock_worker.sql", new.name).fetch_optional(&mut *connection).await?;
+    let worker_id = sqlx::query_file_scalar!(
+        "queries/worker/upsert_worker.sql",
+        Uuid::now_v7(),
+        new.name,
+        new.instance_id,
+        new.version,
+        new.device,
+        new.device_description,
+        new.memory_bytes,
+        new.memory_limit_bytes,
+        new.libtorch_version,
+        new.threads,
+        ttl.as_secs_f64(),
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let held = sqlx::query_file_scalar!("queries/worker/superseded_leases.sql", worker_id, new.instance_id)
+        .fetch_all(&mut *connection)
+        .await?;
+    let why = Why::WorkerLost("another process registered under the worker's name");
+    let superseded = ending::without_result(connection, &held, &why).await?;
+    Ok(Registered { worker_id, superseded })
+}
+
+/// Notes that a worker lives.
+///
+/// # Errors
+/// [`StoreError::WorkerSuperseded`] when another process has its name now; [`StoreError::NotFound`] when it never
+/// registered.
+pub async fn seen(
+    connection: &mut PgConnection,
+    worker_id: Uuid,
+    instance_id: Uuid,
+    ttl: Duration,
+) -> Result<()> {
+    let worker =
+        sqlx::query_file!("queries/worker/worker_seen.sql", worker_id, instance_id, ttl.as_secs_f64())
+            .fetch_optional(connection)
+            .await?
+            .ok_or_else(|| StoreError::NotFound {
+                kind: "worker",
+                name: worker_id.to_string(),
+                near: None,
+            })?;
+    if worker.instance_id == instance_id { Ok(()) } else { Err(StoreError::WorkerSuperseded(worker.name)) }
+}

@@ -1,0 +1,8 @@
+//! What goes on beside the RPCs. Each task runs until the token it was given is cancelled, and outlives any outage of
+//! Postgres.
+
+pub mod claims;
+pub mod health;
+pub mod notices;
+pub mod reaper;
+pub mod watches;

@@ -1,0 +1,22 @@
+//! The coordinator on a real Postgres: `scripts/test-database cargo test -p coordinator`. Each test has a database of
+//! its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a panic is how to fail")]
+
+mod world;
+
+mod claims;
+mod endings;
+mod expiry;
+mod fencing;
+mod names;
+mod outage;
+mod reader;
+mod records;
+mod rows;
+mod schema;
+mod server;
+mod steering;
+mod submission;
+mod throughput;
+mod watching;
+mod workers;

@@ -1,0 +1,135 @@
+use std::time::{Duration, Instant};
+
+use proto::Reason;
+use proto::v1::sweep_service_server::SweepService;
+use proto::v1::{self, ColumnKind};
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use tonic::{Request, Status};
+
+use crate::world::{World, cell, column, reason, result, spec};
+
+async fn query(world: &World, sql: &str) -> Result<v1::QueryResponse, Status> {
+    let request = v1::QueryRequest { sql: sql.to_owned() };
+    Ok(world.sweeps.query(Request::new(request)).await?.into_inner())
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn people_query_results_in_plain_sql(pool: PgPool) {
+    let world = World::new(&pool);
+    world.submit(spec(2)).await;
+    let worker = world.worker("one").await;
+    world.complete(&world.claim_one(&worker).await, result(0.5), 0).await.unwrap();
+    let sql = "select batch_size, min(final_train_loss), bool_and(status = 'succeeded') as done, max(finished_at) at \
+               from batchsweep.result group by 1 order by 1";
+    let answer = query(&world, sql).await.unwrap();
+    assert!(!answer.truncated);
+    let table = answer.table.unwrap();
+    let columns: Vec<_> = table.columns.iter().map(|column| (column.name.as_str(), column.kind())).collect();
+    let kinds = [ColumnKind::Integer, ColumnKind::Number, ColumnKind::Boolean, ColumnKind::Text];
+    assert_eq!(columns, ["batch_size", "min", "done", "at"].into_iter().zip(kinds).collect::<Vec<_>>());
+    assert_eq!(cell(&table, "batch_size").as_deref(), Some("32"));
+    assert_eq!(
+        (cell(&table, "min").as_deref(), cell(&table, "done").as_deref()),
+        (Some("0.5"), Some("false"))
+    );
+    let at = cell(&table, "at").unwrap();
+    assert!(chrono::DateTime::parse_from_rfc3339(&at).is_ok(), "{at}");
+    let none = query(&world, "select status from result where false;").await.unwrap().table.unwrap();
+    assert_eq!((none.columns.len(), none.rows.len()), (1, 0));
+    assert_eq!(cell(&query(&world, "select null as n").await.unwrap().table.unwrap(), "n"), None);
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn people_cannot_write_nor_look_behind_the_views(pool: PgPool) {
+    let world = World::new(&pool);
+    for (sql, because) in [
+        ("select * from core.sweep", "permission denied"),
+        ("select * from public._sqlx_migrations", "permission denied"),
+        ("delete from batchsweep.result", "cannot delete from view"),
+        ("create table batchsweep.mine (x int)", "read-only"),
+        ("create table public.mine (x int)", "read-only"),
+        ("create temporary table mine (x int)", "read-only"),
+        ("select pg_read_file('/etc/passwd')", "permission denied"),
+        ("select 1; select 2", "cannot insert multiple commands"),
+        ("select $1::int", "parameters"),
+        ("copy (select 1) to stdout", "gives no rows"),
+    ] {
+        let refused = query(&world, sql).await;
+        let message = refused.as_ref().unwrap_err().message().to_owned();
+        assert!(message.contains(because), "{sql}: {message}");
+        assert_eq!(reason(refused), Reason::QueryFailed, "{sql}");
+    }
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn the_grants_hold_also_for_a_session_that_resets_its_defaults(pool: PgPool) {
+    let world = World::new(&pool);
+    let reader =
+        PgPoolOptions::new().max_connections(1).connect_with(world.context.reader.clone()).await.unwrap();
+    let user: String = sqlx::query_scalar("select current_user::text").fetch_one(&reader).await.unwrap();
+    assert_eq!(user, "batchsweep_reader");
+    let settings: (String, String) = sqlx::query_as(
+        "select current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout')",
+    )
+    .fetch_one(&reader)
+    .await
+    .unwrap();
+    assert_eq!(settings, ("30s".to_owned(), "10s".to_owned()));
+    let read_only = sqlx::query("create table batchsweep.mine (x int)").execute(&reader).await.unwrap_err();
+    assert!(
+        read_only.to_string().contains("permission denied") || read_only.to_string().contains("read-only")
+    );
+    sqlx::query("set default_transaction_read_only = off").execute(&reader).await.unwrap();
+    for sql in [
+        "create table batchsweep.mine (x int)",
+        "create temporary table mine (x int)",
+        "update core.trial_state set status = 'failed'",
+        "insert into core.metric_name values (9, 'x')",
+        "select * from core.sweep_progress",
+    ] {
+        let refused = sqlx::query(sql).execute(&reader).await.unwrap_err();
+        assert!(refused.to_string().contains("permission denied"), "{sql}: {refused}");
+    }
+    let visible: Vec<String> = sqlx::query_scalar(
+        "select table_schema || '.' || table_name from information_schema.tables
+         where table_schema not in ('pg_catalog', 'information_schema') and table_schema <> 'batchsweep'",
+    )
+    .fetch_all(&reader)
+    .await
+    .unwrap();
+    assert_eq!(visible, [""; 0]);
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn a_wrong_statement_comes_back_with_position_and_hint(pool: PgPool) {
+    let world = World::new(&pool);
+    let refused = query(&world, "select batchsize from batchsweep.result").await;
+    let message = refused.as_ref().unwrap_err().message().to_owned();
+    assert!(message.contains("column \"batchsize\" does not exist (at character 8)"), "{message}");
+    assert!(message.contains("hint: ") && message.contains("batch_size"), "{message}");
+    assert_eq!(reason(refused), Reason::QueryFailed);
+    assert_eq!(reason(query(&world, " ").await), Reason::InvalidRequest);
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn many_rows_are_cut_off_and_said_to_be(pool: PgPool) {
+    let world = World::new(&pool);
+    let exact = query(&world, "select * from generate_series(1, 10000)").await.unwrap();
+    assert_eq!((exact.table.unwrap().rows.len(), exact.truncated), (10_000, false));
+    let started = Instant::now();
+    let endless = query(&world, "select generate_series(1, 1000000000)").await.unwrap();
+    assert_eq!((endless.table.unwrap().rows.len(), endless.truncated), (10_000, true));
+    assert!(started.elapsed() < Duration::from_secs(10));
+    let wide = query(&world, "select repeat('x', 1000000) from generate_series(1, 100)").await.unwrap();
+    let table = wide.table.unwrap();
+    assert!(wide.truncated && table.rows.len() < 100 && !column(&table, "repeat").is_empty());
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn what_one_statement_sets_does_not_reach_the_next(pool: PgPool) {
+    let world = World::new(&pool);
+    query(&world, "set statement_timeout = 0").await.unwrap();
+    let table = query(&world, "show statement_timeout").await.unwrap().table.unwrap();
+    assert_eq!(cell(&table, "statement_timeout").as_deref(), Some("30s"));
+}

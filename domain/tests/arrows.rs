@@ -1,0 +1,71 @@
+//! The arrows between the crates, as `docs/ARCHITECTURE.md` draws them: this test fails when one is added.
+
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by ending")]
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// What each crate may use of ours, and of the libraries that only one crate may know.
+const ALLOWED: [(&str, &[&str]); 7] = [
+    ("domain", &[]),
+    ("proto", &["domain"]),
+    ("report", &["domain"]),
+    ("coordinator", &["domain", "proto", "report", "sqlx"]),
+    ("worker", &["domain", "proto", "tch", "torch-sys"]),
+    ("cli", &["domain", "proto", "report"]),
+    // Times the trainer from outside, through its protocol.
+    ("bench-trainer", &["domain", "proto"]),
+];
+
+/// Libraries behind one crate's wall.
+const WALLED: [&str; 3] = ["sqlx", "tch", "torch-sys"];
+
+/// Everything the pure core may use: no async runtime, no file, no socket, no clock.
+const PURE: [&str; 2] = ["sha2", "thiserror"];
+
+/// The normal dependencies of each crate of the workspace.
+fn dependencies() -> BTreeMap<String, Vec<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let normal = |package: &Value| {
+        let all = package["dependencies"].as_array().unwrap().iter();
+        all.filter(|dependency| dependency["kind"].is_null())
+            .map(|dependency| text(&dependency["name"]))
+            .collect()
+    };
+    let packages = metadata["packages"].as_array().unwrap();
+    packages.iter().map(|package| (text(&package["name"]), normal(package))).collect()
+}
+
+#[test]
+fn crates_use_only_what_the_architecture_allows() {
+    let dependencies = dependencies();
+    let ours: Vec<_> = ALLOWED.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        dependencies.len(),
+        ours.len(),
+        "a crate is missing from this test: {:?}",
+        dependencies.keys()
+    );
+    for (name, allowed) in ALLOWED {
+        for used in &dependencies[name] {
+            let is_guarded = ours.contains(&used.as_str()) || WALLED.contains(&used.as_str());
+            assert!(!is_guarded || allowed.contains(&used.as_str()), "{name} must not use {used}");
+        }
+    }
+}
+
+#[test]
+fn the_domain_is_pure() {
+    for used in &dependencies()["domain"] {
+        assert!(PURE.contains(&used.as_str()), "domain must not use {used}: no async, no I/O, no clock");
+    }
+}

@@ -1,0 +1,34 @@
+create table core.worker (
+    worker_id          uuid        not null,
+    name               text        not null,
+    instance_id        uuid        not null,
+    version            text        not null,
+    device             text        not null,
+    device_description text        not null,
+    memory_bytes       bigint      not null,
+    memory_limit_bytes bigint,
+    libtorch_version   text        not null,
+    threads            integer     not null,
+    registered_at      timestamptz not null default now(),
+    seen_at            timestamptz not null default now(),
+    expires_at         timestamptz not null,
+
+    constraint worker_pkey primary key (worker_id),
+    constraint worker_name_unique unique (name)
+)
+with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
+comment on table core.worker is 'One row a worker name, with the process that registered last under it.';
+comment on column core.worker.worker_id is 'UUID version 7; stays with the name.';
+comment on column core.worker.name is 'What people call it.';
+comment on column core.worker.instance_id is 'The process: a call by an earlier one is refused.';
+comment on column core.worker.version is 'Version of the worker binary.';
+comment on column core.worker.device is 'Where it trains: cpu or cuda:0.';
+comment on column core.worker.device_description is 'What the device is.';
+comment on column core.worker.memory_bytes is 'Memory of the device, in bytes.';
+comment on column core.worker.memory_limit_bytes is 'The worker''s own limit, in bytes; NULL for none.';
+comment on column core.worker.libtorch_version is 'Version of libtorch.';
+comment on column core.worker.threads is 'CPU threads it computes with.';
+comment on column core.worker.registered_at is 'When this process registered.';
+comment on column core.worker.seen_at is 'When it was last heard of.';
+comment on column core.worker.expires_at is 'Counts as lost from this time on, unless heard of again.';

@@ -1,0 +1,30 @@
+//! From results to what people read and programs parse: tables, CSV, JSON, as strings. Pure: a table comes in, text
+//! goes out; nothing here knows where rows come from or where the text goes.
+//!
+//! In reading order:
+//! - [`table`]: rows of any query,
+//! - [`json`] and [`csv`]: all of it, for programs,
+//! - [`sheet`]: columns of text that fit a terminal,
+//! - [`human`]: numbers as people read them,
+//! - [`rows`]: any table as a sheet,
+//! - [`results`]: what a sweep found, as a sheet,
+//! - [`plan`]: what a sweep would take, as a sheet.
+
+pub mod table;
+
+pub mod json;
+
+pub mod csv;
+
+pub mod sheet;
+
+pub mod human;
+
+pub mod rows;
+
+pub mod results;
+
+pub mod plan;
+
+pub use sheet::{Look, Sheet};
+pub use table::{Column, ColumnKind, Table};

@@ -1,0 +1,58 @@
+//! Rows of any query: named, typed columns, and cells as the database writes them.
+
+/// Rows and their columns. Every row has one cell a column.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Table {
+    /// The columns in order.
+    pub columns: Vec<Column>,
+    /// The rows in order; `None` is NULL.
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// What its cells hold.
+    pub kind: ColumnKind,
+}
+
+/// What the cells of a column hold, as far as JSON tells types apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// Text, and everything that has no better home.
+    Text,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
+}
+
+impl Table {
+    /// The place of a column; `None` when there is none of that name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
+    /// One cell; `None` for NULL and for a column or row that is not there.
+    #[must_use]
+    pub fn text(&self, row: usize, name: &str) -> Option<&str> {
+        self.rows.get(row)?.get(self.column(name)?)?.as_deref()
+    }
+
+    /// One cell as a whole number.
+    #[must_use]
+    pub fn whole(&self, row: usize, name: &str) -> Option<u64> {
+        self.text(row, name)?.parse().ok()
+    }
+
+    /// One cell as a finite number.
+    #[must_use]
+    pub fn number(&self, row: usize, name: &str) -> Option<f64> {
+        self.text(row, name)?.parse().ok().filter(|number: &f64| number.is_finite())
+    }
+}

@@ -1,0 +1,119 @@
+// One call is one optimizer step over all parameters. Everything a step writes exists before it, so on the CPU
+// no step allocates, and none can stop half-way with some parameters updated and others not.
+#include <cmath>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/_fused_adam.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/dot.h>
+#include <ATen/ops/sqrt.h>
+
+#include "error.h"
+#include "shim.h"
+
+namespace {
+
+using Handles = at::Tensor* const*;
+
+std::vector<at::Tensor> tensors(Handles handles, size_t count) {
+  std::vector<at::Tensor> list;
+  if (handles == nullptr) return list;
+  list.reserve(count);
+  for (size_t i = 0; i < count; ++i) list.push_back(*handles[i]);
+  return list;
+}
+
+std::vector<at::Tensor> gradients(Handles parameters, size_t count) {
+  std::vector<at::Tensor> list;
+  list.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    const at::Tensor& gradient = parameters[i]->grad();
+    TORCH_CHECK(gradient.defined(), "parameter ", i, " has no gradient; it takes no part in the loss");
+    list.push_back(gradient);
+  }
+  return list;
+}
+
+}  // namespace
+
+extern "C" {
+
+bs_status bs_fused_sgd(Handles parameters, Handles momentum_buffers, size_t count, double learning_rate,
+                       double momentum, double weight_decay, bool nesterov) {
+  return batchsweep::guarded([&] {
+    at::NoGradGuard no_grad;
+    // Not "the first step" even when it is: with a buffer of zeros, m * 0 + g is g, as the first step wants.
+    at::_fused_sgd_(tensors(parameters, count), gradients(parameters, count), tensors(momentum_buffers, count),
+                    weight_decay, momentum, learning_rate, /*dampening=*/0.0, nesterov, /*maximize=*/false,
+                    /*is_first_step=*/false);
+  });
+}
+
+bs_status bs_fused_adam(Handles parameters, Handles first_moments, Handles second_moments, at::Tensor* step,
+                        size_t count, double step_number, const bs_adam* adam) {
+  return batchsweep::guarded([&] {
+    at::NoGradGuard no_grad;
+    step->fill_(step_number);
+    const auto weights = tensors(parameters, count);
+    const auto grads = gradients(parameters, count);
+    const auto first = tensors(first_moments, count);
+    const auto second = tensors(second_moments, count);
+    // All parameters are at the same step, so they share its tensor.
+    const std::vector<at::Tensor> steps(count, *step);
+    if (adam->decoupled) {
+      at::_fused_adamw_(weights, grads, first, second, {}, steps, adam->learning_rate, adam->beta1, adam->beta2,
+                        adam->weight_decay, adam->epsilon, /*amsgrad=*/false, /*maximize=*/false);
+    } else {
+      at::_fused_adam_(weights, grads, first, second, {}, steps, adam->learning_rate, adam->beta1, adam->beta2,
+                       adam->weight_decay, adam->epsilon, /*amsgrad=*/false, /*maximize=*/false);
+    }
+  });
+}
+
+bs_status bs_rmsprop_step(Handles parameters, Handles square_averages, Handles momentum_buffers, size_t count,
+                          const bs_rmsprop* rmsprop) {
+  return batchsweep::guarded([&] {
+    at::NoGradGuard no_grad;
+    const auto grads = gradients(parameters, count);
+    for (size_t i = 0; i < count; ++i) {
+      at::Tensor weights = *parameters[i];
+      at::Tensor gradient = grads[i];
+      at::Tensor square_average = *square_averages[i];
+      if (rmsprop->weight_decay != 0.0) gradient.add_(weights, rmsprop->weight_decay);
+      square_average.mul_(*rmsprop->alpha_scalar).addcmul_(gradient, gradient, 1.0 - rmsprop->alpha);
+      at::Tensor denominator = rmsprop->scratch->narrow(0, 0, weights.numel()).view(weights.sizes());
+      at::sqrt_out(denominator, square_average).add_(*rmsprop->epsilon_scalar);
+      if (momentum_buffers != nullptr) {
+        at::Tensor buffer = *momentum_buffers[i];
+        buffer.mul_(*rmsprop->momentum_scalar).addcdiv_(gradient, denominator);
+        weights.add_(buffer, -rmsprop->learning_rate);
+      } else {
+        weights.addcdiv_(gradient, denominator, -rmsprop->learning_rate);
+      }
+    }
+  });
+}
+
+bs_status bs_clear_gradients(Handles parameters, size_t count) {
+  return batchsweep::guarded([&] {
+    for (size_t i = 0; i < count; ++i) parameters[i]->mutable_grad().reset();
+  });
+}
+
+bs_status bs_gradient_norm(Handles parameters, size_t count, double* out) {
+  return batchsweep::guarded([&] {
+    at::NoGradGuard no_grad;
+    // One by one: this way it takes the memory of one scalar, which every step has had before.
+    double squares = 0.0;
+    for (const at::Tensor& gradient : gradients(parameters, count)) {
+      const at::Tensor flat = gradient.reshape(-1);
+      squares += at::dot(flat, flat).item<double>();
+    }
+    *out = std::sqrt(squares);
+  });
+}
+
+}  // extern "C"

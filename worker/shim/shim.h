@@ -1,0 +1,110 @@
+// The C surface between `worker::shim` (Rust) and libtorch (C++). What tch does not bind is here, nothing else.
+//
+// Conventions: a function returns a Status; after anything but BS_OK, bs_error_text() has the reason. Sizes are
+// bytes. No exception leaves a function, and none calls back into Rust.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace at {
+class Tensor;
+}
+
+extern "C" {
+
+typedef int32_t bs_status;
+enum : bs_status { BS_OK = 0, BS_OUT_OF_MEMORY = 1, BS_ERROR = 2 };
+
+// Why the last call on this thread failed, one line; valid until the next failure on this thread.
+const char* bs_error_text();
+
+// --- cpu_allocator.cpp: every byte of tensor storage on the CPU, counted and limited ---
+
+struct bs_cpu_memory {
+  uint64_t current;      // bytes in live tensor storage
+  uint64_t peak;         // the largest `current` since the last reset
+  uint64_t limit;        // 0: no limit
+  uint64_t allocations;  // successful ones, since the start of the process
+  uint64_t ooms;         // refused ones, since the start of the process
+};
+
+// Makes the counting allocator the CPU allocator of this process. Must precede the first tensor. Idempotent.
+bs_status bs_cpu_install();
+void bs_cpu_stats(bs_cpu_memory* out);
+void bs_cpu_reset_peak();
+// An allocation that would take `current` above `limit` fails as out of memory. 0 lifts the limit.
+void bs_cpu_set_limit(uint64_t limit);
+// The k-th allocation from now (1 = the next) fails as out of memory, once. 0 disarms. For tests.
+void bs_cpu_fail_at(uint64_t k);
+
+// --- device_memory.cpp: any accelerator with a caching allocator ---
+
+struct bs_device_memory {
+  uint64_t allocated, allocated_peak;  // blocks handed out, after rounding
+  uint64_t reserved, reserved_peak;    // segments taken from the driver
+  uint64_t requested, requested_peak;  // what tensors asked for, before rounding
+  uint64_t ooms;                       // failed allocations, also those that cuDNN swallows
+  uint64_t retries;                    // cache flushes that saved an allocation
+  uint64_t free, total;                // of the device, over all processes
+};
+
+// `device_type` is c10::DeviceType's number (CUDA is 1), as tch's C API has it.
+bs_status bs_device_stats(int8_t device_type, int8_t index, bs_device_memory* out);
+bs_status bs_device_reset_peak(int8_t device_type, int8_t index);
+bs_status bs_device_empty_cache(int8_t device_type);
+// The share of the device's memory that this process may reserve; 1 is all of it.
+bs_status bs_device_set_memory_fraction(double fraction);
+
+// --- cuda_library.cpp ---
+
+// Loads libtorch_cuda.so, which an ordinary link drops. Before the first CUDA call: its hooks are looked up once.
+bs_status bs_load_cuda();
+
+// --- optimizer.cpp: libtorch's fused kernels over arrays of tensors; gradients are the parameters' own ---
+
+// `momentum_buffers` is null when `momentum` is 0.
+bs_status bs_fused_sgd(at::Tensor* const* parameters, at::Tensor* const* momentum_buffers, size_t count,
+                       double learning_rate, double momentum, double weight_decay, bool nesterov);
+
+struct bs_adam {
+  double learning_rate, beta1, beta2, epsilon, weight_decay;
+  bool decoupled;  // true: AdamW
+};
+
+// `step` is a scalar tensor of float32 beside the parameters, set to `step_number` (1 for the first) here.
+bs_status bs_fused_adam(at::Tensor* const* parameters, at::Tensor* const* first_moments,
+                        at::Tensor* const* second_moments, at::Tensor* step, size_t count, double step_number,
+                        const bs_adam* adam);
+
+// What an RMSprop step works with. Numbers that libtorch would wrap into new tensors are scalar tensors here.
+struct bs_rmsprop {
+  double learning_rate, alpha, weight_decay;
+  at::Tensor* alpha_scalar;
+  at::Tensor* epsilon_scalar;
+  at::Tensor* momentum_scalar;
+  at::Tensor* scratch;  // flat, with at least the elements of the largest parameter
+};
+
+// `momentum_buffers` is null without momentum. The gradients are changed when weight decay is on.
+bs_status bs_rmsprop_step(at::Tensor* const* parameters, at::Tensor* const* square_averages,
+                          at::Tensor* const* momentum_buffers, size_t count, const bs_rmsprop* rmsprop);
+
+// Drops every gradient (None, not zeros), so that its memory is free.
+bs_status bs_clear_gradients(at::Tensor* const* parameters, size_t count);
+
+// Euclidean norm of all gradients together, in float64 on the host. Waits for the device.
+bs_status bs_gradient_norm(at::Tensor* const* parameters, size_t count, double* out);
+
+// --- reproducibility.cpp ---
+
+// Deterministic kernels only; no cuDNN autotuning. Where an operation has none, it fails and says so.
+bs_status bs_set_deterministic(bool on);
+// TF32 in float32 matrix products and convolutions.
+bs_status bs_set_tf32(bool on);
+
+// The state of the default generator of a device. `*size` is the capacity on entry and the size on return.
+bs_status bs_rng_get(int8_t device_type, int8_t index, uint8_t* state, size_t* size);
+bs_status bs_rng_set(int8_t device_type, int8_t index, const uint8_t* state, size_t size);
+
+}  // extern "C"

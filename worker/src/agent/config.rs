@@ -1,0 +1,57 @@
+//! What the agent's command line says.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use domain::Bytes;
+
+/// Settings of one agent: one device, one trainer.
+#[derive(Debug, Clone, Args)]
+pub struct AgentConfig {
+    /// The coordinator's address
+    #[arg(long, env = "BATCHSWEEP_COORDINATOR", value_name = "URL", default_value = "http://127.0.0.1:7070")]
+    pub coordinator: String,
+
+    /// A name for this worker, unique among living ones; the same name again replaces the earlier process
+    /// [default: the host's name and a few random letters]
+    #[arg(long, env = "BATCHSWEEP_WORKER_NAME", value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// Where to train: cpu, cuda:0, cuda:1, ...
+    #[arg(long, env = "BATCHSWEEP_DEVICE", value_name = "DEVICE", default_value = "cpu")]
+    pub device: String,
+
+    /// Never take more device memory than this, whatever a sweep asks for
+    #[arg(long, env = "BATCHSWEEP_MEMORY_LIMIT", value_name = "SIZE")]
+    pub memory_limit: Option<Bytes>,
+
+    /// CPU threads to compute with [default: one for each core]
+    #[arg(long, env = "BATCHSWEEP_THREADS", value_name = "N")]
+    pub threads: Option<u32>,
+
+    /// The folder that relative data paths of sweeps start from [default: the working folder]
+    #[arg(long, env = "BATCHSWEEP_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+impl AgentConfig {
+    /// The name to register under.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| {
+            let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+            let random = uuid::Uuid::new_v4().simple().to_string();
+            format!("{}-{}", host.as_deref().unwrap_or("worker"), &random[..6])
+        })
+    }
+
+    /// What the trainer is told first.
+    #[must_use]
+    pub fn start_trainer(&self) -> proto::v1::StartTrainer {
+        proto::v1::StartTrainer {
+            device: self.device.clone(),
+            memory_limit_bytes: self.memory_limit.map(|limit| limit.0),
+            threads: self.threads.unwrap_or(0),
+        }
+    }
+}

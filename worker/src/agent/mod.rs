@@ -1,0 +1,176 @@
+//! The agent: takes trials from a coordinator, has a trainer process train them, and reports.
+//!
+//! It never links the training loop to its heartbeats. A trainer that crashes, hangs or is killed ends one attempt
+//! of one trial; a coordinator that is away for a while ends nothing: the trainer trains on and the records wait.
+//!
+//! - [`config`]: what the command line says,
+//! - [`coordinator`]: calls that are tried again until they are answered,
+//! - [`heartbeat`]: renews the lease, and hears what the coordinator wants of it,
+//! - [`uplink`]: brings the records of one attempt to the coordinator, each once,
+//! - [`trainer_process`]: the child process,
+//! - [`attempt`]: one leased trial, from its claim to its end.
+
+pub mod attempt;
+pub mod config;
+pub mod coordinator;
+pub mod heartbeat;
+pub mod trainer_process;
+pub mod uplink;
+
+use std::time::Duration;
+
+use proto::{PROTOCOL_VERSION, v1};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use uuid::Uuid;
+
+pub use config::AgentConfig;
+
+use attempt::Attempt;
+use coordinator::{Coordinator, Retry};
+use heartbeat::Heartbeat;
+use trainer_process::TrainerProcess;
+
+/// How long one claim waits at the coordinator for a trial.
+const CLAIM_WAIT: Duration = Duration::from_secs(20);
+
+/// Why an agent ends other than by being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The trainer could not be started on this device.
+    #[error("the trainer did not start: {0}")]
+    Trainer(String),
+    /// The coordinator's address is no address.
+    #[error("`{address}` is not a coordinator's address: {problem}; it looks like http://127.0.0.1:7070")]
+    Address {
+        /// As given.
+        address: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The coordinator refused the worker.
+    #[error("the coordinator at {address} refused this worker: {message}")]
+    Refused {
+        /// Which coordinator.
+        address: String,
+        /// What it said.
+        message: String,
+    },
+}
+
+/// Trains trials until `shutdown` fires; then gives the current one back and returns.
+///
+/// # Errors
+/// [`AgentError`] when the trainer cannot start, or the coordinator refuses the worker: none of these would pass by
+/// itself. A coordinator that is out of reach is waited for.
+pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(), AgentError> {
+    let mut trainer = TrainerProcess::start(&config).await.map_err(AgentError::Trainer)?;
+    tracing::info!(
+        device = trainer.device().name,
+        description = trainer.device().description,
+        "trainer is ready"
+    );
+    let coordinator = Coordinator::new(&config.coordinator)?;
+    let Some(registered) = register(&config, &coordinator, trainer.device().clone(), &shutdown).await? else {
+        return Ok(());
+    };
+    let mut heartbeat = Heartbeat::start(coordinator.clone(), registered.clone());
+
+    while let Some(leased) = claim(&coordinator, &registered, &shutdown).await? {
+        let attempt = Attempt { coordinator: &coordinator, heartbeat: &mut heartbeat, shutdown: &shutdown };
+        attempt.run(&mut trainer, leased).await;
+        if trainer.is_gone() && !shutdown.is_cancelled() {
+            trainer = TrainerProcess::start(&config).await.map_err(AgentError::Trainer)?;
+        }
+    }
+    trainer.stop().await;
+    Ok(())
+}
+
+/// A worker as the coordinator knows it.
+#[derive(Debug, Clone)]
+pub struct Registered {
+    /// For every later call.
+    pub worker_id: String,
+    /// Of this process.
+    pub instance_id: String,
+    /// How often to send a heartbeat.
+    pub heartbeat_interval: Duration,
+}
+
+/// Registers, waiting for the coordinator as long as it takes. `None` when `shutdown` came first.
+async fn register(
+    config: &AgentConfig,
+    coordinator: &Coordinator,
+    device: v1::Device,
+    shutdown: &CancellationToken,
+) -> Result<Option<Registered>, AgentError> {
+    let instance_id = Uuid::now_v7().to_string();
+    let request = v1::RegisterWorkerRequest {
+        name: config.name(),
+        instance_id: instance_id.clone(),
+        protocol_version: PROTOCOL_VERSION,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        device: Some(device),
+    };
+    let call = coordinator.call(Retry::UntilAnswered, Duration::from_secs(10), |mut client| {
+        let request = request.clone();
+        async move { client.register_worker(request).await }
+    });
+    let response = tokio::select! {
+        response = call => response.map_err(|status| refused(config, &status))?,
+        () = shutdown.cancelled() => return Ok(None),
+    };
+    tracing::info!(name = request.name, worker_id = response.worker_id, "registered");
+    let heartbeat_interval = duration(response.heartbeat_interval).unwrap_or(Duration::from_secs(5));
+    Ok(Some(Registered { worker_id: response.worker_id, instance_id, heartbeat_interval }))
+}
+
+/// The next trial. `None` when `shutdown` came first.
+///
+/// A claim that was sent is always heard out, or asked for again by its id: a lost answer must not strand a trial.
+async fn claim(
+    coordinator: &Coordinator,
+    registered: &Registered,
+    shutdown: &CancellationToken,
+) -> Result<Option<v1::LeasedTrial>, AgentError> {
+    while !shutdown.is_cancelled() {
+        let request = v1::ClaimTrialsRequest {
+            worker_id: registered.worker_id.clone(),
+            instance_id: registered.instance_id.clone(),
+            request_id: Uuid::now_v7().to_string(),
+            max_trials: 1,
+            wait: prost_types::Duration::try_from(CLAIM_WAIT).ok(),
+        };
+        let call =
+            coordinator.call(Retry::UntilAnswered, CLAIM_WAIT + Duration::from_secs(10), |mut client| {
+                let request = request.clone();
+                async move { client.claim_trials(request).await }
+            });
+        let response = tokio::select! {
+            response = call => response,
+            // Whatever this claim may still be given expires with its lease, or at once when this name registers again.
+            () = shutdown.cancelled() => return Ok(None),
+        };
+        match response {
+            Ok(mut response) => {
+                if let Some(leased) = response.trials.pop() {
+                    return Ok(Some(leased));
+                }
+            }
+            Err(status) => {
+                let message = status.message().to_owned();
+                return Err(AgentError::Refused { address: coordinator.address().to_owned(), message });
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn refused(config: &AgentConfig, status: &Status) -> AgentError {
+    AgentError::Refused { address: config.coordinator.clone(), message: status.message().to_owned() }
+}
+
+fn duration(message: Option<prost_types::Duration>) -> Option<Duration> {
+    message.and_then(|duration| Duration::try_from(duration).ok()).filter(|duration| !duration.is_zero())
+}

@@ -1,0 +1,99 @@
+//! `batchsweep-worker`: takes trials from a coordinator and trains them with libtorch.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+use worker::agent::{self, AgentConfig};
+use worker::trainer;
+
+/// Takes trials from a batchsweep coordinator and trains them with libtorch.
+#[derive(Debug, Parser)]
+#[command(name = "batchsweep-worker", version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    role: Option<Role>,
+
+    #[command(flatten)]
+    agent: AgentConfig,
+
+    /// How to write the log on standard error
+    #[arg(long, env = "BATCHSWEEP_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, global = true)]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Train what the parent process asks for on standard input; the agent starts this by itself
+    #[command(hide = true)]
+    Trainer,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_log(arguments.log_format);
+    match arguments.role {
+        Some(Role::Trainer) => trainer::run(),
+        None => run_agent(arguments.agent),
+    }
+}
+
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("BATCHSWEEP_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+fn run_agent(config: AgentConfig) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(async { agent::run(config, shutdown_on_signal()).await }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Fires at the first SIGTERM or SIGINT: the current trial is given back. A second signal ends the process at once.
+fn shutdown_on_signal() -> CancellationToken {
+    let shutdown = CancellationToken::new();
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return shutdown;
+    };
+    let fired = shutdown.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if fired.is_cancelled() {
+                std::process::exit(130);
+            }
+            tracing::info!("stopping: giving the current trial back");
+            fired.cancel();
+        }
+    });
+    shutdown
+}

@@ -1,0 +1,113 @@
+//! Memory of an accelerator, as its caching allocator in libtorch tells it.
+
+use tch::Device;
+
+use super::error::{TorchError, check};
+use super::ffi;
+
+/// c10's number for CUDA, which tch's devices index.
+const CUDA: i8 = 1;
+
+/// Bytes on one accelerator, of this process unless said otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceMemory {
+    /// In live blocks, after the allocator's rounding.
+    pub allocated: u64,
+    /// The most of these since [`reset_peak`].
+    pub allocated_peak: u64,
+    /// In segments taken from the driver.
+    pub reserved: u64,
+    /// The most of these since [`reset_peak`].
+    pub reserved_peak: u64,
+    /// Asked for by live tensors, before rounding: what predictions are compared with.
+    pub requested: u64,
+    /// The most of these since [`reset_peak`].
+    pub requested_peak: u64,
+    /// Failed allocations, also those that a library handled itself.
+    pub ooms: u64,
+    /// Allocations that succeeded only after the cache was flushed.
+    pub retries: u64,
+    /// Free on the device, over all processes.
+    pub free: u64,
+    /// The size of the device.
+    pub total: u64,
+}
+
+/// Loads `libtorch_cuda.so`, which an ordinary link drops. Call it before anything asks for CUDA: libtorch looks
+/// for its CUDA part once.
+///
+/// # Errors
+/// [`TorchError`] with the loader's reason, such as that libtorch was installed without CUDA.
+pub fn load_cuda() -> Result<(), TorchError> {
+    // SAFETY: no arguments; loading libtorch's own library runs its initialisers, as linking it would.
+    check(unsafe { ffi::bs_load_cuda() })
+}
+
+/// The counters of a CUDA device.
+///
+/// # Errors
+/// [`TorchError`] for the CPU, and where no tensor was made on the device yet.
+pub fn stats(device: Device) -> Result<DeviceMemory, TorchError> {
+    let mut raw = ffi::DeviceMemory::default();
+    // SAFETY: `raw` is a live, writable struct of the layout that the shim declares.
+    check(unsafe { ffi::bs_device_stats(CUDA, index(device)?, &raw mut raw) })?;
+    let ffi::DeviceMemory {
+        allocated,
+        allocated_peak,
+        reserved,
+        reserved_peak,
+        requested,
+        requested_peak,
+        ooms,
+        retries,
+        free,
+        total,
+    } = raw;
+    Ok(DeviceMemory {
+        allocated,
+        allocated_peak,
+        reserved,
+        reserved_peak,
+        requested,
+        requested_peak,
+        ooms,
+        retries,
+        free,
+        total,
+    })
+}
+
+/// Lets all peaks start again from what is live now.
+///
+/// # Errors
+/// As [`stats`].
+pub fn reset_peak(device: Device) -> Result<(), TorchError> {
+    // SAFETY: plain numbers; the shim checks them.
+    check(unsafe { ffi::bs_device_reset_peak(CUDA, index(device)?) })
+}
+
+/// Gives cached segments that hold no live block back to the driver.
+///
+/// # Errors
+/// As [`stats`].
+pub fn empty_cache() -> Result<(), TorchError> {
+    // SAFETY: a plain number; the shim checks it.
+    check(unsafe { ffi::bs_device_empty_cache(CUDA) })
+}
+
+/// Limits what this process may reserve, as a share of the device's memory.
+///
+/// # Errors
+/// [`TorchError`] if libtorch refuses the setting.
+pub fn set_memory_fraction(fraction: f64) -> Result<(), TorchError> {
+    // SAFETY: a plain number; the shim checks it.
+    check(unsafe { ffi::bs_device_set_memory_fraction(fraction) })
+}
+
+fn index(device: Device) -> Result<i8, TorchError> {
+    match device {
+        Device::Cuda(index) => i8::try_from(index).ok(),
+        _ => None,
+    }
+    .ok_or_else(|| TorchError::from_text(&format!("{device:?} has no caching allocator")))
+}

@@ -1,0 +1,106 @@
+//! The declarations of `worker/shim/shim.h`, in its order; see there for what each does.
+
+use std::ffi::{c_char, c_int};
+
+use torch_sys::C_tensor;
+
+pub(super) const OK: c_int = 0;
+pub(super) const OUT_OF_MEMORY: c_int = 1;
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct CpuMemory {
+    pub current: u64,
+    pub peak: u64,
+    pub limit: u64,
+    pub allocations: u64,
+    pub ooms: u64,
+}
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct DeviceMemory {
+    pub allocated: u64,
+    pub allocated_peak: u64,
+    pub reserved: u64,
+    pub reserved_peak: u64,
+    pub requested: u64,
+    pub requested_peak: u64,
+    pub ooms: u64,
+    pub retries: u64,
+    pub free: u64,
+    pub total: u64,
+}
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Adam {
+    pub learning_rate: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+    pub weight_decay: f64,
+    pub decoupled: bool,
+}
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RmsProp {
+    pub learning_rate: f64,
+    pub alpha: f64,
+    pub weight_decay: f64,
+    pub alpha_scalar: *mut C_tensor,
+    pub epsilon_scalar: *mut C_tensor,
+    pub momentum_scalar: *mut C_tensor,
+    pub scratch: *mut C_tensor,
+}
+
+unsafe extern "C" {
+    pub(super) fn bs_error_text() -> *const c_char;
+
+    pub(super) fn bs_cpu_install() -> c_int;
+    pub(super) fn bs_cpu_stats(out: *mut CpuMemory);
+    pub(super) fn bs_cpu_reset_peak();
+    pub(super) fn bs_cpu_set_limit(limit: u64);
+    pub(super) fn bs_cpu_fail_at(k: u64);
+
+    pub(super) fn bs_device_stats(device_type: i8, index: i8, out: *mut DeviceMemory) -> c_int;
+    pub(super) fn bs_device_reset_peak(device_type: i8, index: i8) -> c_int;
+    pub(super) fn bs_device_empty_cache(device_type: i8) -> c_int;
+    pub(super) fn bs_device_set_memory_fraction(fraction: f64) -> c_int;
+
+    pub(super) fn bs_load_cuda() -> c_int;
+
+    pub(super) fn bs_fused_sgd(
+        parameters: *const *mut C_tensor,
+        momentum_buffers: *const *mut C_tensor,
+        count: usize,
+        learning_rate: f64,
+        momentum: f64,
+        weight_decay: f64,
+        nesterov: bool,
+    ) -> c_int;
+    pub(super) fn bs_fused_adam(
+        parameters: *const *mut C_tensor,
+        first_moments: *const *mut C_tensor,
+        second_moments: *const *mut C_tensor,
+        step: *mut C_tensor,
+        count: usize,
+        step_number: f64,
+        adam: *const Adam,
+    ) -> c_int;
+    pub(super) fn bs_rmsprop_step(
+        parameters: *const *mut C_tensor,
+        square_averages: *const *mut C_tensor,
+        momentum_buffers: *const *mut C_tensor,
+        count: usize,
+        rmsprop: *const RmsProp,
+    ) -> c_int;
+    pub(super) fn bs_clear_gradients(parameters: *const *mut C_tensor, count: usize) -> c_int;
+    pub(super) fn bs_gradient_norm(parameters: *const *mut C_tensor, count: usize, out: *mut f64) -> c_int;
+
+    pub(super) fn bs_set_deterministic(on: bool) -> c_int;
+    pub(super) fn bs_set_tf32(on: bool) -> c_int;
+    pub(super) fn bs_rng_get(device_type: i8, index: i8, state: *mut u8, size: *mut usize) -> c_int;
+    pub(super) fn bs_rng_set(device_type: i8, index: i8, state: *const u8, size: usize) -> c_int;
+}

@@ -1,0 +1,114 @@
+//! Examples made from a seed: standard normal inputs, with labels that are noise or a teacher's answer.
+
+use domain::spec::{Labels, SyntheticData};
+use tch::{Device, Kind, Tensor};
+
+use super::dataset::{Inputs, Raw};
+use crate::shim::TorchError;
+use crate::trainer::seed::{Purpose, derive};
+
+/// The teacher is the same for every seed: repeats draw new examples of one task.
+const TEACHER_SEED: i64 = 0x7EAC;
+const TEACHER_WIDTH: i64 = 32;
+
+/// Made in pieces, so that a large set is in host memory once.
+const ROWS_AT_A_TIME: u64 = 1 << 14;
+
+/// The examples of a seed.
+pub(super) fn make(data: &SyntheticData, seed: u64) -> Result<Raw, TorchError> {
+    let row: u64 = data.features.iter().product();
+    tch::manual_seed(derive(seed, Purpose::Inputs) as i64);
+    let mut inputs = vec![0.0; (data.examples * row) as usize];
+    for piece in inputs.chunks_mut((ROWS_AT_A_TIME * row) as usize) {
+        Tensor::f_randn([piece.len() as i64], (Kind::Float, Device::Cpu))?.f_copy_data(piece, piece.len())?;
+    }
+    let targets = match data.labels {
+        Labels::Random => random_labels(data, derive(seed, Purpose::Labels))?,
+        Labels::Teacher => teacher_labels(data, row as i64, &inputs)?,
+    };
+    Ok(Raw {
+        features: data.features.clone(),
+        classes: data.classes,
+        inputs: Inputs::Floats(inputs),
+        targets,
+    })
+}
+
+fn random_labels(data: &SyntheticData, seed: u64) -> Result<Vec<i64>, TorchError> {
+    tch::manual_seed(seed as i64);
+    let size = [data.examples as i64];
+    let labels = Tensor::f_randint(data.classes as i64, size, (Kind::Int64, Device::Cpu))?;
+    copied(&labels)
+}
+
+/// The most likely class of a fixed random network with one hidden layer of tanh units.
+fn teacher_labels(data: &SyntheticData, row: i64, inputs: &[f32]) -> Result<Vec<i64>, TorchError> {
+    tch::manual_seed(TEACHER_SEED);
+    let options = (Kind::Float, Device::Cpu);
+    // Unit variance before the tanh: the weights of a unit have variance 1 / inputs.
+    let scale = Tensor::f_from_slice(&[(row as f32).sqrt()])?;
+    let hidden = Tensor::f_randn([row, TEACHER_WIDTH], options)?.f_div(&scale)?;
+    let output = Tensor::f_randn([TEACHER_WIDTH, data.classes as i64], options)?;
+    let mut labels = Vec::with_capacity(data.examples as usize);
+    for piece in inputs.chunks((ROWS_AT_A_TIME as i64 * row) as usize) {
+        let inputs = Tensor::f_from_slice(piece)?.f_view([-1, row])?;
+        let scores = inputs.f_matmul(&hidden)?.f_tanh()?.f_matmul(&output)?;
+        labels.extend(copied(&scores.f_argmax(1, false)?)?);
+    }
+    Ok(labels)
+}
+
+fn copied(labels: &Tensor) -> Result<Vec<i64>, TorchError> {
+    let mut numbers = vec![0; labels.numel()];
+    labels.f_copy_data(&mut numbers, labels.numel())?;
+    Ok(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trainer::exclusive;
+
+    fn data(labels: Labels) -> SyntheticData {
+        SyntheticData { examples: 4000, features: vec![10], classes: 3, labels, seed: None }
+    }
+
+    fn floats(raw: &Raw) -> &[f32] {
+        match &raw.inputs {
+            Inputs::Floats(floats) => floats,
+            Inputs::Bytes(_) => panic!("synthetic inputs are floats"),
+        }
+    }
+
+    #[test]
+    fn inputs_are_standard_normal_and_labels_uniform() {
+        let _exclusive = exclusive();
+        let raw = make(&data(Labels::Random), 7).unwrap();
+        let count = floats(&raw).len() as f64;
+        let mean = floats(&raw).iter().map(|&x| f64::from(x)).sum::<f64>() / count;
+        let variance = floats(&raw).iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / count - mean * mean;
+        assert!(mean.abs() < 0.02 && (variance - 1.0).abs() < 0.03, "{mean} {variance}");
+        for class in 0..3 {
+            let share = raw.targets.iter().filter(|&&label| label == class).count() as f64 / 4000.0;
+            assert!((share - 1.0 / 3.0).abs() < 0.04, "class {class}: {share}");
+        }
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_examples_each_time_and_another_seed_others() {
+        let _exclusive = exclusive();
+        let [a, b, c] = [7, 7, 8].map(|seed| make(&data(Labels::Random), seed).unwrap());
+        assert!(floats(&a) == floats(&b) && a.targets == b.targets);
+        assert!(floats(&a) != floats(&c) && a.targets != c.targets);
+    }
+
+    #[test]
+    fn a_teacher_gives_every_class_and_the_same_label_to_the_same_input() {
+        let _exclusive = exclusive();
+        let [a, b] = [7, 7].map(|seed| make(&data(Labels::Teacher), seed).unwrap());
+        assert_eq!(a.targets, b.targets);
+        for class in 0..3 {
+            assert!(a.targets.iter().filter(|&&label| label == class).count() > 200);
+        }
+    }
+}

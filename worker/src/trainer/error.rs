@@ -1,0 +1,79 @@
+//! Why a trial ended without a result.
+
+use domain::architecture::ArchitectureError;
+use proto::v1;
+
+use super::data::DataError;
+use crate::shim::{TorchError, TorchErrorKind};
+
+/// A trial, or its plan, that cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// The data is missing or broken.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The model does not fit the data.
+    #[error(transparent)]
+    Architecture(#[from] ArchitectureError),
+    /// Asked for something that this worker cannot do.
+    #[error("{0}")]
+    Unsupported(String),
+    /// There is no step to take.
+    #[error(
+        "drop_last leaves no batch: {examples} training examples are fewer than the batch size {batch_size}; \
+         lower the batch size or set drop_last = false"
+    )]
+    NoSteps {
+        /// Training examples.
+        examples: u64,
+        /// Examples in a batch.
+        batch_size: u64,
+    },
+    /// libtorch failed.
+    #[error("{doing}: {source}")]
+    Torch {
+        /// During what.
+        doing: &'static str,
+        /// libtorch's words.
+        source: TorchError,
+    },
+    /// The agent no longer listens.
+    #[error("cannot report to the agent: {0}")]
+    Report(#[from] std::io::Error),
+}
+
+impl TrialError {
+    /// Whether trying again may help.
+    #[must_use]
+    pub fn kind(&self) -> v1::FailureKind {
+        match self {
+            Self::Data(DataError::Torch(_)) | Self::Torch { .. } | Self::Report(_) => {
+                v1::FailureKind::Trainer
+            }
+            Self::Data(_) | Self::Architecture(_) | Self::Unsupported(_) | Self::NoSteps { .. } => {
+                v1::FailureKind::Input
+            }
+        }
+    }
+
+    /// Whether this process can no longer be used.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        match self {
+            Self::Torch { source, .. } => source.kind == TorchErrorKind::DeviceFatal,
+            Self::Report(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Says what was being done when libtorch failed.
+pub(super) trait Doing<T> {
+    fn doing(self, what: &'static str) -> Result<T, TrialError>;
+}
+
+impl<T> Doing<T> for Result<T, TorchError> {
+    fn doing(self, what: &'static str) -> Result<T, TrialError> {
+        self.map_err(|source| TrialError::Torch { doing: what, source })
+    }
+}

@@ -1,0 +1,95 @@
+//! When a trial is evaluated: at counts of training examples that do not depend on the batch size, so that curves
+//! and "examples to target" of different batch sizes are compared at the same places.
+
+/// One evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Milestone {
+    /// It is due once so many training examples were seen.
+    pub examples: u64,
+    /// Whether the whole training set is evaluated too, not only the validation set.
+    pub train_set: bool,
+}
+
+/// Every epoch's end is one up to this many epochs.
+const EPOCH_ENDS: u64 = 20;
+
+/// A training set of no more numbers is evaluated every time: it takes milliseconds.
+const SMALL_SET: u64 = 1 << 21;
+
+/// The evaluations of a trial that sees `total_examples`, in order; the last one is its end.
+///
+/// Up to 20 epochs: an eighth, a quarter and half of the first epoch, and the end of each. Longer trials: 20 counts
+/// in geometric progression from a quarter of an epoch. Evaluating a large training set takes a third of training on
+/// it, so over all it is done as often as costs a quarter of the training at most, besides the one at the end; with
+/// `train_set_always`, because a target is set on it, each time.
+#[must_use]
+pub fn milestones(
+    train_examples: u64,
+    total_examples: u64,
+    feature_elements: u64,
+    train_set_always: bool,
+) -> Vec<Milestone> {
+    let epochs = total_examples / train_examples;
+    let mut counts: Vec<u64> = [8, 4, 2].iter().map(|share| train_examples / share).collect();
+    if epochs <= EPOCH_ENDS {
+        counts.extend((1..=epochs).map(|epoch| epoch * train_examples));
+    } else {
+        let first = (train_examples / 4).max(1) as f64;
+        let growth = total_examples as f64 / first;
+        counts = (0..EPOCH_ENDS)
+            .map(|i| (first * growth.powf(i as f64 / (EPOCH_ENDS - 1) as f64)) as u64)
+            .collect();
+    }
+    counts.retain(|&count| count > 0 && count < total_examples);
+    counts.push(total_examples);
+    counts.dedup();
+
+    let every = train_set_always || train_examples.saturating_mul(feature_elements) <= SMALL_SET;
+    let allowed = if every { counts.len() } else { (3 * epochs / 4) as usize };
+    let last = counts.len() - 1;
+    // Spread evenly over the evaluations, the last one always among them.
+    let taken = |index: usize| index * allowed / counts.len() != (index + 1) * allowed / counts.len();
+    counts
+        .iter()
+        .enumerate()
+        .map(|(index, &examples)| Milestone { examples, train_set: index == last || taken(index) })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(train: u64, total: u64) -> Vec<u64> {
+        milestones(train, total, 10, false).iter().map(|milestone| milestone.examples).collect()
+    }
+
+    #[test]
+    fn short_trials_are_evaluated_within_the_first_epoch_and_at_each_end() {
+        assert_eq!(counts(1000, 3000), [125, 250, 500, 1000, 2000, 3000]);
+        assert_eq!(counts(1000, 2500), [125, 250, 500, 1000, 2000, 2500]);
+        assert_eq!(counts(1000, 100), [100]);
+        assert_eq!(counts(3, 3), [1, 3]);
+    }
+
+    #[test]
+    fn long_trials_are_evaluated_20_times() {
+        let counts = counts(1000, 100_000);
+        assert_eq!((counts.len(), counts[0], counts[19]), (20, 250, 100_000));
+        assert!(counts.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn a_large_training_set_is_evaluated_for_a_quarter_of_the_training_at_most() {
+        for epochs in [1, 3, 10, 60] {
+            let all = milestones(60_000, epochs * 60_000, 784, false);
+            let passes = all.iter().filter(|milestone| milestone.train_set).count() as u64;
+            assert!(passes <= (3 * epochs / 4).max(1), "{passes} of {epochs} epochs");
+            assert!(all.last().unwrap().train_set);
+            assert!(
+                milestones(60_000, epochs * 60_000, 784, true).iter().all(|milestone| milestone.train_set)
+            );
+        }
+        assert!(milestones(1000, 3000, 10, false).iter().all(|milestone| milestone.train_set));
+    }
+}

@@ -1,0 +1,87 @@
+//! What happens at milestones, and before the first step.
+
+use proto::v1::{self, MetricName};
+
+use super::Session;
+use crate::trainer::divergence::Divergence;
+use crate::trainer::error::{Doing, TrialError};
+use crate::trainer::evaluate::{Evaluation, evaluate};
+use crate::trainer::milestones::Milestone;
+use crate::trainer::report::Place;
+use crate::trainer::result;
+use crate::trainer::setup::Ready;
+use crate::trainer::summary::Summary;
+
+impl Session<'_, '_> {
+    /// Evaluates at a milestone; the reason if the trial has diverged.
+    pub(super) fn evaluate(&mut self) -> Result<Option<String>, TrialError> {
+        self.between_steps()?;
+        let seen = self.summary.examples;
+        let due = |milestone: &Milestone| milestone.examples <= seen;
+        let mut train_set = false;
+        while let Some(milestone) = self.milestones.pop_if(|milestone| due(milestone)) {
+            train_set |= milestone.train_set;
+        }
+        let mut diverged = None;
+        if train_set {
+            let loss = self.evaluate_rows(0, self.ready.shape.train_examples)?.loss;
+            self.summary.add_train_set(loss);
+            self.report_evaluation(MetricName::TrainSetLoss, loss);
+            diverged = self.divergence.at_evaluation(loss);
+        }
+        self.evaluate_validation()?;
+        self.steps_again()?;
+        Ok(diverged.map(|reason| format!("step {}: {reason}", self.summary.steps)))
+    }
+
+    /// The loss before the first step, which divergence is measured against: of the whole training set when that is
+    /// small, else of its first examples.
+    pub(super) fn evaluate_untrained(&mut self) -> Result<(), TrialError> {
+        const ENOUGH: u64 = 1024;
+        let train_examples = self.ready.shape.train_examples;
+        let start = self.evaluate_rows(0, train_examples.min(ENOUGH))?.loss;
+        self.divergence = Divergence::new(start, self.ready.course.batch_size());
+        if train_examples <= ENOUGH {
+            self.report_evaluation(MetricName::TrainSetLoss, start);
+        }
+        self.evaluate_validation()?;
+        // What was found before any step is no result of training.
+        self.summary = Summary::default();
+        self.steps_again()
+    }
+
+    fn evaluate_validation(&mut self) -> Result<(), TrialError> {
+        let (first, count) = (self.ready.shape.train_examples, self.ready.shape.validation_examples);
+        if count == 0 {
+            return Ok(());
+        }
+        let Evaluation { loss, accuracy } = self.evaluate_rows(first, count)?;
+        self.summary.add_validation(loss, accuracy);
+        self.report_evaluation(MetricName::ValidationLoss, loss);
+        self.report_evaluation(MetricName::ValidationAccuracy, accuracy);
+        self.report_evaluation(MetricName::ValidationError, 1.0 - accuracy);
+        Ok(())
+    }
+
+    fn evaluate_rows(&mut self, start: u64, count: u64) -> Result<Evaluation, TrialError> {
+        if self.reporter.is_due() {
+            self.report_progress(v1::Phase::Evaluating)?;
+        }
+        let Ready { learner, feed, .. } = &mut self.ready;
+        let rows = start..start + count;
+        evaluate(&learner.model, &learner.criterion, feed, rows, &mut self.evaluation_examples)
+            .doing("evaluating")
+    }
+
+    fn report_evaluation(&mut self, name: MetricName, value: f64) {
+        let seconds = self.watch.seconds();
+        let place = Place { step: self.summary.steps, examples: self.summary.examples, seconds };
+        self.reporter.metric(name, place, value);
+        if let Some(target) = self.spec.settings.train.target
+            && result::metric_of(target.metric) == name
+            && self.summary.steps > 0
+        {
+            self.summary.check_target(target, value, seconds);
+        }
+    }
+}

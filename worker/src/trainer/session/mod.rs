@@ -1,0 +1,288 @@
+//! One trial, from its description to its result. The training loop is [`Session::run`].
+
+mod evaluations;
+
+mod stopwatch;
+
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use domain::spec::TargetMetric;
+use domain::{AccumulationPlan, TrialSpec, schedule};
+use proto::v1::{self, SplitKind};
+
+use crate::trainer::course::Batch;
+use crate::trainer::divergence::Divergence;
+use crate::trainer::error::{Doing, TrialError};
+use crate::trainer::learner::{StepError, StepOptions};
+use crate::trainer::milestones::{Milestone, milestones};
+use crate::trainer::report::Reporter;
+use crate::trainer::result;
+use crate::trainer::setup::{Host, Ready};
+use crate::trainer::summary::{StepPoint, Summary};
+use crate::trainer::tape::LossTape;
+
+use stopwatch::Stopwatch;
+
+/// How a trial ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// With a result.
+    Finished(Box<v1::TrialResult>),
+    /// As it was asked to, without one.
+    Stopped,
+}
+
+/// Trains a trial.
+///
+/// # Errors
+/// [`TrialError`] when there can be no result. Diverged and infeasible trials have one.
+pub fn train(
+    spec: &TrialSpec,
+    host: &mut Host,
+    reporter: &mut Reporter<'_>,
+    stop: &AtomicBool,
+) -> Result<Ended, TrialError> {
+    reporter.progress(v1::Progress { phase: v1::Phase::Preparing.into(), ..v1::Progress::default() })?;
+    match host.prepare(spec)? {
+        Ok(ready) => {
+            let meter = ready.meter;
+            let ended = Session::new(spec, host, *ready, reporter, stop)?.run();
+            meter.set_limit(None).doing("lifting the memory limit")?;
+            ended
+        }
+        Err(does_not_fit) => {
+            let result = result::infeasible(&does_not_fit, host.device);
+            Ok(Ended::Finished(Box::new(result)))
+        }
+    }
+}
+
+/// A trial being trained.
+struct Session<'a, 'b> {
+    spec: &'a TrialSpec,
+    host: &'a mut Host,
+    ready: Ready,
+    reporter: &'a mut Reporter<'b>,
+    stop: &'a AtomicBool,
+    /// The largest micro-batch that may be used; it falls when a step runs out of memory.
+    micro_batch: u64,
+    tape: LossTape,
+    /// Steps whose losses are still on the tape.
+    unread: Vec<StepPoint>,
+    /// Evaluations to come, the next one last.
+    milestones: Vec<Milestone>,
+    evaluation_examples: u64,
+    divergence: Divergence,
+    summary: Summary,
+    watch: Stopwatch,
+    peak: Peak,
+}
+
+/// The most memory that training steps took; what happens between them does not count.
+#[derive(Debug, Default)]
+struct Peak {
+    bytes: u64,
+    reserved: u64,
+}
+
+impl<'a, 'b> Session<'a, 'b> {
+    fn new(
+        spec: &'a TrialSpec,
+        host: &'a mut Host,
+        ready: Ready,
+        reporter: &'a mut Reporter<'b>,
+        stop: &'a AtomicBool,
+    ) -> Result<Self, TrialError> {
+        let (shape, course) = (&ready.shape, &ready.course);
+        let on_train_set =
+            spec.settings.train.target.is_some_and(|target| target.metric == TargetMetric::TrainSetLoss);
+        let mut milestones =
+            milestones(shape.train_examples, course.total_examples(), shape.feature_elements(), on_train_set);
+        milestones.reverse();
+        let tape = LossTape::new(host.device).doing("making room for step losses")?;
+        Ok(Self {
+            spec,
+            micro_batch: ready.plan.split.micro_batch(),
+            evaluation_examples: ready.plan.evaluation_examples,
+            // Replaced before the first step, when the loss is known.
+            divergence: Divergence::new(f64::INFINITY, course.batch_size()),
+            host,
+            ready,
+            reporter,
+            stop,
+            tape,
+            unread: Vec::with_capacity(LossTape::CAPACITY),
+            milestones,
+            summary: Summary::default(),
+            watch: Stopwatch::default(),
+            peak: Peak::default(),
+        })
+    }
+
+    fn run(mut self) -> Result<Ended, TrialError> {
+        self.report_plan();
+        self.evaluate_untrained()?;
+        for batch in self.ready.course.clone() {
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(Ended::Stopped);
+            }
+            if batch.start == 0 {
+                self.start_epoch(batch.epoch)?;
+            }
+            if let Some(reason) = self.step(&batch)? {
+                return self.finish(v1::Outcome::Infeasible, reason);
+            }
+            let is_milestone =
+                self.milestones.last().is_some_and(|next| batch.examples_after >= next.examples);
+            let is_time = is_milestone || self.unread.len() == LossTape::CAPACITY || self.reporter.is_due();
+            if is_time && let Some(reason) = self.read_losses()? {
+                return self.finish(v1::Outcome::Diverged, reason);
+            }
+            if is_milestone {
+                if let Some(reason) = self.evaluate()? {
+                    return self.finish(v1::Outcome::Diverged, reason);
+                }
+                if self.spec.settings.train.stop_at_target && self.summary.to_target.is_some() {
+                    break;
+                }
+            }
+        }
+        self.finish(v1::Outcome::Succeeded, String::new())
+    }
+
+    /// One optimizer step; the reason if not even one example at a time fits any more.
+    fn step(&mut self, batch: &Batch) -> Result<Option<String>, TrialError> {
+        self.watch.start();
+        let settings = &self.spec.settings;
+        let train = &settings.train;
+        let total_steps = self.ready.course.total_steps();
+        let learning_rate = settings.learning_rate.get()
+            * schedule::factor(train.schedule, train.warmup_steps, batch.step, total_steps);
+        let options = StepOptions {
+            learning_rate,
+            wants_gradient_norm: self
+                .milestones
+                .last()
+                .is_some_and(|next| batch.examples_after >= next.examples),
+            meter: self.ready.meter,
+        };
+        let Ready { learner, feed, .. } = &mut self.ready;
+        let before = self.micro_batch;
+        let report = match learner.train_batch(feed, batch, &mut self.micro_batch, &mut self.tape, &options) {
+            Ok(report) => report,
+            Err(StepError::DoesNotFit(message)) => {
+                return Ok(Some(self.does_not_fit_any_more(batch.step, &message)));
+            }
+            Err(StepError::Torch(source)) => {
+                return Err(TrialError::Torch { doing: "training a step", source });
+            }
+        };
+        let gradient_norm = report.gradient_norm;
+        let point = StepPoint { batch: *batch, seconds: self.watch.seconds(), learning_rate, gradient_norm };
+        self.unread.push(point);
+        if self.micro_batch != before {
+            for refusal in &report.refusals {
+                self.host.planner.record_failure(&self.ready.key, refusal.split);
+            }
+            let split = AccumulationPlan::at_most(self.ready.course.batch_size(), self.micro_batch);
+            let tried: Vec<_> =
+                report.refusals.iter().map(|refusal| refusal.split.micro_batch().to_string()).collect();
+            let reason =
+                format!("step {} ran out of memory with micro-batches of {}", batch.step, tried.join(", "));
+            self.reporter.split(SplitKind::Realized, batch.step, split, &reason, 0);
+            self.reporter.warn(format!("{reason}; it was redone with {}", self.micro_batch));
+        }
+        Ok(None)
+    }
+
+    /// Fetches the losses of the steps since the last time and reports them; the reason if the trial has diverged.
+    /// Steps after the one where it did are not told.
+    fn read_losses(&mut self) -> Result<Option<String>, TrialError> {
+        let losses = self.tape.fetch().doing("reading the step losses")?;
+        let mut diverged = None;
+        for (point, loss) in mem::take(&mut self.unread).iter().zip(losses) {
+            self.summary.add_step(point, loss);
+            self.reporter.step(point, loss);
+            diverged =
+                self.divergence.after_step(loss).map(|reason| format!("step {}: {reason}", point.batch.step));
+            if diverged.is_some() {
+                break;
+            }
+        }
+        if self.reporter.is_due() {
+            self.report_progress(v1::Phase::Training)?;
+        }
+        Ok(diverged)
+    }
+
+    fn report_plan(&mut self) {
+        let plan = &self.ready.plan;
+        self.reporter.split(SplitKind::Planned, 1, plan.split, &plan.reason, plan.predicted.total());
+    }
+
+    fn report_progress(&mut self, phase: v1::Phase) -> Result<(), TrialError> {
+        Ok(self.reporter.progress(v1::Progress {
+            phase: phase.into(),
+            step: self.summary.steps,
+            total_steps: self.ready.course.total_steps(),
+            train_loss: self.summary.final_train_loss.filter(|loss| loss.is_finite()),
+            micro_batch: self.micro_batch,
+        })?)
+    }
+
+    /// The gather of an epoch belongs to the training time, but not to the memory of a step.
+    fn start_epoch(&mut self, epoch: u64) -> Result<(), TrialError> {
+        self.keep_peak()?;
+        self.watch.start();
+        self.ready.feed.start_epoch(epoch).doing("shuffling the training set")?;
+        self.ready.meter.reset_peak().doing("reading the device's memory")
+    }
+
+    /// Stops the clock and keeps the peak, before something that is not training.
+    fn between_steps(&mut self) -> Result<(), TrialError> {
+        self.watch.stop();
+        // No gradient is needed any more: this leaves the more room for larger micro-batches.
+        self.ready.learner.model.clear_gradients().doing("dropping gradients")?;
+        self.keep_peak()
+    }
+
+    /// Lets the peak count again; the clock starts with the next step.
+    fn steps_again(&mut self) -> Result<(), TrialError> {
+        self.ready.meter.reset_peak().doing("reading the device's memory")
+    }
+
+    fn keep_peak(&mut self) -> Result<(), TrialError> {
+        if self.watch.is_unused() {
+            return Ok(());
+        }
+        let meter = &self.ready.meter;
+        let (bytes, reserved) = (meter.peak(), meter.reserved_peak());
+        self.peak.bytes = self.peak.bytes.max(bytes.doing("reading the device's memory")?);
+        self.peak.reserved = self.peak.reserved.max(reserved.doing("reading the device's memory")?);
+        Ok(())
+    }
+
+    fn does_not_fit_any_more(&self, step: u64, message: &str) -> String {
+        format!(
+            "step {step} does not fit even with one example at a time, though the plan said it would ({message}); \
+             something else may have taken the device's memory"
+        )
+    }
+
+    fn finish(mut self, outcome: v1::Outcome, message: String) -> Result<Ended, TrialError> {
+        self.watch.stop();
+        self.keep_peak()?;
+        self.reporter.flush()?;
+        let measured = result::Measured {
+            micro_batch: self.micro_batch,
+            train_seconds: self.watch.seconds(),
+            peak_bytes: self.peak.bytes,
+            peak_reserved_bytes: self.peak.reserved,
+            ooms: self.ready.meter.ooms().doing("reading the device's memory")?,
+        };
+        let result =
+            result::trained(&self.ready, &self.summary, &measured, self.host.device, (outcome, message));
+        Ok(Ended::Finished(Box::new(result)))
+    }
+}

@@ -1,0 +1,202 @@
+//! From a trial's description to something that can take steps: data opened, model built, memory planned.
+
+use std::rc::Rc;
+
+use domain::architecture::{DataShape, Layer, layers};
+use domain::memory::{MemoryParts, StaticParts};
+use domain::spec::Precision;
+use domain::{TrialSettings, TrialSpec};
+use tch::Device;
+
+use super::account::{Account, Infeasible};
+use super::course::Course;
+use super::data::feed::FeedOptions;
+use super::data::{Dataset, Feed, Library};
+use super::error::{Doing, TrialError};
+use super::learner::{Learner, kind_of};
+use super::loss::Criterion;
+use super::memory::Meter;
+use super::model::Model;
+use super::planner::{MemoryKey, Plan, Planner, Question};
+use crate::shim::TorchError;
+
+/// What a trainer process keeps between trials.
+#[derive(Debug)]
+pub struct Host {
+    /// Where it trains.
+    pub device: Device,
+    /// The worker's own limit, below the device's.
+    pub memory_limit: Option<u64>,
+    /// Data sets in host memory.
+    pub library: Library,
+    /// What is known about memory.
+    pub planner: Planner,
+}
+
+/// A trial that can take its first step.
+#[derive(Debug)]
+pub struct Ready {
+    /// Its batches, none taken yet.
+    pub course: Course,
+    /// Counts and shape of its data.
+    pub shape: DataShape,
+    /// Gives its examples.
+    pub feed: Feed,
+    /// Model, optimizer and loss.
+    pub learner: Learner,
+    /// How its batches are split.
+    pub plan: Plan,
+    /// What it may take, and what is fixed of that.
+    pub account: Account,
+    /// Counts bytes since the trial began.
+    pub meter: Meter,
+    /// What it shares its memory behaviour with.
+    pub key: MemoryKey,
+}
+
+/// A trial that cannot be trained within its memory.
+#[derive(Debug)]
+pub struct DoesNotFit {
+    /// Its batches.
+    pub course: Course,
+    /// Counts and shape of its data.
+    pub shape: DataShape,
+    /// Why.
+    pub infeasible: Infeasible,
+    /// The limit that was asked for.
+    pub budget: Option<u64>,
+    /// Allocations refused while finding out.
+    pub ooms: u64,
+}
+
+impl Host {
+    /// A trainer on a device that [`super::device::open`] has readied.
+    #[must_use]
+    pub fn new(device: Device, memory_limit: Option<u64>) -> Self {
+        Self { device, memory_limit, library: Library::default(), planner: Planner::default() }
+    }
+
+    /// Opens a trial's data, builds its model and plans its memory, running a few micro-batches if need be.
+    ///
+    /// # Errors
+    /// [`TrialError`]. A trial that does not fit is no error.
+    pub fn prepare(&mut self, spec: &TrialSpec) -> Result<Result<Box<Ready>, Box<DoesNotFit>>, TrialError> {
+        let settings = &spec.settings;
+        if settings.train.precision == Precision::BFloat16 {
+            let text =
+                "precision \"bfloat16\" is not supported yet by this worker; use \"float32\" or \"float64\"";
+            return Err(TrialError::Unsupported(text.to_owned()));
+        }
+        let meter = Meter::start(self.device).doing(READING)?;
+        // An earlier trial may have ended in an error, with its limit still in force.
+        meter.set_limit(None).doing(LIMITING)?;
+        let dataset = self.library.open(&spec.data, settings.seed)?;
+        let course = Course::new(settings, dataset.shape.train_examples);
+        if course.total_steps() == 0 {
+            let (examples, batch_size) = (dataset.shape.train_examples, settings.batch_size.get());
+            return Err(TrialError::NoSteps { examples, batch_size });
+        }
+        let layers = layers(&spec.model, &dataset.shape)?;
+
+        let available = meter.available().doing(READING)?;
+        let budget = [spec.memory.budget.map(|bytes| bytes.0), self.memory_limit].into_iter().flatten().min();
+        meter.set_limit(Some(available)).doing(LIMITING)?;
+        let mut account = Account {
+            budget,
+            limit: budget.map_or(available, |budget| budget.min(available)),
+            fixed: StaticParts::predict(&layers, &settings.train),
+            example_bytes: MemoryParts::example_bytes(&dataset.shape, &settings.train),
+            resident: 0,
+            shared_per_example: 0,
+        };
+        let planned = match self.build(spec, &layers, &dataset) {
+            Ok(learner) => {
+                account.fixed = measured(&learner);
+                self.place_and_plan(spec, &layers, &dataset, learner, (&mut account, meter, available))?
+            }
+            Err(error) if error.is_out_of_memory() => Err(account.infeasible("the model alone", 1, None)),
+            Err(source) => return Err(TrialError::Torch { doing: "building the model", source }),
+        };
+        let shape = dataset.shape.clone();
+        Ok(match planned {
+            Ok(Placed { learner, feed, plan, key }) => {
+                Ok(Box::new(Ready { course, shape, feed, learner, plan, account, meter, key }))
+            }
+            Err(infeasible) => {
+                let ooms = meter.ooms().doing(READING)?;
+                meter.set_limit(None).doing(LIMITING)?;
+                Err(Box::new(DoesNotFit { course, shape, infeasible, budget, ooms }))
+            }
+        })
+    }
+
+    fn build(&self, spec: &TrialSpec, layers: &[Layer], dataset: &Dataset) -> Result<Learner, TorchError> {
+        let TrialSettings { train, seed, .. } = &spec.settings;
+        let (kind, shape) = (kind_of(train.precision), &dataset.shape);
+        TorchError::catch(|| {
+            let model = Model::build(layers, &shape.features, *seed, (kind, self.device))?;
+            Learner::new(model, Criterion::new(train.loss, shape.classes, kind), train, kind)
+        })
+    }
+
+    /// A quarter of the memory is for data kept on the device; and if with it not even one example can be trained, none
+    /// of it.
+    fn place_and_plan(
+        &mut self,
+        spec: &TrialSpec,
+        layers: &[Layer],
+        dataset: &Rc<Dataset>,
+        mut learner: Learner,
+        (account, meter, available): (&mut Account, Meter, u64),
+    ) -> Result<Result<Placed, Infeasible>, TrialError> {
+        let TrialSettings { train, seed, .. } = &spec.settings;
+        let kind = kind_of(train.precision);
+        let batch_size = spec.settings.batch_size.get().min(dataset.shape.train_examples);
+        let mut resident_limit = account.limit / 4;
+        loop {
+            meter.set_limit(Some(available)).doing(LIMITING)?;
+            let shuffle = train.shuffle.then_some(*seed);
+            let options = FeedOptions { device: self.device, kind, shuffle, resident_limit };
+            let mut feed = Feed::new(Rc::clone(dataset), &options).doing("placing the data on the device")?;
+            account.resident = feed.resident_bytes();
+            account.shared_per_example = feed.shared_bytes_per_example();
+            let key = MemoryKey(format!(
+                "{layers:?} on {:?} normalize {:?} resident {} loss {:?} {kind:?} optimizer {:?} momentum {} budget {:?}",
+                dataset.shape.features,
+                spec.data.normalize,
+                account.resident > 0,
+                train.loss,
+                train.optimizer,
+                train.momentum > 0.0,
+                account.budget,
+            ));
+            let question = Question { key, batch_size, policy: spec.memory.micro_batch, account };
+            match self.planner.plan(&question, &mut learner, &mut feed, &meter)? {
+                Ok(plan) => return Ok(Ok(Placed { learner, feed, plan, key: question.key })),
+                Err(_) if account.resident > 0 => resident_limit = 0,
+                Err(infeasible) => return Ok(Err(infeasible)),
+            }
+        }
+    }
+}
+
+struct Placed {
+    learner: Learner,
+    feed: Feed,
+    plan: Plan,
+    key: MemoryKey,
+}
+
+const READING: &str = "reading the device's memory";
+const LIMITING: &str = "limiting the device's memory";
+
+/// Parts 1 and 2 as the tensors have them.
+fn measured(learner: &Learner) -> StaticParts {
+    let parameter_bytes = learner.model.parameters().bytes();
+    StaticParts {
+        parameter_bytes,
+        // One gradient element for each parameter element, of the same type.
+        gradient_bytes: parameter_bytes,
+        optimizer_state_bytes: learner.optimizer.state_bytes(),
+    }
+}

@@ -1,0 +1,252 @@
+//! The trainer's numbers beside PyTorch's own, which bench/pytorch/fixtures.py wrote down: every step loss, and the
+//! losses and the accuracy at the end, for models x optimizers x batch sizes in both precisions, whole and
+//! accumulated. Trials run in a real trainer process, through its protocol.
+
+use std::io;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use domain::spec::{
+    DataSource, DataSpec, IdxData, MemorySpec, MicroBatchPolicy, ModelSpec, Normalize, Precision, TrainKey,
+    TrainSpec, TrialSettings, TrialSpec, Value,
+};
+use domain::units::{BatchSize, LearningRate};
+use proto::v1::trainer_event::Kind as EventKind;
+use proto::v1::trainer_request::Kind as RequestKind;
+use proto::v1::{self, MetricName, Outcome};
+use proto::{frame, to_wire};
+use serde_json::Value as Json;
+
+#[test]
+fn whole_batches_give_pytorchs_losses() -> Result<()> {
+    compare_all(MicroBatchPolicy::Off, |_| 1)
+}
+
+#[test]
+fn batches_accumulated_in_micro_batches_of_3_give_pytorchs_losses() -> Result<()> {
+    compare_all(MicroBatchPolicy::Fixed(3), |batch_size| batch_size.div_ceil(3))
+}
+
+/// Trains every case of the fixtures and tells all differences together.
+fn compare_all(micro_batch: MicroBatchPolicy, accumulation_steps: impl Fn(u64) -> u64) -> Result<()> {
+    let fixtures = std::fs::read(fixtures().join("pytorch.json"))?;
+    let fixtures: Json = serde_json::from_slice(&fixtures)?;
+    let mut trainer = Trainer::start()?;
+    let mut differences = Vec::new();
+    let mut cases = 0;
+    for case in array(&fixtures)? {
+        let name = text(&case["name"])?;
+        let spec = trial(case, micro_batch).with_context(|| format!("reading case {name}"))?;
+        let trained = trainer.train(&spec).with_context(|| format!("training case {name}"))?;
+        let split = accumulation_steps(spec.settings.batch_size.get().min(TRAIN_EXAMPLES));
+        let bound = match spec.settings.train.precision {
+            Precision::Float64 => 1e-9,
+            _ => 1e-4,
+        };
+        let found = differences_of(&trained, &case["expected"], split, bound)?;
+        differences.extend(found.into_iter().map(|difference| format!("{name}: {difference}")));
+        cases += 1;
+    }
+    assert!(cases > 300, "only {cases} cases in the fixtures");
+    assert!(
+        differences.is_empty(),
+        "{} differences from PyTorch:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
+    Ok(())
+}
+
+/// How a trial differs from what is expected of it; of the steps only the first one that does, as all after it follow.
+fn differences_of(trained: &Trained, expected: &Json, split: u64, bound: f64) -> Result<Vec<String>> {
+    let Trained { step_losses, result } = trained;
+    let mut differences = Vec::new();
+    let mut compare = |what: &str, ours: Option<f64>, theirs: f64, bound: f64| {
+        let agrees = ours.is_some_and(|ours| (ours - theirs).abs() <= bound * theirs.abs());
+        if !agrees {
+            differences.push(format!("{what} is {ours:?}, PyTorch's is {theirs:?}"));
+        }
+        agrees
+    };
+    let expected_losses = array(&expected["step_losses"])?;
+    compare("the number of steps", Some(step_losses.len() as f64), expected_losses.len() as f64, 0.0);
+    compare("the accumulation steps", Some(result.accumulation_steps as f64), split as f64, 0.0);
+    for (step, (&ours, theirs)) in (1..).zip(step_losses.iter().zip(expected_losses)) {
+        if !compare(&format!("the loss of step {step}"), Some(ours), number(theirs)?, bound) {
+            break;
+        }
+    }
+    compare("train_set_loss", result.train_set_loss, number(&expected["train_set_loss"])?, bound);
+    compare(
+        "the validation loss",
+        result.final_validation_loss,
+        number(&expected["validation_loss"])?,
+        bound,
+    );
+    let accuracy = number(&expected["validation_accuracy"])?;
+    compare("the validation accuracy", result.final_validation_accuracy, accuracy, 0.0);
+    Ok(differences)
+}
+
+/// Images in the fixtures that are not held out.
+const TRAIN_EXAMPLES: u64 = 50;
+
+fn fixtures() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures"))
+}
+
+// --- From a case to a trial --------------------------------------------------------------------------------
+
+fn trial(case: &Json, micro_batch: MicroBatchPolicy) -> Result<TrialSpec> {
+    let train = train(&case["train"])?;
+    let path = fixtures().join("images").display().to_string();
+    Ok(TrialSpec {
+        data: DataSpec {
+            source: DataSource::Idx(IdxData { path }),
+            validation: whole(&case["validation"])?,
+            limit: None,
+            normalize: word(&case["normalize"], &Normalize::ALL)?,
+        },
+        model: model(&case["model"])?,
+        memory: MemorySpec { budget: None, micro_batch },
+        settings: TrialSettings {
+            batch_size: BatchSize::try_new(whole(&case["batch_size"])?)?,
+            learning_rate: LearningRate::try_new(number(&case["learning_rate"])?)?,
+            seed: whole(&case["seed"])?,
+            budget: train.budget.context("a case has epochs or steps")?,
+            train,
+        },
+    })
+}
+
+fn train(keys: &Json) -> Result<TrainSpec> {
+    let mut train = TrainSpec::default();
+    for (key, value) in keys.as_object().context("`train` is a table")? {
+        let value = match value {
+            Json::Bool(flag) => Value::Flag(*flag),
+            Json::String(word) => Value::Word(word.clone()),
+            Json::Number(number) => match number.as_i64() {
+                Some(whole) => Value::Integer(whole),
+                None => Value::Number(number.as_f64().context("a number")?),
+            },
+            other => bail!("{other} is no value of `train`"),
+        };
+        train.set(word(&Json::from(key.as_str()), &TrainKey::ALL)?, &value)?;
+    }
+    Ok(train)
+}
+
+fn model(model: &Json) -> Result<ModelSpec> {
+    let widths = |key: &str| array(&model[key])?.iter().map(whole).collect::<Result<Vec<u64>>>();
+    Ok(match text(&model["kind"])? {
+        "linear" => ModelSpec::Linear,
+        "mlp" => ModelSpec::Mlp { hidden: widths("hidden")? },
+        "cnn" => ModelSpec::Cnn { channels: widths("channels")?, hidden: widths("hidden")? },
+        other => bail!("{other} is no model"),
+    })
+}
+
+fn word<T: Copy>(json: &Json, all: &[(&str, T)]) -> Result<T> {
+    let wanted = text(json)?;
+    all.iter()
+        .find(|(word, _)| *word == wanted)
+        .map(|&(_, value)| value)
+        .with_context(|| format!("{wanted}?"))
+}
+
+fn text(json: &Json) -> Result<&str> {
+    json.as_str().with_context(|| format!("{json} is no text"))
+}
+
+fn number(json: &Json) -> Result<f64> {
+    json.as_f64().with_context(|| format!("{json} is no number"))
+}
+
+fn whole(json: &Json) -> Result<u64> {
+    json.as_u64().with_context(|| format!("{json} is no whole number"))
+}
+
+fn array(json: &Json) -> Result<&[Json]> {
+    json.as_array().map(Vec::as_slice).with_context(|| format!("{json} is no list"))
+}
+
+// --- A trainer process -------------------------------------------------------------------------------------
+
+struct Trainer {
+    process: Child,
+    requests: ChildStdin,
+    events: ChildStdout,
+}
+
+/// What a trial told.
+struct Trained {
+    step_losses: Vec<f64>,
+    result: v1::TrialResult,
+}
+
+impl Trainer {
+    fn start() -> Result<Self> {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_batchsweep-worker"))
+            .arg("trainer")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let requests = process.stdin.take().context("its input is piped")?;
+        let events = process.stdout.take().context("its output is piped")?;
+        let mut trainer = Self { process, requests, events };
+        let start = v1::StartTrainer { device: "cpu".to_owned(), threads: 1, ..v1::StartTrainer::default() };
+        trainer.send(RequestKind::Start(start))?;
+        match trainer.next()? {
+            EventKind::Ready(_) => Ok(trainer),
+            other => bail!("instead of being ready it says {other:?}"),
+        }
+    }
+
+    fn train(&mut self, spec: &TrialSpec) -> Result<Trained> {
+        self.send(RequestKind::Train(to_wire::trial(spec)))?;
+        let mut step_losses = Vec::new();
+        loop {
+            match self.next()? {
+                EventKind::Progress(_) => {}
+                EventKind::Records(records) => step_losses.extend(losses_in(records, step_losses.len())?),
+                EventKind::Finished(result) if result.outcome() == Outcome::Succeeded => {
+                    return Ok(Trained { step_losses, result });
+                }
+                other => bail!("{other:?}"),
+            }
+        }
+    }
+
+    fn send(&mut self, kind: RequestKind) -> io::Result<()> {
+        frame::write(&mut self.requests, &v1::TrainerRequest { kind: Some(kind) })
+    }
+
+    fn next(&mut self) -> Result<EventKind> {
+        let event: v1::TrainerEvent = frame::read(&mut self.events)?.context("the trainer ended")?;
+        event.kind.context("an event of a kind that is not known")
+    }
+}
+
+impl Drop for Trainer {
+    fn drop(&mut self) {
+        // Nothing of it is worth keeping; both fail only when it is gone already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The step losses among records, which are to follow those of `done` steps without a gap.
+fn losses_in(records: v1::Records, done: usize) -> Result<Vec<f64>> {
+    let mut losses = Vec::new();
+    for record in records.records {
+        if let Some(v1::record::Kind::Metric(point)) = record.kind
+            && point.name() == MetricName::TrainLoss
+        {
+            losses.push(point.value);
+            let step = (done + losses.len()) as u64;
+            anyhow::ensure!(point.step == step, "step {} was told where step {step} belongs", point.step);
+        }
+    }
+    Ok(losses)
+}

@@ -1,0 +1,108 @@
+//! A step that runs out of memory, at any of its allocations, is done over as if it had never begun.
+
+use domain::TrialSpec;
+use domain::spec::{Budget, OptimizerKind, TrainSpec};
+use tch::Device;
+use worker::shim::cpu_memory;
+use worker::trainer::learner::StepOptions;
+use worker::trainer::memory::Meter;
+use worker::trainer::setup::Ready;
+use worker::trainer::tape::LossTape;
+
+use crate::lab::{cnn_trial, exclusive, host, lasting, ready, run, weights, with};
+
+const STEPS: usize = 4;
+
+/// Micro-batch limits of each step, weights at the end, losses.
+struct Story {
+    schedule: Vec<u64>,
+    weights: Vec<f64>,
+    losses: Vec<f64>,
+    refusals: usize,
+}
+
+/// Trains some steps. At the second one, the allocation number `failing` fails. With a `schedule`, step i is trained
+/// in micro-batches of at most schedule[i].
+fn story(spec: &TrialSpec, failing: Option<u64>, schedule: Option<&[u64]>) -> Story {
+    let Ready { course, mut feed, mut learner, meter, .. } = ready(spec);
+    let options = StepOptions { learning_rate: 0.05, wants_gradient_norm: false, meter };
+    let mut tape = LossTape::new(Device::Cpu).unwrap();
+    let mut micro_batch = course.batch_size();
+    let mut story = Story { schedule: vec![], weights: vec![], losses: vec![], refusals: 0 };
+    feed.start_epoch(0).unwrap();
+    for (index, batch) in course.take(STEPS).enumerate() {
+        if index == 1 {
+            cpu_memory::fail_at(failing);
+        }
+        micro_batch = schedule.map_or(micro_batch, |schedule| schedule[index]);
+        let report = learner.train_batch(&mut feed, &batch, &mut micro_batch, &mut tape, &options).unwrap();
+        cpu_memory::fail_at(None);
+        story.refusals += report.refusals.len();
+        story.schedule.push(micro_batch);
+    }
+    story.losses = tape.fetch().unwrap();
+    story.weights = weights(&learner);
+    story
+}
+
+fn spec() -> TrialSpec {
+    let train = TrainSpec { optimizer: OptimizerKind::Adam, shuffle: true, ..TrainSpec::default() };
+    with(cnn_trial(48, 12), train)
+}
+
+#[test]
+fn whichever_allocation_fails_the_weights_are_those_of_the_realized_schedule() {
+    let _exclusive = exclusive();
+    let spec = spec();
+    let mut failures = 0;
+    for k in 1.. {
+        let meter = Meter::start(Device::Cpu).unwrap();
+        let broken = story(&spec, Some(k), None);
+        assert_eq!(meter.live().unwrap(), 0, "allocation {k} leaves memory behind");
+        if broken.refusals == 0 {
+            break;
+        }
+        failures += 1;
+        assert_eq!((broken.refusals, broken.schedule[0]), (1, 12));
+        assert!(broken.schedule[1] < 12);
+        let clean = story(&spec, None, Some(&broken.schedule));
+        assert_eq!(broken.weights, clean.weights, "allocation {k}");
+        assert_eq!(broken.losses, clean.losses, "allocation {k}");
+    }
+    assert!(failures > 15, "only {failures} allocations in a step of a convolutional network");
+}
+
+#[test]
+fn a_finer_split_is_reported_with_its_reason_and_counted() {
+    let _exclusive = exclusive();
+    let spec = lasting(spec(), Budget::Epochs(1));
+    // The 400th allocation from here is within a training step, after the probes.
+    let clean = run(&spec, &mut host()).unwrap();
+    let mut met_in_training = 0;
+    for k in (20..600).step_by(37) {
+        cpu_memory::fail_at(Some(k));
+        let trained = run(&spec, &mut host());
+        cpu_memory::fail_at(None);
+        let Ok(trained) = trained else { continue };
+        let splits = trained.splits();
+        if splits.len() < 2 {
+            continue;
+        }
+        met_in_training += 1;
+        assert_eq!(
+            (splits[0].kind(), splits[1].kind()),
+            (proto::v1::SplitKind::Planned, proto::v1::SplitKind::Realized)
+        );
+        assert!(splits[1].micro_batch < splits[0].micro_batch);
+        assert!(
+            splits[1].reason.contains("ran out of memory with micro-batches of 12"),
+            "{}",
+            splits[1].reason
+        );
+        assert_eq!(trained.result.oom_count, 1);
+        for (found, expected) in trained.losses().iter().zip(clean.losses()) {
+            assert!((found / expected - 1.0).abs() < 1e-4, "{found} instead of {expected}");
+        }
+    }
+    assert!(met_in_training > 0, "no failure fell into a training step");
+}

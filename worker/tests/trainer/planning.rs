@@ -1,0 +1,193 @@
+//! The micro-batch is the largest that fits, its memory is told beforehand, and what does not fit says why.
+
+use domain::TrialSpec;
+use domain::memory::StaticParts;
+use domain::spec::{Budget, MicroBatchPolicy, ModelSpec, OptimizerKind, TrainSpec};
+use proto::v1::{Accumulation, Outcome};
+use worker::trainer::probe::{Depth, measure};
+use worker::trainer::setup::Ready;
+
+use crate::lab::{cnn_trial, does_not_fit, exclusive, host, lasting, ready, run, trial, with, within};
+
+const BATCH: u64 = 64;
+
+/// An MLP on data that is too large to stay on the device under the budgets of these tests.
+fn mlp_trial(batch_size: u64) -> TrialSpec {
+    lasting(trial(&[64], 8192, ModelSpec::Mlp { hidden: vec![24] }, batch_size, 2), Budget::Steps(3))
+}
+
+/// The peak at each micro-batch, as the whole batch and from the second micro-batch on, found by running it.
+fn peaks(spec: &TrialSpec, sizes: impl Iterator<Item = u64>) -> Vec<(u64, u64, u64)> {
+    let mut ready = ready(&within(spec.clone(), 4 << 20));
+    assert_eq!(ready.account.resident, 0, "the data is streamed");
+    let meter = ready.meter;
+    let Ready { learner, feed, .. } = &mut ready;
+    let peaks = sizes.map(|size| {
+        let peaks = measure(learner, feed, &meter, size, Depth::Accumulated).unwrap();
+        (size, peaks.whole, peaks.accumulated.unwrap())
+    });
+    peaks.collect()
+}
+
+#[test]
+fn the_chosen_micro_batch_is_the_largest_that_fits_or_there_is_none() {
+    let _exclusive = exclusive();
+    let spec = mlp_trial(BATCH);
+    let peaks = peaks(&spec, 1..=BATCH);
+    let fixed = ready(&spec).account.fixed.total();
+    let (least, most) = (fixed, peaks[BATCH as usize - 1].1 + 100);
+    let mut host = host();
+    for budget in (least..most).step_by(((most - least) / 60) as usize) {
+        let whole_fits = peaks[BATCH as usize - 1].1 <= budget;
+        let largest = peaks[..BATCH as usize / 2].iter().rfind(|(_, _, peak)| *peak <= budget);
+        let expected = if whole_fits { Some(BATCH) } else { largest.map(|&(size, _, _)| size) };
+        let trained = run(&within(spec.clone(), budget), &mut host).unwrap();
+        let result = &trained.result;
+        match expected {
+            None => assert_eq!(result.outcome(), Outcome::Infeasible, "budget {budget}"),
+            Some(size) => {
+                let split = domain::AccumulationPlan::at_most(BATCH, size);
+                assert_eq!(result.outcome(), Outcome::Succeeded, "budget {budget}: {}", result.message);
+                assert_eq!(result.micro_batch, split.micro_batch(), "budget {budget}");
+                let memory = trained.memory();
+                assert!(memory.peak_memory_bytes <= budget, "{} over {budget}", memory.peak_memory_bytes);
+                assert_eq!(memory.peak_memory_bytes, trained.parts().total());
+                assert_close(memory.predicted_peak_memory_bytes, memory.peak_memory_bytes);
+                let expected =
+                    if split.accumulation_steps() == 1 { Accumulation::None } else { Accumulation::Exact };
+                assert_eq!(result.accumulation(), expected);
+                assert_eq!(trained.splits().len(), 1, "the plan held");
+            }
+        }
+    }
+}
+
+fn assert_close(predicted: u64, measured: u64) {
+    let error = (predicted as f64 / measured as f64 - 1.0).abs();
+    assert!(error <= 0.01, "predicted {predicted}, measured {measured}");
+}
+
+#[test]
+fn the_peak_is_predicted_also_where_it_bends() {
+    let _exclusive = exclusive();
+    // Small hidden layers: first the weights' gradients, then the activations are what the peak consists of.
+    let wide = trial(&[512], 4096, ModelSpec::Mlp { hidden: vec![128, 64] }, 1, 2);
+    for batch_size in [1u64, 2, 3, 10, 100, 128, 200, 333, 1000, 4096] {
+        for policy in [MicroBatchPolicy::Auto, MicroBatchPolicy::Fixed(batch_size.div_ceil(3))] {
+            let mut spec = lasting(wide.clone(), Budget::Steps(2));
+            spec.settings.batch_size = domain::BatchSize::try_new(batch_size).unwrap();
+            spec.memory.micro_batch = policy;
+            let trained = run(&spec, &mut host()).unwrap();
+            let memory = trained.memory();
+            assert_close(memory.predicted_peak_memory_bytes, memory.peak_memory_bytes);
+            assert_eq!(memory.batch_bytes, trained.result.micro_batch * (512 * 4 + 8));
+        }
+    }
+}
+
+#[test]
+fn parts_1_and_2_are_predicted_to_the_byte_for_every_optimizer() {
+    let _exclusive = exclusive();
+    for (optimizer, momentum) in [
+        (OptimizerKind::Sgd, 0.0),
+        (OptimizerKind::Sgd, 0.9),
+        (OptimizerKind::Adam, 0.0),
+        (OptimizerKind::AdamW, 0.0),
+        (OptimizerKind::RmsProp, 0.0),
+        (OptimizerKind::RmsProp, 0.9),
+    ] {
+        let train = TrainSpec { optimizer, momentum, ..TrainSpec::default() };
+        let spec = with(cnn_trial(32, 8), train.clone());
+        let shape = ready(&spec).shape;
+        let layers = domain::architecture::layers(&spec.model, &shape).unwrap();
+        let trained = run(&spec, &mut host()).unwrap();
+        assert_eq!(trained.parts().fixed, StaticParts::predict(&layers, &train));
+        let memory = trained.memory();
+        assert_eq!(memory.peak_memory_bytes, trained.parts().total());
+        assert_close(memory.predicted_peak_memory_bytes, memory.peak_memory_bytes);
+    }
+}
+
+#[test]
+fn a_batch_that_does_not_fit_trains_as_it_would_without_a_budget() {
+    let _exclusive = exclusive();
+    let spec = lasting(cnn_trial(2048, 512), Budget::Epochs(2));
+    let free = run(&spec, &mut host()).unwrap();
+    let budget = free.memory().peak_memory_bytes / 4;
+    let tight = run(&within(spec, budget), &mut host()).unwrap();
+    assert_eq!(tight.result.outcome(), Outcome::Succeeded, "{}", tight.result.message);
+    assert!(tight.result.micro_batch < 512 && tight.memory().peak_memory_bytes <= budget);
+    assert_eq!(tight.memory().memory_budget_bytes, Some(budget));
+    assert_eq!(free.losses().len(), tight.losses().len());
+    for (free, tight) in free.losses().iter().zip(tight.losses()) {
+        assert!((tight / free - 1.0).abs() < 1e-4, "{tight} instead of {free}");
+    }
+}
+
+#[test]
+fn what_cannot_fit_says_so_in_four_numbers() {
+    let _exclusive = exclusive();
+    let spec = mlp_trial(BATCH);
+    let one = peaks(&spec, 1..=1)[0].2;
+    for budget in [100, one - 1] {
+        let trained = run(&within(spec.clone(), budget), &mut host()).unwrap();
+        assert_eq!(trained.result.outcome(), Outcome::Infeasible);
+        assert_eq!((trained.result.steps, trained.result.micro_batch), (0, 0));
+        let message = &trained.result.message;
+        for words in [
+            "one example at a time needs",
+            "more than the budget of",
+            "parameters + gradients",
+            "optimizer state",
+            "batch",
+            "activations",
+        ] {
+            assert!(message.contains(words), "{message:?} lacks {words:?}");
+        }
+        assert_eq!(trained.memory().predicted_peak_memory_bytes, one, "told in full, though it never fitted");
+    }
+}
+
+#[test]
+fn a_batch_that_must_not_be_split_is_infeasible_when_it_does_not_fit() {
+    let _exclusive = exclusive();
+    let whole = peaks(&mlp_trial(BATCH), BATCH..=BATCH)[0].1;
+    let mut spec = mlp_trial(BATCH);
+    spec.memory.micro_batch = MicroBatchPolicy::Off;
+    let refused = does_not_fit(&within(spec.clone(), whole - 1));
+    assert!(
+        refused.infeasible.message.contains("micro_batch = \"off\" forbids"),
+        "{}",
+        refused.infeasible.message
+    );
+    let trained = run(&within(spec, whole), &mut host()).unwrap();
+    assert_eq!((trained.result.outcome(), trained.result.micro_batch), (Outcome::Succeeded, BATCH));
+}
+
+#[test]
+fn a_micro_batch_that_was_asked_for_is_used_where_it_fits() {
+    let _exclusive = exclusive();
+    let mut spec = mlp_trial(BATCH);
+    spec.memory.micro_batch = MicroBatchPolicy::Fixed(16);
+    let trained = run(&spec, &mut host()).unwrap();
+    assert_eq!((trained.result.micro_batch, trained.result.accumulation_steps), (16, 4));
+    assert_eq!(trained.splits()[0].reason, "micro_batch = 16 was asked for");
+    let eight = peaks(&spec, 8..=8)[0].2;
+    let tight = run(&within(spec, eight), &mut host()).unwrap();
+    assert_eq!(tight.result.micro_batch, 8);
+}
+
+#[test]
+fn trials_that_share_their_memory_behaviour_are_planned_without_another_out_of_memory() {
+    let _exclusive = exclusive();
+    let spec = mlp_trial(BATCH);
+    let budget = peaks(&spec, 20..=20)[0].2;
+    let mut host = host();
+    let first = run(&within(spec.clone(), budget), &mut host).unwrap();
+    let mut other = within(spec, budget);
+    other.settings.learning_rate = domain::LearningRate::try_new(0.5).unwrap();
+    other.settings.seed = 9;
+    let second = run(&other, &mut host).unwrap();
+    assert_eq!(second.result.micro_batch, first.result.micro_batch);
+    assert_eq!(second.result.oom_count, 0);
+}

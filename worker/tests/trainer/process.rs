@@ -1,0 +1,175 @@
+//! The trainer as a process, through its standard input and output.
+
+use std::io::Write;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use domain::TrialSpec;
+use domain::spec::Budget;
+use proto::v1::trainer_event::Kind as Event;
+use proto::v1::trainer_request::Kind as Request;
+use proto::v1::{self, Outcome, Phase};
+use proto::{frame, to_wire};
+
+use crate::lab::{cnn_trial, lasting, seed_example, within};
+
+struct Trainer {
+    child: Child,
+    requests: Option<ChildStdin>,
+    events: ChildStdout,
+}
+
+impl Trainer {
+    fn start() -> Self {
+        let mut trainer = Self::spawn();
+        let ready = trainer.ask(Request::Start(v1::StartTrainer {
+            device: "cpu".into(),
+            threads: 1,
+            ..Default::default()
+        }));
+        let Event::Ready(device) = ready else { panic!("{ready:?}") };
+        assert_eq!((device.name.as_str(), device.threads), ("cpu", 1));
+        trainer
+    }
+
+    fn spawn() -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_batchsweep-worker"))
+            .arg("trainer")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (requests, events) = (child.stdin.take(), child.stdout.take().unwrap());
+        Self { child, requests, events }
+    }
+
+    fn send(&mut self, kind: Request) {
+        frame::write(self.requests.as_mut().unwrap(), &v1::TrainerRequest { kind: Some(kind) }).unwrap();
+    }
+
+    fn next(&mut self) -> Option<Event> {
+        frame::read::<v1::TrainerEvent>(&mut self.events).unwrap().map(|event| event.kind.unwrap())
+    }
+
+    fn ask(&mut self, kind: Request) -> Event {
+        self.send(kind);
+        self.next().unwrap()
+    }
+
+    /// Trains to the end; gives the last event and the number of records before it.
+    fn train(&mut self, spec: &TrialSpec) -> (Event, usize) {
+        self.send(Request::Train(to_wire::trial(spec)));
+        let mut records = 0;
+        loop {
+            match self.next().unwrap() {
+                Event::Progress(_) => {}
+                Event::Records(batch) => records += batch.records.len(),
+                last => return (last, records),
+            }
+        }
+    }
+}
+
+impl Drop for Trainer {
+    fn drop(&mut self) {
+        drop(self.requests.take());
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn one_process_trains_one_trial_after_another_and_ends_with_its_input() {
+    let mut trainer = Trainer::start();
+    for (batch_size, steps) in [(32, 96), (1024, 3)] {
+        let (last, records) = trainer.train(&seed_example(batch_size, 0));
+        let Event::Finished(result) = last else { panic!("{last:?}") };
+        assert_eq!((result.outcome(), result.steps), (Outcome::Succeeded, steps));
+        assert!(records as u64 > steps);
+    }
+    drop(trainer.requests.take());
+    assert!(trainer.child.wait().unwrap().success());
+}
+
+#[test]
+fn a_plan_tells_micro_batch_and_memory_without_training() {
+    let mut trainer = Trainer::start();
+    let spec = cnn_trial(256, 128);
+    let Event::Planned(free) = trainer.ask(Request::Plan(to_wire::trial(&spec))) else { panic!() };
+    assert_eq!(
+        (free.train_examples, free.total_steps, free.micro_batch, free.infeasible.as_str()),
+        (256, 6, 128, "")
+    );
+    let peak = free.memory.unwrap().predicted_peak_memory_bytes;
+    let Event::Planned(tight) = trainer.ask(Request::Plan(to_wire::trial(&within(spec.clone(), peak / 3))))
+    else {
+        panic!()
+    };
+    assert!(tight.micro_batch < 128 && tight.accumulation_steps > 1);
+    assert!(tight.memory.unwrap().predicted_peak_memory_bytes <= peak / 3);
+    let Event::Planned(never) = trainer.ask(Request::Plan(to_wire::trial(&within(spec, 1000)))) else {
+        panic!()
+    };
+    assert!(never.micro_batch == 0 && never.infeasible.contains("activations"), "{never:?}");
+}
+
+#[test]
+fn a_trial_in_progress_stops_when_asked_and_the_next_one_trains() {
+    let mut trainer = Trainer::start();
+    trainer.send(Request::Train(to_wire::trial(&lasting(seed_example(1, 0), Budget::Epochs(1_000_000)))));
+    loop {
+        match trainer.next().unwrap() {
+            Event::Progress(progress) if progress.phase() == Phase::Training => break,
+            Event::Progress(_) | Event::Records(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    trainer.send(Request::Stop(v1::StopTrial {}));
+    let last = std::iter::from_fn(|| trainer.next())
+        .find(|event| !matches!(event, Event::Progress(_) | Event::Records(_)));
+    assert!(matches!(last, Some(Event::Stopped(_))), "{last:?}");
+    assert!(matches!(trainer.train(&seed_example(1024, 0)).0, Event::Finished(_)));
+}
+
+#[test]
+fn a_busy_trainer_goes_with_its_agent() {
+    let mut trainer = Trainer::start();
+    trainer.send(Request::Train(to_wire::trial(&lasting(seed_example(1, 0), Budget::Epochs(1_000_000)))));
+    while !matches!(trainer.next(), Some(Event::Records(_))) {}
+    drop(trainer.requests.take());
+    assert!(!trainer.child.wait().unwrap().success());
+}
+
+#[test]
+fn what_goes_wrong_is_told_and_the_trainer_goes_on() {
+    let mut trainer = Trainer::start();
+    let mut broken = to_wire::trial(&seed_example(32, 0));
+    broken.model = None;
+    let Event::Problem(problem) = trainer.ask(Request::Train(broken)) else { panic!() };
+    assert!(!problem.fatal && problem.message.contains("model"), "{problem:?}");
+    let mut flat = seed_example(32, 0);
+    flat.model = domain::spec::ModelSpec::Cnn { channels: vec![4], hidden: vec![] };
+    let (last, _) = trainer.train(&flat);
+    let Event::Problem(problem) = last else { panic!("{last:?}") };
+    assert_eq!((problem.fatal, problem.kind()), (false, v1::FailureKind::Input));
+    assert!(matches!(trainer.train(&seed_example(1024, 0)).0, Event::Finished(_)));
+}
+
+#[test]
+fn a_device_that_is_not_there_is_refused_with_advice() {
+    let mut trainer = Trainer::spawn();
+    let start =
+        |device: &str| Request::Start(v1::StartTrainer { device: device.into(), ..Default::default() });
+    let Event::Problem(problem) = trainer.ask(start("gpu")) else { panic!() };
+    assert!(problem.message.contains("`gpu` is not a device"), "{}", problem.message);
+    if !std::path::Path::new("/proc/driver/nvidia/version").exists() {
+        let Event::Problem(problem) = trainer.ask(start("cuda:0")) else { panic!() };
+        assert!(problem.message.contains("scripts/setup --cuda") || problem.message.contains("nvidia-smi"));
+    }
+}
+
+#[test]
+fn noise_on_its_input_ends_the_trainer_without_noise_on_its_output() {
+    let mut trainer = Trainer::spawn();
+    trainer.requests.as_mut().unwrap().write_all(b"\xff\xff\xff\xffthis is no frame").unwrap();
+    assert_eq!(trainer.next(), None);
+    assert!(trainer.child.wait().unwrap().success());
+}

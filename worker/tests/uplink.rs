@@ -1,0 +1,186 @@
+//! Records on their way to a coordinator that loses connections, loses replies and takes them in part.
+
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by ending")]
+
+use std::sync::{Arc, Mutex};
+
+use proto::v1::worker_service_server::{WorkerService, WorkerServiceServer};
+use proto::v1::{self, MetricName, MetricPoint, Record, record};
+use proto::{MAX_RECORDS, Reason};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+use worker::agent::coordinator::Coordinator;
+use worker::agent::uplink::{Uplink, UplinkError};
+
+/// What goes wrong with one call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    RequestLost,
+    ReplyLost,
+    TakenInPart,
+    LeaseLost,
+}
+
+/// A coordinator that stores records as the real one does, with the next faults to make.
+#[derive(Debug, Default)]
+struct Faulty {
+    stored: Mutex<Vec<Record>>,
+    faults: Mutex<Vec<Fault>>,
+    largest_call: Mutex<usize>,
+}
+
+impl Faulty {
+    fn with(faults: &[Fault]) -> Arc<Self> {
+        let faults = Mutex::new(faults.iter().rev().copied().collect());
+        Arc::new(Self { faults, ..Self::default() })
+    }
+
+    fn steps(&self) -> Vec<u64> {
+        let step = |record: &Record| match &record.kind {
+            Some(record::Kind::Metric(point)) => point.step,
+            _ => 0,
+        };
+        self.stored.lock().unwrap().iter().map(step).collect()
+    }
+}
+
+#[derive(Debug)]
+struct Service(Arc<Faulty>);
+
+#[tonic::async_trait]
+impl WorkerService for Service {
+    async fn report_metrics(
+        &self,
+        request: Request<v1::ReportMetricsRequest>,
+    ) -> Result<Response<v1::ReportMetricsResponse>, Status> {
+        let request = request.into_inner();
+        let fault = self.0.faults.lock().unwrap().pop().unwrap_or(Fault::None);
+        let mut largest = self.0.largest_call.lock().unwrap();
+        *largest = request.records.len().max(*largest);
+        match fault {
+            Fault::RequestLost => return Err(Status::unavailable("request lost")),
+            Fault::LeaseLost => return Err(Reason::LeaseLost.status("attempt 2 holds the trial")),
+            Fault::None | Fault::ReplyLost | Fault::TakenInPart => {}
+        }
+        let mut stored = self.0.stored.lock().unwrap();
+        let first = usize::try_from(request.first_seq).unwrap() - 1;
+        assert!(first <= stored.len(), "a gap: {first} after {}", stored.len());
+        let known = stored.len() - first;
+        let taken =
+            if fault == Fault::TakenInPart { request.records.len() / 2 } else { request.records.len() };
+        stored.extend(request.records.into_iter().take(taken).skip(known));
+        if fault == Fault::ReplyLost {
+            return Err(Status::unavailable("reply lost"));
+        }
+        Ok(Response::new(v1::ReportMetricsResponse { acked_seq: stored.len() as u64 }))
+    }
+
+    async fn register_worker(
+        &self,
+        _: Request<v1::RegisterWorkerRequest>,
+    ) -> Result<Response<v1::RegisterWorkerResponse>, Status> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
+    async fn claim_trials(
+        &self,
+        _: Request<v1::ClaimTrialsRequest>,
+    ) -> Result<Response<v1::ClaimTrialsResponse>, Status> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
+    async fn heartbeat(
+        &self,
+        _: Request<v1::HeartbeatRequest>,
+    ) -> Result<Response<v1::HeartbeatResponse>, Status> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
+    async fn complete_trial(
+        &self,
+        _: Request<v1::CompleteTrialRequest>,
+    ) -> Result<Response<v1::CompleteTrialResponse>, Status> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
+    async fn fail_trial(
+        &self,
+        _: Request<v1::FailTrialRequest>,
+    ) -> Result<Response<v1::FailTrialResponse>, Status> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
+    async fn release_trial(
+        &self,
+        _: Request<v1::ReleaseTrialRequest>,
+    ) -> Result<Response<v1::ReleaseTrialResponse>, Status> {
+        Err(Status::unimplemented("not in this test"))
+    }
+}
+
+/// Serves until the guard is dropped.
+async fn serve(faulty: Arc<Faulty>) -> (Coordinator, tokio_util::sync::DropGuard) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let stop = CancellationToken::new();
+    let stopped = stop.clone().cancelled_owned();
+    tokio::spawn(async move {
+        let service =
+            WorkerServiceServer::new(Service(faulty)).max_decoding_message_size(proto::MAX_MESSAGE_BYTES);
+        let incoming = TcpIncoming::from(listener);
+        let server = tonic::transport::Server::builder().add_service(service);
+        server.serve_with_incoming_shutdown(incoming, stopped).await.unwrap();
+    });
+    (Coordinator::new(&address).unwrap(), stop.drop_guard())
+}
+
+fn records(steps: std::ops::Range<u64>) -> Vec<Record> {
+    steps
+        .map(|step| {
+            let point = MetricPoint {
+                name: MetricName::TrainLoss.into(),
+                step,
+                value: 0.5,
+                ..MetricPoint::default()
+            };
+            Record { kind: Some(record::Kind::Metric(point)) }
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn whatever_is_lost_on_the_way_each_record_arrives_once_and_in_order() {
+    use Fault::{None, ReplyLost, RequestLost, TakenInPart};
+    let faulty =
+        Faulty::with(&[RequestLost, ReplyLost, None, TakenInPart, ReplyLost, ReplyLost, RequestLost]);
+    let (coordinator, _guard) = serve(faulty.clone()).await;
+    let uplink = Uplink::start(coordinator, v1::Lease::default());
+    for chunk in 0..20 {
+        uplink.send(records(chunk * 600..(chunk + 1) * 600)).await;
+    }
+    assert_eq!(uplink.finish().await, Ok(12_000));
+    assert_eq!(faulty.steps(), (0..12_000).collect::<Vec<_>>());
+    assert!(*faulty.largest_call.lock().unwrap() <= MAX_RECORDS);
+    assert!(faulty.faults.lock().unwrap().is_empty(), "not every fault was made");
+}
+
+#[tokio::test]
+async fn a_lost_lease_ends_the_records_at_once() {
+    let faulty = Faulty::with(&[Fault::None, Fault::LeaseLost]);
+    let (coordinator, _guard) = serve(faulty.clone()).await;
+    let uplink = Uplink::start(coordinator, v1::Lease::default());
+    uplink.send(records(0..MAX_RECORDS as u64)).await;
+    uplink.send(records(0..10)).await;
+    assert_eq!(uplink.finish().await, Err(UplinkError::LeaseLost));
+    assert_eq!(faulty.steps().len(), MAX_RECORDS);
+}
+
+#[tokio::test]
+async fn no_records_are_no_calls() {
+    let faulty = Faulty::with(&[Fault::LeaseLost]);
+    let (coordinator, _guard) = serve(faulty).await;
+    assert_eq!(Uplink::start(coordinator, v1::Lease::default()).finish().await, Ok(0));
+}
