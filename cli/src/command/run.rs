@@ -14,6 +14,7 @@ use crate::coordinator::{client, rows};
 use crate::display::Display;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupts;
+use crate::local::record::Record;
 use crate::local::service::Event;
 use crate::local::{Lifetime, Stack, StackOptions};
 use crate::output::{Format, OutputArgs};
@@ -58,6 +59,11 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let lifetime = if args.keep { Lifetime::Stays } else { Lifetime::WithUs };
     let options = StackOptions { workers: Some(args.workers.workers()?), lifetime };
     let state = context.state_dir()?;
+    if args.workers.is_set() && !Record::load(&state).workers.is_empty() {
+        return Err(Failure::usage("a local stack runs already, and its workers keep their settings").hint(
+            "stop it first with: batchsweep down; or leave out --workers, --device and --memory-limit",
+        ));
+    }
     let start = Instant::now();
     let mut stack = tokio::select! {
         stack = Stack::start(&state, &options, context.talk) => stack?,

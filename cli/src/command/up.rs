@@ -129,15 +129,14 @@ impl WorkerArgs {
         })
     }
 
-    /// The device that a plan is made for.
+    /// Whether any of the flags was given.
     #[must_use]
-    pub fn first_device(&self) -> String {
-        self.device.clone().unwrap_or_else(|| default_devices().swap_remove(0))
+    pub fn is_set(&self) -> bool {
+        self.workers.is_some() || self.device.is_some() || self.memory_limit.is_some()
     }
 
     fn note_ignored(&self, running: &Record, context: &Context) {
-        let asked = self.workers.is_some() || self.device.is_some() || self.memory_limit.is_some();
-        if asked && !running.workers.is_empty() {
+        if self.is_set() && !running.workers.is_empty() {
             context
                 .talk
                 .warn("the workers that run keep their settings; to change them: batchsweep down, then up");

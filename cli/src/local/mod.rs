@@ -8,7 +8,7 @@
 //! - [`programs`]: where the other two binaries are,
 //! - [`record`]: what runs, for the next command to find,
 //! - [`service`]: one process kept running,
-//! - [`stack`]: all of it.
+//! - [`starter`]: the parts from the bottom up, [`stack`]: all of it.
 
 pub mod state_dir;
 
@@ -29,6 +29,8 @@ pub mod programs;
 pub mod record;
 
 pub mod service;
+
+pub mod starter;
 
 pub mod stack;
 

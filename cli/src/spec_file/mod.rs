@@ -1,11 +1,11 @@
 //! The sweep file: TOML in, a checked [`SweepSpec`] out, or every mistake at once.
 //!
-//! - [`source`]: the texts, and places in them,
-//! - [`tree`]: TOML whose every value knows its place,
-//! - [`overrides`]: what `--set` lays over it,
-//! - [`reader`]: typed values, and what is wrong with them,
-//! - [`data`], [`model`], [`grid`], [`train`], [`memory`]: the sections,
-//! - [`mistake`]: how a mistake is shown.
+//! - `source`: the texts, and places in them,
+//! - `tree`: TOML whose every value knows its place,
+//! - `overrides`: what `--set` lays over it,
+//! - `reader`: typed values, and what is wrong with them,
+//! - `data`, `model`, `grid`, `train`, `memory`: the sections,
+//! - `mistake`: how a mistake is shown.
 
 mod source;
 

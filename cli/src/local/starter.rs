@@ -1,0 +1,206 @@
+//! Starts the parts of a stack that do not run yet, from the bottom up.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::failure::{Exit, Failure};
+use crate::local::database_user::DatabaseUser;
+use crate::local::launch::{self, Launch};
+use crate::local::record::Record;
+use crate::local::service::Service;
+use crate::local::stack::{COORDINATOR_NAME, Lifetime, StackOptions, WORKER_PREFIX, Workers};
+use crate::local::{StateDir, postgres, programs, socket};
+use crate::talk::Talk;
+
+/// Starts parts of one stack.
+pub struct Starter<'a> {
+    /// Where it lives.
+    pub state: &'a StateDir,
+    /// Whether what is started outlives this command.
+    pub lifetime: Lifetime,
+    /// How much is said.
+    pub talk: Talk,
+}
+
+impl Starter<'_> {
+    fn dies_with_us(&self) -> Option<Signal> {
+        (self.lifetime == Lifetime::WithUs).then_some(Signal::SIGTERM)
+    }
+
+    /// Starts whatever does not run yet; `record` and `ours` tell of it, also where something does not start.
+    ///
+    /// # Errors
+    /// When a part cannot be found or does not start.
+    pub async fn all(
+        &self,
+        options: &StackOptions,
+        record: &mut Record,
+        ours: &mut Vec<Service>,
+    ) -> Result<(), Failure> {
+        let socket_folder = self.postgres(ours).await?;
+        if record.coordinator.is_none() {
+            self.coordinator(&socket_folder, record, ours).await?;
+        }
+        match &options.workers {
+            Some(workers) if record.workers.is_empty() => self.workers(workers, record, ours),
+            _ => Ok(()),
+        }
+    }
+
+    /// A running Postgres; gives the folder of its socket.
+    async fn postgres(&self, ours: &mut Vec<Service>) -> Result<PathBuf, Failure> {
+        let start = Instant::now();
+        let user = DatabaseUser::needed()?;
+        if let Some(server) = self.leftover_server().await {
+            return Ok(server.socket_folder);
+        }
+        if !self.state.has_database() {
+            self.talk.say(format_args!("making a database in {} (once)", self.state.postgres().display()));
+        }
+        let binaries = postgres::prepare(self.state, user.as_ref())?;
+        let launch = postgres::launch(self.state, &binaries, user, self.lifetime == Lifetime::WithUs);
+        let service = Service::start("Postgres", launch, postgres::stop_signal())?;
+        let log_start = service.log_start();
+        ours.push(service);
+        let server = postgres::wait_until_ready(self.state, log_start).await?;
+        self.talk.detail(format_args!(
+            "started PostgreSQL {} in {} ms",
+            binaries.version,
+            start.elapsed().as_millis()
+        ));
+        Ok(server.socket_folder)
+    }
+
+    /// A server that runs already and goes on running. One that is stopping, because the command that started it was
+    /// killed, is waited for.
+    async fn leftover_server(&self) -> Option<postgres::Server> {
+        const LIMIT: Duration = Duration::from_secs(30);
+        let server = postgres::running(self.state)?;
+        let start = Instant::now();
+        while start.elapsed() < LIMIT {
+            let now = postgres::running(self.state)?;
+            if now.is_ready {
+                self.talk.detail(format_args!("using the Postgres that runs (process {})", now.process.pid));
+                return Some(now);
+            }
+            if !server.process.is_alive() {
+                return None;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        None
+    }
+
+    async fn coordinator(
+        &self,
+        socket_folder: &Path,
+        record: &mut Record,
+        ours: &mut Vec<Service>,
+    ) -> Result<(), Failure> {
+        let start = Instant::now();
+        let address_file = self.state.file("coordinator.address");
+        let _ = fs::remove_file(&address_file);
+        // Workers that still run know the old address.
+        let old = record.url.strip_prefix("http://").filter(|_| !record.workers.is_empty());
+        let listen = old.unwrap_or("127.0.0.1:0");
+        let mut arguments: Vec<OsString> = vec![
+            "serve".into(),
+            "--database-url".into(),
+            socket::url(socket_folder, "batchsweep_owner").into(),
+            "--reader-database-url".into(),
+            socket::url(socket_folder, "batchsweep_reader").into(),
+            "--address-file".into(),
+            address_file.clone().into_os_string(),
+            "--lease-ttl=10s".into(),
+            "--heartbeat-interval=1s".into(),
+        ];
+        arguments.push(format!("--listen={listen}").into());
+        let launch = Launch {
+            program: programs::find(programs::COORDINATOR)?,
+            arguments,
+            log: self.state.log("coordinator"),
+            user: None,
+            dies_with_us: self.dies_with_us(),
+        };
+        let mut service = Service::start(COORDINATOR_NAME, launch, Signal::SIGTERM)?;
+        match self.address(&address_file, &mut service).await {
+            Ok(url) => record.url = url,
+            Err(failure) => {
+                ours.push(service);
+                return Err(failure);
+            }
+        }
+        record.coordinator = service.process();
+        // Started again, it must be found where it was.
+        if let Some(listen) = service.launch.arguments.last_mut() {
+            *listen = format!("--listen={}", record.url.trim_start_matches("http://")).into();
+        }
+        ours.push(service);
+        self.talk.detail(format_args!(
+            "started the coordinator at {} in {} ms",
+            record.url,
+            start.elapsed().as_millis()
+        ));
+        Ok(())
+    }
+
+    /// Waits for the address that the coordinator writes once it serves.
+    async fn address(&self, file: &Path, service: &mut Service) -> Result<String, Failure> {
+        const LIMIT: Duration = Duration::from_secs(60);
+        let start = Instant::now();
+        loop {
+            let text = fs::read_to_string(file).unwrap_or_default();
+            let is_whole = text.trim().rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+            if is_whole && text.starts_with("http://") {
+                return Ok(text.trim().to_owned());
+            }
+            if let Some(status) = service.ended() {
+                return Err(Failure { exit: Exit::Unreachable, ..service.cannot_run(status) });
+            }
+            if start.elapsed() > LIMIT {
+                let said = launch::log_since(&service.launch.log, service.log_start());
+                return Err(Failure::new(
+                    Exit::Unreachable,
+                    format!("the coordinator does not get ready:\n{said}"),
+                )
+                .hint(format!("its log is {}", service.launch.log.display())));
+            }
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+    }
+
+    fn workers(
+        &self,
+        workers: &Workers,
+        record: &mut Record,
+        ours: &mut Vec<Service>,
+    ) -> Result<(), Failure> {
+        let program = programs::find(programs::WORKER)?;
+        for (index, device) in workers.devices.iter().enumerate() {
+            let name = format!("local-{index}");
+            let mut arguments: Vec<OsString> = vec![
+                format!("--coordinator={}", record.url).into(),
+                format!("--name={name}").into(),
+                format!("--device={device}").into(),
+                format!("--threads={}", workers.threads).into(),
+            ];
+            arguments
+                .extend(workers.memory_limit.iter().map(|limit| format!("--memory-limit={limit}").into()));
+            let launch = Launch {
+                program: program.clone(),
+                arguments,
+                log: self.state.log(&format!("worker-{name}")),
+                user: None,
+                dies_with_us: self.dies_with_us(),
+            };
+            let service = Service::start(&format!("{WORKER_PREFIX}{name}"), launch, Signal::SIGTERM)?;
+            record.workers.extend(service.process().map(|process| (name, process)));
+            ours.push(service);
+        }
+        Ok(())
+    }
+}
