@@ -34,6 +34,7 @@ impl Trainer {
     fn spawn() -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_batchsweep-worker"))
             .arg("trainer")
+            .envs(proto::trainer_environment::additions())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
