@@ -189,13 +189,17 @@ fn as_reader(owner: &PgConnectOptions) -> PgConnectOptions {
 /// A URL that people may connect with, without a password.
 #[must_use]
 pub fn public_url(options: &PgConnectOptions) -> String {
-    let host = match options.get_socket() {
-        Some(socket) => socket.display().to_string().replace('/', "%2F"),
-        None if options.get_host().contains(':') => format!("[{}]", options.get_host()),
-        None => options.get_host().replace('/', "%2F"),
-    };
     let (user, port) = (options.get_username(), options.get_port());
-    format!("postgres://{user}@{host}:{port}/{}", options.get_database().unwrap_or(user))
+    let database = options.get_database().unwrap_or(user);
+    let host = options.get_host();
+    match options.get_socket().map(|socket| socket.display().to_string()) {
+        Some(socket) => format!("postgresql:///{database}?host={socket}&port={port}&user={user}"),
+        None if host.starts_with('/') => {
+            format!("postgresql:///{database}?host={host}&port={port}&user={user}")
+        }
+        None if host.contains(':') => format!("postgresql://{user}@[{host}]:{port}/{database}"),
+        None => format!("postgresql://{user}@{host}:{port}/{database}"),
+    }
 }
 
 fn url_options(
@@ -259,10 +263,10 @@ mod tests {
     fn the_reader_takes_the_databases_place_but_not_its_password() {
         let config = config(&["--database-url", "postgres://owner:secret@db.example:5433/sweeps"]);
         let reader = config.reader_options().unwrap();
-        assert_eq!(public_url(&reader), "postgres://batchsweep_reader@db.example:5433/sweeps");
+        assert_eq!(public_url(&reader), "postgresql://batchsweep_reader@db.example:5433/sweeps");
         let socket = self::config(&["--database-url", "postgres://owner@%2Frun%2Fpg:5433/sweeps"]);
         let url = public_url(&socket.reader_options().unwrap());
-        assert_eq!(url, "postgres://batchsweep_reader@%2Frun%2Fpg:5433/sweeps");
+        assert_eq!(url, "postgresql:///sweeps?host=/run/pg&port=5433&user=batchsweep_reader");
         assert_eq!(public_url(&url.parse().unwrap()), url);
     }
 

@@ -149,12 +149,10 @@ fn ragged_batches(group: &[&TrialFacts]) -> Option<Warning> {
         .iter()
         .map(|size| format!("batch size {size} is larger than the {examples} training examples, so each step saw {examples}"))
         .collect();
-    let ragged: Vec<_> = ragged
-        .iter()
-        .map(|(size, rest)| {
-            format!("the last batch of an epoch held {rest} examples instead of {size}, a noisier step")
-        })
-        .collect();
+    let held: Vec<_> =
+        ragged.iter().map(|(size, rest)| format!("{rest} examples instead of {size}")).collect();
+    let ragged = (!held.is_empty())
+        .then(|| format!("the last batch of an epoch held {}, a noisier step", held.join(", ")));
     let parts: Vec<_> = larger.into_iter().chain(ragged).collect();
     (!parts.is_empty()).then(|| Warning { id: "W3", message: sentence(&parts.join("; ")) })
 }
@@ -218,11 +216,11 @@ fn center(scores: &[f64]) -> f64 {
 /// W14: diverged trials have no loss to compare, but they bound the usable learning rates.
 fn diverged(group: &[&TrialFacts]) -> Option<Warning> {
     let count = group.iter().filter(|trial| trial.status == TrialStatus::Diverged).count();
-    let trials = if count == 1 { "trial" } else { "trials" };
+    let trials = if count == 1 { "trial diverged and stands" } else { "trials diverged and stand" };
     (count > 0).then(|| Warning {
         id: "W14",
         message: format!(
-            "{count} {trials} diverged and stand in no average: what is left of their batch size looks better than it is."
+            "{count} {trials} in no average: what is left of their batch size looks better than it is."
         ),
     })
 }

@@ -43,8 +43,7 @@ impl World {
         let options = (*pool.connect_options()).clone();
         let store = connect::open(&options);
         let stop = CancellationToken::new();
-        let reader =
-            public_url(&options).replacen("postgres://batchsweep@", "postgres://batchsweep_reader@", 1);
+        let reader = public_url(&options).replacen("user=batchsweep", "user=batchsweep_reader", 1);
         let context = Context {
             claims: Claims::start(store.clone(), TTL, stop.clone()),
             watches: Watches::new(store.clone(), stop.clone()),
