@@ -1,7 +1,5 @@
 //! A sweep, and everything that can be read of it.
 
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 
 use super::sandbox::{Sandbox, example};
@@ -90,17 +88,4 @@ fn the_stack_of_up_takes_sweeps_and_keeps_them_over_down_and_up() {
     sandbox.read(&["up"]);
     assert_eq!(sandbox.rows(&["results", id.trim()]).len(), 3);
     assert_eq!(sandbox.rows(&["ls"]).len(), 2);
-}
-
-#[test]
-fn a_second_run_is_quick() {
-    let sandbox = Sandbox::new();
-    let sweep = example("seed.toml");
-    sandbox.read(&["run", &sweep]);
-    let start = Instant::now();
-    sandbox.read(&["run", &sweep]);
-    let took = start.elapsed();
-    // Promised are 5 seconds on an idle machine; a busy one may take longer, but not by an order.
-    assert!(took < Duration::from_secs(40), "{took:?}");
-    println!("the second run took {took:?}");
 }
