@@ -227,7 +227,8 @@ impl Inquiry<'_> {
     /// takes; and without a backward they take less than that.
     fn evaluation_examples(&self) -> u64 {
         let one = self.known.accumulated.envelope().predict(1).unwrap_or(0).max(1);
-        (self.question.account.room().unwrap_or(0) / one).clamp(1, MOST_EVALUATED_TOGETHER)
+        let room = self.question.account.room().unwrap_or(0).min(EVALUATION_BYTES);
+        (room / one).clamp(1, MOST_EVALUATED_TOGETHER)
     }
 
     fn reason(&self, split: AccumulationPlan) -> String {
@@ -261,8 +262,9 @@ const LIMITING: &str = "limiting the device's memory";
 /// Share of a peak by which a prediction may be off and still be taken without a measurement.
 const CERTAIN: f64 = 0.005;
 
-/// More at a time are not faster.
+/// More examples at a time are not faster, and beyond this many bytes they are slower: fresh pages cost more than calls.
 const MOST_EVALUATED_TOGETHER: u64 = 1024;
+const EVALUATION_BYTES: u64 = 32 << 20;
 
 fn probing_failed(source: TorchError) -> TrialError {
     TrialError::Torch { doing: "probing the memory of a step", source }
