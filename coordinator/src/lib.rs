@@ -3,7 +3,7 @@
 //! It holds no truth in memory, so several may run behind one address and any may be killed at any time. In reading
 //! order:
 //! - [`config`]: flags and environment,
-//! - [`run`]: from a configuration and a listener to a server, until it is told to stop,
+//! - [`mod@run`]: from a configuration and a listener to a server, until it is told to stop,
 //! - [`service`]: the RPCs; each decodes, asks the domain and the store, and encodes,
 //! - [`tasks`]: what goes on beside the RPCs: claims, the reaper, health, notices, watches,
 //! - [`store`]: all SQL,
