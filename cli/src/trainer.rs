@@ -42,7 +42,6 @@ impl Trainer {
     pub fn start(program: &Path, options: &TrainerOptions) -> Result<Self, Failure> {
         let mut child = Command::new(program)
             .arg("trainer")
-            .envs(proto::trainer_environment::additions())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -3,8 +3,7 @@
 //! - [`v1`]: what the `.proto` files generate; their comments are its documentation,
 //! - [`from_wire`] and [`to_wire`]: the conversions, one function a type, in the order of the files,
 //! - [`reason`]: the stable reasons that errors carry,
-//! - [`frame`]: the messages between an agent and its trainer on a byte stream,
-//! - [`trainer_environment`]: what a trainer process must find in its environment.
+//! - [`frame`]: the messages between an agent and its trainer on a byte stream.
 
 /// Messages, clients and servers as generated.
 #[allow(missing_docs, unused_qualifications, clippy::all)]
@@ -19,8 +18,6 @@ pub mod to_wire;
 pub mod reason;
 
 pub mod frame;
-
-pub mod trainer_environment;
 
 pub use from_wire::WireError;
 pub use reason::Reason;

@@ -189,7 +189,6 @@ impl Trainer {
     fn start() -> Result<Self> {
         let mut process = Command::new(env!("CARGO_BIN_EXE_batchsweep-worker"))
             .arg("trainer")
-            .envs(proto::trainer_environment::additions())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

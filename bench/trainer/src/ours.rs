@@ -29,7 +29,6 @@ impl Trainer {
     pub fn start(worker: &Path, threads: u32) -> Result<Self> {
         let mut process = Command::new(worker)
             .arg("trainer")
-            .envs(proto::trainer_environment::additions())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use prost::Message;
 use proto::frame::MAX_FRAME_BYTES;
-use proto::trainer_environment;
 use proto::v1::{self, FailureKind, trainer_event, trainer_request};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio_util::bytes::Bytes;
@@ -60,7 +59,6 @@ impl TrainerProcess {
         let program = std::env::current_exe()
             .map_err(|error| format!("this program's own path is unknown: {error}"))?;
         let mut command = Command::new(&program);
-        command.envs(trainer_environment::additions());
         if let Some(folder) = &config.data_dir {
             if !folder.is_dir() {
                 return Err(format!("--data-dir {} is no folder on this machine", folder.display()));

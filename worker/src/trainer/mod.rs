@@ -10,7 +10,8 @@
 //! - [`course`], [`milestones`]: which examples a step takes, when a trial is evaluated,
 //! - [`data`], [`model`], [`loss`], [`optimizer`]: what is trained, on what, how,
 //! - [`evaluate`], [`tape`], [`divergence`], [`summary`], [`report`]: what is told about it,
-//! - [`seed`], [`device`], [`error`]: random numbers by purpose, the device, what goes wrong.
+//! - [`seed`], [`device`], [`threads`], [`error`]: random numbers by purpose, where and on how many threads a trial
+//!   computes, what goes wrong.
 
 pub mod process;
 
@@ -56,6 +57,8 @@ pub mod seed;
 
 pub mod device;
 
+pub mod threads;
+
 pub mod error;
 
 use std::process::ExitCode;
@@ -70,7 +73,7 @@ pub(crate) fn exclusive() -> std::sync::MutexGuard<'static, ()> {
 /// Is the trainer process of one agent, until that closes this process's standard input.
 #[must_use]
 pub fn run() -> ExitCode {
-    match process::serve() {
+    match device::with_environment().and_then(|()| process::serve()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: the trainer ends: {error:#}");

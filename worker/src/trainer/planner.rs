@@ -262,7 +262,7 @@ const LIMITING: &str = "limiting the device's memory";
 /// Share of a peak by which a prediction may be off and still be taken without a measurement.
 const CERTAIN: f64 = 0.005;
 
-/// More examples at a time are not faster, and beyond this many bytes they are slower: fresh pages cost more than calls.
+/// More examples at a time are not faster, and beyond this many bytes they leave the caches.
 const MOST_EVALUATED_TOGETHER: u64 = 1024;
 const EVALUATION_BYTES: u64 = 32 << 20;
 

@@ -18,6 +18,7 @@ use super::loss::Criterion;
 use super::memory::Meter;
 use super::model::Model;
 use super::planner::{MemoryKey, Plan, Planner, Question};
+use super::threads::threads_for;
 use crate::shim::TorchError;
 
 /// What a trainer process keeps between trials.
@@ -27,6 +28,8 @@ pub struct Host {
     pub device: Device,
     /// The worker's own limit, below the device's.
     pub memory_limit: Option<u64>,
+    /// The most threads that a trial computes with.
+    pub threads: u64,
     /// Data sets in host memory.
     pub library: Library,
     /// What is known about memory.
@@ -73,7 +76,8 @@ impl Host {
     /// A trainer on a device that [`super::device::open`] has readied.
     #[must_use]
     pub fn new(device: Device, memory_limit: Option<u64>) -> Self {
-        Self { device, memory_limit, library: Library::default(), planner: Planner::default() }
+        let threads = u64::try_from(tch::get_num_threads()).unwrap_or(1);
+        Self { device, memory_limit, threads, library: Library::default(), planner: Planner::default() }
     }
 
     /// Opens a trial's data, builds its model and plans its memory, running a few micro-batches if need be.
@@ -97,6 +101,8 @@ impl Host {
             return Err(TrialError::NoSteps { examples, batch_size });
         }
         let layers = layers(&spec.model, &dataset.shape)?;
+        let features = &dataset.shape.features;
+        tch::set_num_threads(threads_for(&layers, features, course.batch_size(), self.threads) as i32);
 
         let available = meter.available().doing(READING)?;
         let budget = [spec.memory.budget.map(|bytes| bytes.0), self.memory_limit].into_iter().flatten().min();
@@ -161,13 +167,15 @@ impl Host {
             account.resident = feed.resident_bytes();
             account.shared_per_example = feed.shared_bytes_per_example();
             let key = MemoryKey(format!(
-                "{layers:?} on {:?} normalize {:?} resident {} loss {:?} {kind:?} optimizer {:?} momentum {} budget {:?}",
+                "{layers:?} on {:?} normalize {:?} resident {} loss {:?} {kind:?} optimizer {:?} momentum {} threads {} \
+                 budget {:?}",
                 dataset.shape.features,
                 spec.data.normalize,
                 account.resident > 0,
                 train.loss,
                 train.optimizer,
                 train.momentum > 0.0,
+                tch::get_num_threads(),
                 account.budget,
             ));
             let question = Question { key, batch_size, policy: spec.memory.micro_batch, account };

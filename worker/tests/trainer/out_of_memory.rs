@@ -73,6 +73,28 @@ fn whichever_allocation_fails_the_weights_are_those_of_the_realized_schedule() {
 }
 
 #[test]
+fn whichever_allocation_of_a_whole_trial_fails_it_ends_in_good_order_and_leaves_nothing() {
+    let _exclusive = exclusive();
+    let spec = lasting(spec(), Budget::Epochs(1));
+    let allocations = {
+        let before = cpu_memory::stats().allocations;
+        run(&spec, &mut host()).unwrap();
+        cpu_memory::stats().allocations - before
+    };
+    for k in (1..=allocations).step_by(7) {
+        let meter = Meter::start(Device::Cpu).unwrap();
+        cpu_memory::fail_at(Some(k));
+        let ended = run(&spec, &mut host());
+        cpu_memory::fail_at(None);
+        assert_eq!(meter.live().unwrap(), 0, "allocation {k} leaves memory behind");
+        match ended {
+            Ok(trained) => assert_eq!(trained.result.oom_count, 1, "allocation {k}: {trained:?}"),
+            Err(error) => assert!(error.to_string().contains("out of memory"), "allocation {k}: {error}"),
+        }
+    }
+}
+
+#[test]
 fn a_finer_split_is_reported_with_its_reason_and_counted() {
     let _exclusive = exclusive();
     let spec = lasting(spec(), Budget::Epochs(1));

@@ -149,6 +149,20 @@ fn what_cannot_fit_says_so_in_four_numbers() {
 }
 
 #[test]
+fn data_makes_room_for_a_model_that_needs_it() {
+    let _exclusive = exclusive();
+    // 60 KB of data beside a model of 600 KB: a quarter of the budget may be data, but then the model does not fit.
+    let spec = lasting(trial(&[64], 100, ModelSpec::Mlp { hidden: vec![1024] }, 4, 2), Budget::Steps(2));
+    let resident = ready(&within(spec.clone(), 100 << 20)).account.resident;
+    assert!(resident > 50_000);
+    let peak = run(&spec, &mut host()).unwrap().memory().peak_memory_bytes;
+    let tight = run(&within(spec.clone(), peak - resident / 2), &mut host()).unwrap();
+    assert_eq!((tight.result.outcome(), tight.memory().resident_data_bytes), (Outcome::Succeeded, 0));
+    let never = run(&within(spec, 400_000), &mut host()).unwrap();
+    assert_eq!(never.result.outcome(), Outcome::Infeasible, "also with its data away");
+}
+
+#[test]
 fn a_batch_that_must_not_be_split_is_infeasible_when_it_does_not_fit() {
     let _exclusive = exclusive();
     let whole = peaks(&mlp_trial(BATCH), BATCH..=BATCH)[0].1;

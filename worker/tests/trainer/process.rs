@@ -34,7 +34,6 @@ impl Trainer {
     fn spawn() -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_batchsweep-worker"))
             .arg("trainer")
-            .envs(proto::trainer_environment::additions())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -88,6 +87,15 @@ fn one_process_trains_one_trial_after_another_and_ends_with_its_input() {
     }
     drop(trainer.requests.take());
     assert!(trainer.child.wait().unwrap().success());
+}
+
+#[test]
+fn its_environment_is_set_however_it_was_started() {
+    let trainer = Trainer::start();
+    let environment = std::fs::read_to_string(format!("/proc/{}/environ", trainer.child.id())).unwrap();
+    for (name, _) in worker::trainer::device::ENVIRONMENT {
+        assert!(environment.split('\0').any(|entry| entry.starts_with(&format!("{name}="))), "{name}");
+    }
 }
 
 #[test]
