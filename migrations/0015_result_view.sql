@@ -33,8 +33,8 @@ select
     result.seconds_to_target,
     result.train_seconds,
     result.examples_per_second,
-    result.peak_memory_bytes,
-    result.peak_reserved_bytes,
+    nullif(result.peak_memory_bytes, 0) as peak_memory_bytes,
+    nullif(result.peak_reserved_bytes, 0) as peak_reserved_bytes,
     result.predicted_peak_memory_bytes,
     result.resident_data_bytes,
     result.parameter_bytes,
@@ -100,8 +100,8 @@ comment on column batchsweep.result.examples_to_target is 'Training examples at 
 comment on column batchsweep.result.seconds_to_target is 'Training seconds at the first evaluation that met the target; NULL like steps_to_target.';
 comment on column batchsweep.result.train_seconds is 'Time in training steps, in seconds; planning and evaluation are not counted; NULL until it ended with a result.';
 comment on column batchsweep.result.examples_per_second is 'Examples divided by train_seconds; NULL until it ended with a result.';
-comment on column batchsweep.result.peak_memory_bytes is 'Largest sum of all memory parts over the training steps, in bytes; NULL until it ended with a result.';
-comment on column batchsweep.result.peak_reserved_bytes is 'Largest amount that the allocator held, in bytes; NULL until it ended with a result.';
+comment on column batchsweep.result.peak_memory_bytes is 'Largest sum of all memory parts over the training steps, in bytes; NULL until it ended with a result, and when infeasible.';
+comment on column batchsweep.result.peak_reserved_bytes is 'Largest amount that the allocator held, in bytes; NULL until it ended with a result, and when infeasible.';
 comment on column batchsweep.result.predicted_peak_memory_bytes is 'The peak that the plan predicted, in bytes; NULL until it ended with a result.';
 comment on column batchsweep.result.resident_data_bytes is 'Training data kept on the device, in bytes; 0 when streamed; NULL until it ended with a result.';
 comment on column batchsweep.result.parameter_bytes is 'Part 1: weights, biases and buffers, in bytes; NULL until it ended with a result.';
