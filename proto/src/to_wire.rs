@@ -1,6 +1,5 @@
 //! From domain types to messages. Never fails.
 
-use domain::lifecycle::Outcome;
 use domain::memory::MemoryParts;
 use domain::spec::{
     BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, Labels, LearningRateAxis, MemorySpec,
@@ -191,16 +190,6 @@ pub fn settings(settings: &TrialSettings) -> v1::TrialSettings {
         learning_rate: settings.learning_rate.get(),
         seed: settings.seed,
         train: Some(train),
-    }
-}
-
-/// How a trial ended.
-#[must_use]
-pub fn outcome(outcome: Outcome) -> v1::Outcome {
-    match outcome {
-        Outcome::Succeeded => v1::Outcome::Succeeded,
-        Outcome::Diverged => v1::Outcome::Diverged,
-        Outcome::Infeasible => v1::Outcome::Infeasible,
     }
 }
 

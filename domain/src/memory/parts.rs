@@ -1,8 +1,6 @@
 //! The four parts in which memory is always told.
 
 use std::fmt;
-use std::iter::Sum;
-use std::ops::Add;
 
 use crate::architecture::{DataShape, Layer, parameter_elements};
 use crate::optimizer::state_tensors;
@@ -63,24 +61,6 @@ impl MemoryParts {
     #[must_use]
     pub fn total(self) -> u64 {
         self.fixed.total() + self.batch_bytes + self.activation_bytes + self.resident_data_bytes
-    }
-}
-
-impl Add for StaticParts {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            parameter_bytes: self.parameter_bytes + other.parameter_bytes,
-            gradient_bytes: self.gradient_bytes + other.gradient_bytes,
-            optimizer_state_bytes: self.optimizer_state_bytes + other.optimizer_state_bytes,
-        }
-    }
-}
-
-impl Sum for StaticParts {
-    fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
-        iter.fold(Self::default(), Add::add)
     }
 }
 

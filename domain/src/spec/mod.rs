@@ -55,12 +55,6 @@ impl SweepSpec {
         let issues = check::issues(&draft);
         if issues.is_empty() { Ok(Self(draft)) } else { Err(issues) }
     }
-
-    /// The draft, given back.
-    #[must_use]
-    pub fn into_draft(self) -> SweepDraft {
-        self.0
-    }
 }
 
 impl Deref for SweepSpec {
