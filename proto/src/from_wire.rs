@@ -4,8 +4,9 @@
 use domain::lifecycle::Outcome;
 use domain::memory::{MemoryParts, StaticParts};
 use domain::spec::{
-    BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, IdxData, Labels, LearningRateAxis, Loss,
-    MemorySpec, MicroBatchPolicy, ModelSpec, Normalize, OptimizerKind, Precision, ScalingRule, ScheduleKind,
+    BatchSizeAxis, Budget, CifarData, CnnModel, DataSource, DataSpec, GridSpec, IdxData, Labels,
+    LearningRateAxis, Loss, MemorySpec, MicroBatchPolicy, MlpModel, ModelSpec, Norm, Normalize,
+    OptimizerKind, Precision, ResNetModel, SafetensorsData, ScalingRule, ScheduleKind, ScriptModel,
     SweepDraft, SyntheticData, Target, TargetMetric, TrainAxis, TrainKey, TrainSpec, TrialSettings,
     TrialSpec, Value,
 };
@@ -88,6 +89,9 @@ pub fn data(message: v1::DataSpec) -> Result<DataSpec, WireError> {
             seed: data.seed,
         }),
         Source::Idx(data) => DataSource::Idx(IdxData { path: data.path }),
+        Source::Cifar10(data) => DataSource::Cifar10(CifarData { path: data.path }),
+        Source::Cifar100(data) => DataSource::Cifar100(CifarData { path: data.path }),
+        Source::Safetensors(data) => DataSource::Safetensors(SafetensorsData { path: data.path }),
     };
     Ok(DataSpec { source, validation: message.validation, limit: message.limit, normalize })
 }
@@ -100,8 +104,25 @@ pub fn model(message: v1::ModelSpec) -> Result<ModelSpec, WireError> {
     use v1::model_spec::Kind;
     Ok(match message.kind.ok_or_else(|| missing("model.kind"))? {
         Kind::Linear(_) => ModelSpec::Linear,
-        Kind::Mlp(model) => ModelSpec::Mlp { hidden: model.hidden },
-        Kind::Cnn(model) => ModelSpec::Cnn { channels: model.channels, hidden: model.hidden },
+        Kind::Mlp(model) => ModelSpec::Mlp(MlpModel { hidden: model.hidden, dropout: model.dropout }),
+        Kind::Cnn(model) => {
+            let default = CnnModel::default();
+            let norm = model.norm.map(|norm| word("model.norm", &Norm::ALL, &norm)).transpose()?;
+            ModelSpec::Cnn(CnnModel {
+                channels: model.channels,
+                kernel: model.kernel.unwrap_or(default.kernel),
+                pooling: model.pooling.unwrap_or(default.pooling),
+                hidden: model.hidden,
+                dropout: model.dropout,
+                norm: norm.unwrap_or(default.norm),
+            })
+        }
+        Kind::Resnet(model) => ModelSpec::ResNet(ResNetModel {
+            depth: model.depth,
+            width: model.width,
+            norm: word("model.norm", &Norm::ALL, &model.norm)?,
+        }),
+        Kind::Torchscript(model) => ModelSpec::TorchScript(ScriptModel { path: model.path }),
     })
 }
 

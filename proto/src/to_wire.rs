@@ -50,6 +50,9 @@ pub fn data(spec: &DataSpec) -> v1::DataSpec {
             seed: data.seed,
         }),
         DataSource::Idx(data) => Source::Idx(v1::IdxData { path: data.path.clone() }),
+        DataSource::Cifar10(data) => Source::Cifar10(v1::CifarData { path: data.path.clone() }),
+        DataSource::Cifar100(data) => Source::Cifar100(v1::CifarData { path: data.path.clone() }),
+        DataSource::Safetensors(data) => Source::Safetensors(v1::SafetensorsData { path: data.path.clone() }),
     };
     let normalize = match spec.normalize {
         Normalize::Unit => v1::Normalize::Unit,
@@ -70,10 +73,21 @@ pub fn model(spec: &ModelSpec) -> v1::ModelSpec {
     use v1::model_spec::Kind;
     let kind = match spec {
         ModelSpec::Linear => Kind::Linear(v1::LinearModel {}),
-        ModelSpec::Mlp { hidden } => Kind::Mlp(v1::MlpModel { hidden: hidden.clone() }),
-        ModelSpec::Cnn { channels, hidden } => {
-            Kind::Cnn(v1::CnnModel { channels: channels.clone(), hidden: hidden.clone() })
-        }
+        ModelSpec::Mlp(mlp) => Kind::Mlp(v1::MlpModel { hidden: mlp.hidden.clone(), dropout: mlp.dropout }),
+        ModelSpec::Cnn(cnn) => Kind::Cnn(v1::CnnModel {
+            channels: cnn.channels.clone(),
+            hidden: cnn.hidden.clone(),
+            kernel: Some(cnn.kernel),
+            pooling: Some(cnn.pooling),
+            dropout: cnn.dropout,
+            norm: Some(cnn.norm.word().to_owned()),
+        }),
+        ModelSpec::ResNet(resnet) => Kind::Resnet(v1::ResNetModel {
+            depth: resnet.depth,
+            width: resnet.width,
+            norm: resnet.norm.word().to_owned(),
+        }),
+        ModelSpec::TorchScript(script) => Kind::Torchscript(v1::ScriptModel { path: script.path.clone() }),
     };
     v1::ModelSpec { kind: Some(kind) }
 }

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by ending")]
 
 use domain::spec::{
-    BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, IdxData, Labels, LearningRateAxis, Loss,
-    MemorySpec, MicroBatchPolicy, ModelSpec, Normalize, OptimizerKind, Precision, ScalingRule, ScheduleKind,
+    BatchSizeAxis, Budget, CifarData, CnnModel, DataSource, DataSpec, GridSpec, IdxData, Labels,
+    LearningRateAxis, Loss, MemorySpec, MicroBatchPolicy, MlpModel, ModelSpec, Norm, Normalize,
+    OptimizerKind, Precision, ResNetModel, SafetensorsData, ScalingRule, ScheduleKind, ScriptModel,
     SweepDraft, SyntheticData, Target, TargetMetric, TrainAxis, TrainKey, TrainSpec, TrialSettings,
     TrialSpec, Value,
 };
@@ -20,18 +21,31 @@ fn any_data() -> impl Strategy<Value = DataSpec> {
             .prop_map(|(examples, features, classes, labels, seed)| {
                 DataSource::Synthetic(SyntheticData { examples, features, classes, labels, seed })
             });
-    let idx = ".{0,9}".prop_map(|path| DataSource::Idx(IdxData { path }));
+    let files = (".{0,9}", 0usize..4).prop_map(|(path, format)| match format {
+        0 => DataSource::Idx(IdxData { path }),
+        1 => DataSource::Cifar10(CifarData { path }),
+        2 => DataSource::Cifar100(CifarData { path }),
+        _ => DataSource::Safetensors(SafetensorsData { path }),
+    });
     let normalize = prop_oneof![Just(Normalize::Unit), Just(Normalize::Standard), Just(Normalize::None)];
-    (prop_oneof![synthetic, idx], any::<u64>(), any::<Option<u64>>(), normalize)
+    (prop_oneof![synthetic, files], any::<u64>(), any::<Option<u64>>(), normalize)
         .prop_map(|(source, validation, limit, normalize)| DataSpec { source, validation, limit, normalize })
 }
 
 fn any_model() -> impl Strategy<Value = ModelSpec> {
     let sizes = || prop::collection::vec(any::<u64>(), 0..4);
+    let norm = || prop_oneof![Just(Norm::None), Just(Norm::Batch), Just(Norm::Group)];
     prop_oneof![
         Just(ModelSpec::Linear),
-        sizes().prop_map(|hidden| ModelSpec::Mlp { hidden }),
-        (sizes(), sizes()).prop_map(|(channels, hidden)| ModelSpec::Cnn { channels, hidden }),
+        (sizes(), 0.0..1.0).prop_map(|(hidden, dropout)| ModelSpec::Mlp(MlpModel { hidden, dropout })),
+        (sizes(), any::<u64>(), any::<u64>(), sizes(), 0.0..1.0, norm()).prop_map(
+            |(channels, kernel, pooling, hidden, dropout, norm)| {
+                ModelSpec::Cnn(CnnModel { channels, kernel, pooling, hidden, dropout, norm })
+            }
+        ),
+        (any::<u64>(), any::<u64>(), norm())
+            .prop_map(|(depth, width, norm)| ModelSpec::ResNet(ResNetModel { depth, width, norm })),
+        ".{0,9}".prop_map(|path| ModelSpec::TorchScript(ScriptModel { path })),
     ]
 }
 

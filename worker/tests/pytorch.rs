@@ -141,8 +141,8 @@ fn model(model: &Json) -> Result<ModelSpec> {
     let widths = |key: &str| array(&model[key])?.iter().map(whole).collect::<Result<Vec<u64>>>();
     Ok(match text(&model["kind"])? {
         "linear" => ModelSpec::Linear,
-        "mlp" => ModelSpec::Mlp { hidden: widths("hidden")? },
-        "cnn" => ModelSpec::Cnn { channels: widths("channels")?, hidden: widths("hidden")? },
+        "mlp" => ModelSpec::mlp(&widths("hidden")?),
+        "cnn" => ModelSpec::cnn(&widths("channels")?, &widths("hidden")?),
         other => bail!("{other} is no model"),
     })
 }

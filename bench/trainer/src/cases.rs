@@ -75,8 +75,8 @@ pub fn accumulated() -> Vec<(Case, u64)> {
 }
 
 fn models() -> (ModelSpec, ModelSpec, ModelSpec) {
-    let mlp = ModelSpec::Mlp { hidden: vec![64] };
-    (ModelSpec::Linear, mlp, ModelSpec::Cnn { channels: vec![16, 32], hidden: vec![64] })
+    let mlp = ModelSpec::mlp(&[64]);
+    (ModelSpec::Linear, mlp, ModelSpec::cnn(&[16, 32], &[64]))
 }
 
 impl Case {
@@ -119,14 +119,12 @@ impl Case {
             DataSource::Synthetic(data) => json!({
                 "format": "synthetic", "examples": data.examples, "features": data.features, "classes": data.classes,
             }),
-            DataSource::Idx(data) => json!({ "format": "idx", "path": data.path, "limit": IMAGES }),
+            source => json!({ "format": "idx", "path": source.path(), "limit": IMAGES }),
         };
         let model = match &self.model {
-            ModelSpec::Linear => json!({ "kind": "linear" }),
-            ModelSpec::Mlp { hidden } => json!({ "kind": "mlp", "hidden": hidden }),
-            ModelSpec::Cnn { channels, hidden } => {
-                json!({ "kind": "cnn", "channels": channels, "hidden": hidden })
-            }
+            ModelSpec::Mlp(mlp) => json!({ "kind": "mlp", "hidden": mlp.hidden }),
+            ModelSpec::Cnn(cnn) => json!({ "kind": "cnn", "channels": cnn.channels, "hidden": cnn.hidden }),
+            other => json!({ "kind": other.kind() }),
         };
         json!({
             "loop": kind, "data": data, "model": model, "seed": 0, "epochs": self.epochs,

@@ -126,7 +126,9 @@ fn row_without_worker(sweep: &SweepSpec, trial: &PlannedTrial) -> PlanRow {
     };
     match layers(&sweep.model, &data) {
         Err(error) => PlanRow { problem: Some(error.to_string()), ..row },
-        Ok(layers) => {
+        // What is in a module only a worker knows.
+        Ok(None) => row,
+        Ok(Some(layers)) => {
             let train = &trial.settings.train;
             let batch = trial.settings.batch_size.get().min(data.train_examples);
             PlanRow {

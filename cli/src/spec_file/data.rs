@@ -1,18 +1,26 @@
 //! `[data]`.
 
-use domain::spec::{DataSource, DataSpec, IdxData, Labels, Normalize, SyntheticData};
+use domain::spec::{
+    CifarData, DataSource, DataSpec, IdxData, Labels, Normalize, SafetensorsData, SyntheticData,
+};
 
-use super::nearest::listed;
 use super::reader::{Field, Reader, Section};
 use super::source::SourceId;
 
-/// The formats that this version reads, and those that the contract names besides.
-const SUPPORTED: [(&str, Format); 2] = [("idx", Format::Idx), ("synthetic", Format::Synthetic)];
-const LATER: [&str; 3] = ["cifar10", "cifar100", "safetensors"];
+const FORMATS: [(&str, Format); 5] = [
+    ("idx", Format::Idx),
+    ("cifar10", Format::Cifar10),
+    ("cifar100", Format::Cifar100),
+    ("safetensors", Format::Safetensors),
+    ("synthetic", Format::Synthetic),
+];
 
 #[derive(Debug, Clone, Copy)]
 enum Format {
     Idx,
+    Cifar10,
+    Cifar100,
+    Safetensors,
     Synthetic,
 }
 
@@ -34,14 +42,24 @@ pub fn placeholder() -> ReadData {
 
 /// Reads the section.
 pub fn read(mut section: Section<'_>, reader: &mut Reader) -> ReadData {
-    let format = section.require("format", "format = \"synthetic\"").and_then(|field| format(&field, reader));
+    let format =
+        section.require("format", "format = \"synthetic\"").and_then(|field| reader.word(&field, &FORMATS));
     let mut path_source = None;
+    let mut path = |example| {
+        let field = section.require("path", example);
+        path_source = field.as_ref().map(|field| field.node.place.source);
+        field.and_then(|field| reader.text(&field)).unwrap_or_else(|| "unread".to_owned())
+    };
     let source = match format {
-        Some(Format::Idx) => {
-            let field = section.require("path", "path = \"fashion-mnist\"");
-            path_source = field.as_ref().map(|field| field.node.place.source);
-            let path = field.and_then(|field| reader.text(&field));
-            DataSource::Idx(IdxData { path: path.unwrap_or_else(|| "unread".to_owned()) })
+        Some(Format::Idx) => DataSource::Idx(IdxData { path: path("path = \"fashion-mnist\"") }),
+        Some(Format::Cifar10) => {
+            DataSource::Cifar10(CifarData { path: path("path = \"cifar-10-batches-bin\"") })
+        }
+        Some(Format::Cifar100) => {
+            DataSource::Cifar100(CifarData { path: path("path = \"cifar-100-binary\"") })
+        }
+        Some(Format::Safetensors) => {
+            DataSource::Safetensors(SafetensorsData { path: path("path = \"my.safetensors\"") })
         }
         Some(Format::Synthetic) => DataSource::Synthetic(synthetic(&mut section, reader)),
         None => {
@@ -60,20 +78,6 @@ pub fn read(mut section: Section<'_>, reader: &mut Reader) -> ReadData {
     };
     section.finish(reader, |key| explain(key, format));
     ReadData { spec, path_source }
-}
-
-fn format(field: &Field<'_>, reader: &mut Reader) -> Option<Format> {
-    if let super::tree::Kind::Text(text) = &field.node.kind
-        && LATER.contains(&text.as_str())
-    {
-        let title = format!("data format {text:?} is not supported by this version");
-        return reader.refused(
-            field,
-            title,
-            Some(format!("supported: {}", listed(SUPPORTED.map(|(word, _)| word)))),
-        );
-    }
-    reader.word(field, &SUPPORTED)
 }
 
 fn synthetic(section: &mut Section<'_>, reader: &mut Reader) -> SyntheticData {
@@ -101,9 +105,9 @@ fn explain(key: &str, format: Option<Format>) -> Option<String> {
             Some("`upload` is not supported by this version; put the files on the worker, use `path`".into())
         }
         ("path", Some(Format::Synthetic)) => {
-            Some("`path` belongs to format = \"idx\"; synthetic data has no files".into())
+            Some("`path` belongs to the formats that are read from files; synthetic data has none".into())
         }
-        (_, Some(Format::Idx)) if of_synthetic => Some(format!("`{key}` belongs to format = \"synthetic\"")),
+        (_, Some(_)) if of_synthetic => Some(format!("`{key}` belongs to format = \"synthetic\"")),
         _ => None,
     }
 }

@@ -31,7 +31,7 @@ mod mistake;
 
 use std::path::{Path, PathBuf};
 
-use domain::spec::{DataSource, MemorySpec, ModelSpec, SpecIssue, SweepDraft, SweepSpec, TrainSpec};
+use domain::spec::{MemorySpec, ModelSpec, SpecIssue, SweepDraft, SweepSpec, TrainSpec};
 
 pub use mistake::Mistake;
 use reader::{Field, Reader, Section};
@@ -135,8 +135,8 @@ fn draft(document: &Table, paths: &DataPaths, reader: &mut Reader) -> SweepDraft
     let name = root.take("name").and_then(|field| reader.text(&field));
     let mut data = section(&mut root, "data", Some("[data]"), reader)
         .map_or_else(data::placeholder, |s| data::read(s, reader));
-    let model = section(&mut root, "model", Some("[model]"), reader)
-        .map_or(ModelSpec::Linear, |s| model::read(s, reader));
+    let mut model = section(&mut root, "model", Some("[model]"), reader)
+        .map_or_else(model::placeholder, |s| model::read(s, reader));
     let grid = section(&mut root, "grid", Some("[grid]"), reader)
         .map_or_else(grid::placeholder, |s| grid::read(s, reader));
     let train = section(&mut root, "train", Some("[train]"), reader).map_or_else(
@@ -150,15 +150,20 @@ fn draft(document: &Table, paths: &DataPaths, reader: &mut Reader) -> SweepDraft
             ("grid", &["batch_size", "learning_rate", "seed"][..]),
             ("train", &["epochs", "steps", "examples", "optimizer", "loss", "schedule", "precision"]),
             ("data", &["format", "path", "limit", "validation"]),
-            ("model", &["kind", "hidden", "channels"]),
+            ("model", &["kind", "hidden", "channels", "depth", "dropout", "norm"]),
             ("memory", &["budget", "micro_batch"]),
         ];
         home.iter()
             .find(|(_, keys)| keys.contains(&key))
             .map(|(section, _)| format!("`{key}` belongs in [{section}]"))
     });
-    make_absolute(&mut data, paths);
-    SweepDraft { name, data: data.spec, model, grid, train, memory }
+    if let Some(path) = data.spec.source.path_mut() {
+        make_absolute(path, data.path_source, paths);
+    }
+    if let ModelSpec::TorchScript(script) = &mut model.spec {
+        make_absolute(&mut script.path, model.path_source, paths);
+    }
+    SweepDraft { name, data: data.spec, model: model.spec, grid, train, memory }
 }
 
 fn section<'a>(
@@ -177,13 +182,12 @@ fn section<'a>(
     }
 }
 
-fn make_absolute(data: &mut data::ReadData, paths: &DataPaths) {
-    if let (DataPaths::Here { file_folder, working_folder }, DataSource::Idx(idx)) =
-        (paths, &mut data.spec.source)
-        && !idx.path.is_empty()
+fn make_absolute(path: &mut String, source: Option<SourceId>, paths: &DataPaths) {
+    if let DataPaths::Here { file_folder, working_folder } = paths
+        && !path.is_empty()
     {
-        let base: &Path = if data.path_source == Some(SourceId::FILE) { file_folder } else { working_folder };
-        idx.path = base.join(&idx.path).to_string_lossy().into_owned();
+        let base: &Path = if source == Some(SourceId::FILE) { file_folder } else { working_folder };
+        *path = base.join(&path).to_string_lossy().into_owned();
     }
 }
 

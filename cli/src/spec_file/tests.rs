@@ -95,7 +95,8 @@ upload = "my.safetensors"
 
 [model]
 kind = "resnet"
-blocks = [2, 2]
+depth = 21
+hidden = [64]
 
 [grid]
 batch_size = [1]
@@ -191,13 +192,9 @@ fn a_data_path_starts_from_where_it_was_written() {
                 [grid]\nbatch_size = [1]\nlearning_rate = [0.1]\n[train]\nepochs = 1\n";
     let here =
         DataPaths::Here { file_folder: PathBuf::from("/sweeps"), working_folder: PathBuf::from("/here") };
-    let path = |overrides: &[String], paths: &DataPaths| match parse("s.toml", text, overrides, paths)
-        .unwrap()
-        .data
-        .source
-    {
-        DataSource::Idx(ref idx) => idx.path.clone(),
-        DataSource::Synthetic(_) => unreachable!(),
+    let path = |overrides: &[String], paths: &DataPaths| {
+        let sweep = parse("s.toml", text, overrides, paths).unwrap();
+        sweep.data.source.path().map(str::to_owned).unwrap()
     };
     assert_eq!(path(&[], &here), "/sweeps/fashion-mnist");
     assert_eq!(path(&["data.path=mnist".to_owned()], &here), "/here/mnist");

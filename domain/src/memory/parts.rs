@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::architecture::{DataShape, Layer, parameter_elements};
+use crate::architecture::{DataShape, Layer, buffer_elements, parameter_elements};
 use crate::optimizer::state_tensors;
 use crate::spec::TrainSpec;
 use crate::units::Bytes;
@@ -22,11 +22,12 @@ impl StaticParts {
     /// What training these layers takes besides the batch and the activations.
     #[must_use]
     pub fn predict(layers: &[Layer], train: &TrainSpec) -> Self {
-        let parameter_bytes = parameter_elements(layers) * train.precision.parameter_bytes();
+        let element = train.precision.parameter_bytes();
+        let trained = parameter_elements(layers) * element;
         Self {
-            parameter_bytes,
-            gradient_bytes: parameter_bytes,
-            optimizer_state_bytes: parameter_bytes * state_tensors(train),
+            parameter_bytes: trained + buffer_elements(layers) * element,
+            gradient_bytes: trained,
+            optimizer_state_bytes: trained * state_tensors(train),
         }
     }
 

@@ -20,6 +20,12 @@ pub enum DataSource {
     Synthetic(SyntheticData),
     /// MNIST's IDX files, plain or gzipped, under their torchvision names.
     Idx(IdxData),
+    /// CIFAR-10 in its binary version: 3 x 32 x 32 colour images of 10 classes.
+    Cifar10(CifarData),
+    /// CIFAR-100 in its binary version, with its 100 fine classes.
+    Cifar100(CifarData),
+    /// A file of named tensors: `train_x`, `train_y` and, if wanted, `validation_x`, `validation_y`.
+    Safetensors(SafetensorsData),
 }
 
 impl DataSource {
@@ -29,6 +35,32 @@ impl DataSource {
         match self {
             Self::Synthetic(_) => "synthetic",
             Self::Idx(_) => "idx",
+            Self::Cifar10(_) => "cifar10",
+            Self::Cifar100(_) => "cifar100",
+            Self::Safetensors(_) => "safetensors",
+        }
+    }
+
+    /// The file or folder on the worker; `None` where there is none to read.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Synthetic(_) => None,
+            Self::Idx(IdxData { path })
+            | Self::Cifar10(CifarData { path })
+            | Self::Cifar100(CifarData { path })
+            | Self::Safetensors(SafetensorsData { path }) => Some(path),
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn path_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Synthetic(_) => None,
+            Self::Idx(IdxData { path })
+            | Self::Cifar10(CifarData { path })
+            | Self::Cifar100(CifarData { path })
+            | Self::Safetensors(SafetensorsData { path }) => Some(path),
         }
     }
 }
@@ -66,6 +98,20 @@ impl Labels {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdxData {
     /// The folder on the worker.
+    pub path: String,
+}
+
+/// `format = "cifar10"` and `"cifar100"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CifarData {
+    /// The folder on the worker.
+    pub path: String,
+}
+
+/// `format = "safetensors"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SafetensorsData {
+    /// The file on the worker.
     pub path: String,
 }
 

@@ -11,9 +11,9 @@ mod trial;
 
 pub use axis::{BatchSizeAxis, GridSpec, LearningRateAxis, ScalingRule, TrainAxis};
 pub use check::SpecIssue;
-pub use data::{DataSource, DataSpec, IdxData, Labels, Normalize, SyntheticData};
+pub use data::{CifarData, DataSource, DataSpec, IdxData, Labels, Normalize, SafetensorsData, SyntheticData};
 pub use memory::{MemorySpec, MicroBatchPolicy};
-pub use model::ModelSpec;
+pub use model::{CnnModel, MlpModel, ModelSpec, Norm, ResNetModel, ScriptModel};
 pub use train::{
     Budget, Loss, OptimizerKind, Precision, ScheduleKind, SetError, Target, TargetMetric, TrainKey,
     TrainSpec, Value,

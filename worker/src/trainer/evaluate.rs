@@ -6,7 +6,7 @@ use tch::no_grad_guard;
 
 use super::data::Feed;
 use super::loss::{Criterion, Share};
-use super::model::Model;
+use super::model::{Mode, Model};
 use crate::shim::TorchError;
 
 /// Means over the examples evaluated.
@@ -58,7 +58,7 @@ fn evaluate_some(
     count: u64,
 ) -> Result<(f64, i64), TorchError> {
     let examples = feed.rows(start, count)?;
-    let outputs = model.forward(&examples.inputs)?;
+    let outputs = model.forward(&examples.inputs, Mode::Evaluating)?;
     let loss = criterion.value(&outputs, &examples.targets, Share::Sum)?;
     let right = outputs.f_argmax(1, false)?.f_eq_tensor(&examples.targets)?.f_sum(tch::Kind::Int64)?;
     Ok((loss.f_double_value(&[])?, right.f_int64_value(&[])?))

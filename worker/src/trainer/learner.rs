@@ -9,7 +9,7 @@ use super::course::Batch;
 use super::data::Feed;
 use super::loss::{Criterion, Share};
 use super::memory::Meter;
-use super::model::Model;
+use super::model::{Mode, Model};
 use super::optimizer::Optimizer;
 use super::tape::LossTape;
 use crate::shim::TorchError;
@@ -118,7 +118,7 @@ impl Learner {
         let mut next = start;
         for size in split.sizes() {
             let examples = feed.epoch_examples(next, size)?;
-            let outputs = self.model.forward(&examples.inputs)?;
+            let outputs = self.model.forward(&examples.inputs, Mode::Training)?;
             let share = self.scales.share(&self.criterion, split)?;
             let loss = self.criterion.value(&outputs, &examples.targets, share)?;
             loss.f_backward()?;

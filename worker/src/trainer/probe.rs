@@ -6,6 +6,7 @@ use domain::AccumulationPlan;
 use super::data::Feed;
 use super::learner::Learner;
 use super::memory::Meter;
+use super::model::Mode;
 use crate::shim::TorchError;
 
 /// Peaks of a step at one micro-batch, in bytes since the trial began.
@@ -78,7 +79,7 @@ fn peak_of_one(
     meter.reset_peak()?;
     TorchError::catch(|| {
         let batch = feed.epoch_examples(0, examples)?;
-        let outputs = learner.model.forward(&batch.inputs)?;
+        let outputs = learner.model.forward(&batch.inputs, Mode::Training)?;
         let share = learner.scales.share(&learner.criterion, split)?;
         let loss = learner.criterion.value(&outputs, &batch.targets, share)?;
         Ok(loss.f_backward()?)

@@ -100,7 +100,10 @@ impl Host {
             let (examples, batch_size) = (dataset.shape.train_examples, settings.batch_size.get());
             return Err(TrialError::NoSteps { examples, batch_size });
         }
-        let layers = layers(&spec.model, &dataset.shape)?;
+        let Some(layers) = layers(&spec.model, &dataset.shape)? else {
+            let text = "model kind \"torchscript\" is not supported yet by this worker";
+            return Err(TrialError::Unsupported(text.to_owned()));
+        };
         let features = &dataset.shape.features;
         tch::set_num_threads(threads_for(&layers, features, course.batch_size(), self.threads) as i32);
 
@@ -200,11 +203,10 @@ const LIMITING: &str = "limiting the device's memory";
 
 /// Parts 1 and 2 as the tensors have them.
 fn measured(learner: &Learner) -> StaticParts {
-    let parameter_bytes = learner.model.parameters().bytes();
     StaticParts {
-        parameter_bytes,
+        parameter_bytes: learner.model.bytes(),
         // One gradient element for each parameter element, of the same type.
-        gradient_bytes: parameter_bytes,
+        gradient_bytes: learner.model.parameters().bytes(),
         optimizer_state_bytes: learner.optimizer.state_bytes(),
     }
 }

@@ -26,7 +26,7 @@ fn loss_and_gradients(ready: &mut Ready, examples: u64, mut micro_batch: u64) ->
 }
 
 fn mlp_trial(train: TrainSpec) -> TrialSpec {
-    with(trial(&[12], 250, ModelSpec::Mlp { hidden: vec![16, 8] }, 250, 1), train)
+    with(trial(&[12], 250, ModelSpec::mlp(&[16, 8]), 250, 1), train)
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn planning_changes_nothing_that_training_sees() {
     let spec = mlp_trial(TrainSpec::default());
     let probed = ready(&spec);
     let mut host = crate::lab::host();
-    let layers = domain::architecture::layers(&spec.model, &probed.shape).unwrap();
+    let layers = domain::architecture::layers(&spec.model, &probed.shape).unwrap().unwrap();
     let untouched = worker::trainer::model::Model::build(
         &layers,
         &probed.shape.features,

@@ -28,7 +28,7 @@ fn write_images(folder: &Path, count: u32) {
 }
 
 fn idx_trial(folder: &Path, normalize: Normalize) -> TrialSpec {
-    let mut spec = trial(&[1], 1, ModelSpec::Cnn { channels: vec![4], hidden: vec![] }, 16, 3);
+    let mut spec = trial(&[1], 1, ModelSpec::cnn(&[4], &[]), 16, 3);
     spec.data.source = DataSource::Idx(IdxData { path: folder.display().to_string() });
     spec.data.validation = 60;
     spec.data.normalize = normalize;

@@ -13,7 +13,7 @@ use crate::lab::{exclusive, host, lasting, run, seed_example, trial, with};
 
 /// Something that can be learned.
 fn teacher_trial() -> TrialSpec {
-    let mut spec = trial(&[8], 600, ModelSpec::Mlp { hidden: vec![16] }, 10, 3);
+    let mut spec = trial(&[8], 600, ModelSpec::mlp(&[16]), 10, 3);
     if let domain::spec::DataSource::Synthetic(data) = &mut spec.data.source {
         data.labels = Labels::Teacher;
     }
@@ -99,7 +99,7 @@ fn what_this_worker_cannot_do_is_refused_with_advice() {
         "{error}"
     );
     let mut flat = seed_example(8, 0);
-    flat.model = ModelSpec::Cnn { channels: vec![4], hidden: vec![] };
+    flat.model = ModelSpec::cnn(&[4], &[]);
     let error = run(&flat, &mut host()).unwrap_err();
     assert!(error.to_string().contains("needs examples of shape [channels, height, width]"), "{error}");
     for error in [run(&bfloat16, &mut host()), run(&no_batch, &mut host()), run(&flat, &mut host())] {

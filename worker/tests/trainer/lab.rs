@@ -63,7 +63,7 @@ pub fn trial(features: &[u64], examples: u64, model: ModelSpec, batch_size: u64,
 
 /// A small convolutional network on 8 x 8 images.
 pub fn cnn_trial(examples: u64, batch_size: u64) -> TrialSpec {
-    trial(&[1, 8, 8], examples, ModelSpec::Cnn { channels: vec![4], hidden: vec![8] }, batch_size, 5)
+    trial(&[1, 8, 8], examples, ModelSpec::cnn(&[4], &[8]), batch_size, 5)
 }
 
 /// The trial, with a memory budget.

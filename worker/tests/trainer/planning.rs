@@ -13,7 +13,7 @@ const BATCH: u64 = 64;
 
 /// An MLP on data that is too large to stay on the device under the budgets of these tests.
 fn mlp_trial(batch_size: u64) -> TrialSpec {
-    lasting(trial(&[64], 8192, ModelSpec::Mlp { hidden: vec![24] }, batch_size, 2), Budget::Steps(3))
+    lasting(trial(&[64], 8192, ModelSpec::mlp(&[24]), batch_size, 2), Budget::Steps(3))
 }
 
 /// The peak at each micro-batch, as the whole batch and from the second micro-batch on, found by running it.
@@ -71,7 +71,7 @@ fn assert_close(predicted: u64, measured: u64) {
 fn the_peak_is_predicted_also_where_it_bends() {
     let _exclusive = exclusive();
     // Small hidden layers: first the weights' gradients, then the activations are what the peak consists of.
-    let wide = trial(&[512], 4096, ModelSpec::Mlp { hidden: vec![128, 64] }, 1, 2);
+    let wide = trial(&[512], 4096, ModelSpec::mlp(&[128, 64]), 1, 2);
     for batch_size in [1u64, 2, 3, 10, 100, 128, 200, 333, 1000, 4096] {
         for policy in [MicroBatchPolicy::Auto, MicroBatchPolicy::Fixed(batch_size.div_ceil(3))] {
             let mut spec = lasting(wide.clone(), Budget::Steps(2));
@@ -99,7 +99,7 @@ fn parts_1_and_2_are_predicted_to_the_byte_for_every_optimizer() {
         let train = TrainSpec { optimizer, momentum, ..TrainSpec::default() };
         let spec = with(cnn_trial(32, 8), train.clone());
         let shape = ready(&spec).shape;
-        let layers = domain::architecture::layers(&spec.model, &shape).unwrap();
+        let layers = domain::architecture::layers(&spec.model, &shape).unwrap().unwrap();
         let trained = run(&spec, &mut host()).unwrap();
         assert_eq!(trained.parts().fixed, StaticParts::predict(&layers, &train));
         let memory = trained.memory();
@@ -152,7 +152,7 @@ fn what_cannot_fit_says_so_in_four_numbers() {
 fn data_makes_room_for_a_model_that_needs_it() {
     let _exclusive = exclusive();
     // 60 KB of data beside a model of 600 KB: a quarter of the budget may be data, but then the model does not fit.
-    let spec = lasting(trial(&[64], 100, ModelSpec::Mlp { hidden: vec![1024] }, 4, 2), Budget::Steps(2));
+    let spec = lasting(trial(&[64], 100, ModelSpec::mlp(&[1024]), 4, 2), Budget::Steps(2));
     let resident = ready(&within(spec.clone(), 100 << 20)).account.resident;
     assert!(resident > 50_000);
     let peak = run(&spec, &mut host()).unwrap().memory().peak_memory_bytes;

@@ -155,7 +155,7 @@ fn what_goes_wrong_is_told_and_the_trainer_goes_on() {
     let Event::Problem(problem) = trainer.ask(Request::Train(broken)) else { panic!() };
     assert!(!problem.fatal && problem.message.contains("model"), "{problem:?}");
     let mut flat = seed_example(32, 0);
-    flat.model = domain::spec::ModelSpec::Cnn { channels: vec![4], hidden: vec![] };
+    flat.model = domain::spec::ModelSpec::cnn(&[4], &[]);
     let (last, _) = trainer.train(&flat);
     let Event::Problem(problem) = last else { panic!("{last:?}") };
     assert_eq!((problem.fatal, problem.kind()), (false, v1::FailureKind::Input));

@@ -9,7 +9,7 @@ use domain::architecture::layers;
 use domain::spec::{Budget, ModelSpec};
 use tch::{Device, Kind, Tensor};
 use worker::shim::optimizer::{SgdStep, fused_sgd};
-use worker::trainer::model::Model;
+use worker::trainer::model::{Mode, Model};
 
 use crate::lab::{exclusive, host, lasting, ready, run, seed_example, trial};
 
@@ -17,8 +17,8 @@ use crate::lab::{exclusive, host, lasting, ready, run, seed_example, trial};
 #[ignore = "a measurement"]
 fn steps_per_second() {
     let _exclusive = exclusive();
-    let mlp = |batch_size| trial(&[784], 4096, ModelSpec::Mlp { hidden: vec![64] }, batch_size, 0);
-    let cnn = trial(&[1, 28, 28], 2048, ModelSpec::Cnn { channels: vec![16, 32], hidden: vec![64] }, 128, 0);
+    let mlp = |batch_size| trial(&[784], 4096, ModelSpec::mlp(&[64]), batch_size, 0);
+    let cnn = trial(&[1, 28, 28], 2048, ModelSpec::cnn(&[16, 32], &[64]), 128, 0);
     let trials: [(&str, TrialSpec, u64); 6] = [
         ("Linear(10, 2) at 1", seed_example(1, 0), 30_000),
         ("Linear(10, 2) at 32", seed_example(32, 0), 30_000),
@@ -48,7 +48,7 @@ fn steps_per_second() {
 /// Forward, backward and update on data in file order; no loss is read.
 fn bare_loop(spec: &TrialSpec, steps: u64) -> f64 {
     let shape = ready(spec).shape;
-    let layers = layers(&spec.model, &shape).unwrap();
+    let layers = layers(&spec.model, &shape).unwrap().unwrap();
     let model = Model::build(&layers, &shape.features, 0, (Kind::Float, Device::Cpu)).unwrap();
     let rows = shape.train_examples as i64;
     let size: Vec<i64> = [rows].into_iter().chain(shape.features.iter().map(|&size| size as i64)).collect();
@@ -61,7 +61,7 @@ fn bare_loop(spec: &TrialSpec, steps: u64) -> f64 {
     for _ in 0..steps {
         row = if row + batch > rows { 0 } else { row };
         model.clear_gradients().unwrap();
-        let outputs = model.forward(&inputs.narrow(0, row, batch)).unwrap();
+        let outputs = model.forward(&inputs.narrow(0, row, batch), Mode::Training).unwrap();
         outputs.cross_entropy_for_logits(&targets.narrow(0, row, batch)).backward();
         fused_sgd(model.parameters(), None, &step).unwrap();
         row += batch;

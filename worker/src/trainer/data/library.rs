@@ -26,7 +26,7 @@ impl Library {
     pub fn open(&mut self, spec: &DataSpec, trial_seed: u64) -> Result<Rc<Dataset>, DataError> {
         let seed = match &spec.source {
             DataSource::Synthetic(data) => Some(data.seed.unwrap_or(trial_seed)),
-            DataSource::Idx(_) => None,
+            _ => None,
         };
         let key = Key(spec.clone(), seed);
         if let Some((known, dataset)) = &self.last
@@ -39,6 +39,7 @@ impl Library {
         let raw = match &spec.source {
             DataSource::Synthetic(data) => synthetic::make(data, seed.unwrap_or(trial_seed))?,
             DataSource::Idx(data) => idx::read(Path::new(&data.path))?,
+            other => return Err(DataError::Unsupported(other.format())),
         };
         let dataset = Rc::new(raw.into_dataset(spec)?);
         self.last = Some((key, Rc::clone(&dataset)));

@@ -57,6 +57,9 @@ pub enum DataError {
         /// Examples there are.
         available: u64,
     },
+    /// Another version of the worker reads it.
+    #[error("data format \"{0}\" is not supported yet by this worker")]
+    Unsupported(&'static str),
     /// libtorch failed while making synthetic data.
     #[error("making synthetic data: {0}")]
     Torch(#[from] crate::shim::TorchError),

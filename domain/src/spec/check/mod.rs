@@ -1,11 +1,13 @@
 //! Every rule of the sweep file that needs no file or device to check.
 
+mod model;
+
 use std::collections::HashSet;
 use std::fmt;
 
 use super::{
     BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, LearningRateAxis, MemorySpec, MicroBatchPolicy,
-    ModelSpec, SweepDraft, SweepSpec, SyntheticData, TargetMetric, TrainKey, TrainSpec,
+    SweepDraft, SweepSpec, SyntheticData, TargetMetric, TrainKey, TrainSpec,
 };
 use crate::grid;
 use crate::units::{BatchSize, LearningRate};
@@ -33,7 +35,7 @@ pub(super) fn issues(draft: &SweepDraft) -> Vec<SpecIssue> {
     let mut found = Issues::default();
     check_name(draft.name.as_deref(), &mut found);
     check_data(&draft.data, &mut found);
-    check_model(&draft.model, &mut found);
+    model::check(&draft.model, &mut found);
     check_batch_sizes(&draft.grid.batch_size, &mut found);
     check_learning_rates(&draft.grid, &mut found);
     check_other_axes(&draft.grid, &mut found);
@@ -105,10 +107,17 @@ fn check_data(data: &DataSpec, found: &mut Issues) {
                 );
             }
         }
-        DataSource::Idx(idx) if idx.path.is_empty() => {
-            found.add("data.path", "the path is empty", Some("name the folder that holds the IDX files"));
+        source if source.path() == Some("") => {
+            let help = match source {
+                DataSource::Safetensors(_) => "name the file",
+                _ => "name the folder that holds the files",
+            };
+            found.add("data.path", "the path is empty", Some(help));
         }
-        DataSource::Idx(_) => {}
+        DataSource::Idx(_)
+        | DataSource::Cifar10(_)
+        | DataSource::Cifar100(_)
+        | DataSource::Safetensors(_) => {}
     }
     if data.limit == Some(0) {
         found.add("data.limit", "a limit of 0 leaves no examples", Some("leave `limit` out to use all"));
@@ -141,39 +150,6 @@ fn check_synthetic(data: &SyntheticData, found: &mut Issues) {
     }
     if data.seed.is_some_and(|seed| i64::try_from(seed).is_err()) {
         found.add("data.seed", "the seed is over 2^63 - 1", None);
-    }
-}
-
-fn check_model(model: &ModelSpec, found: &mut Issues) {
-    let mut check = |key: &str, sizes: &[u64], may_be_empty: bool| {
-        let path = format!("model.{key}");
-        if sizes.is_empty() && !may_be_empty {
-            found.add(
-                path.as_str(),
-                format!("`{key}` is empty"),
-                Some("list at least one size, such as [64]"),
-            );
-        }
-        if sizes.len() > 64 {
-            found.add(path.as_str(), format!("{} layers are too many", sizes.len()), Some("at most 64"));
-        }
-        for (index, size) in sizes.iter().enumerate() {
-            if !(1..=1 << 20).contains(size) {
-                found.add(
-                    format!("{path}[{index}]"),
-                    format!("{size} is not a layer size"),
-                    Some("use 1 to 1048576"),
-                );
-            }
-        }
-    };
-    match model {
-        ModelSpec::Linear => {}
-        ModelSpec::Mlp { hidden } => check("hidden", hidden, false),
-        ModelSpec::Cnn { channels, hidden } => {
-            check("channels", channels, false);
-            check("hidden", hidden, true);
-        }
     }
 }
 

@@ -1,0 +1,279 @@
+//! From a model's description and the data's shape to its layers. The trainer builds what stands here, so the
+//! parameter count is known before anything runs.
+
+mod layer;
+
+pub use layer::{Conv2d, Inexact, Layer, Shortcut};
+
+use crate::spec::{CnnModel, MlpModel, ModelSpec, Norm, ResNetModel};
+
+/// What a worker found when it opened the data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataShape {
+    /// Training examples, after `limit` and the validation hold-out.
+    pub train_examples: u64,
+    /// Validation examples.
+    pub validation_examples: u64,
+    /// Shape of one example's input, such as `[10]` or `[1, 28, 28]` (channels first).
+    pub features: Vec<u64>,
+    /// Classes of the labels.
+    pub classes: u64,
+}
+
+impl DataShape {
+    /// Numbers in one example's input.
+    #[must_use]
+    pub fn feature_elements(&self) -> u64 {
+        self.features.iter().product()
+    }
+}
+
+/// A model that the data does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ArchitectureError {
+    /// A convolution needs (channels, height, width).
+    #[error(
+        "model kind \"{kind}\" needs examples of shape [channels, height, width], but these have shape {features:?}; \
+         use \"mlp\" or \"linear\""
+    )]
+    NotAnImage {
+        /// The kind of the model.
+        kind: &'static str,
+        /// The shape of an example.
+        features: Vec<u64>,
+    },
+    /// Pooling left nothing.
+    #[error(
+        "{convolutions} convolutions, each followed by {pooling} x {pooling} pooling, leave nothing of \
+         {height} x {width} pixels; use fewer `channels` or less `pooling`"
+    )]
+    TooDeep {
+        /// How many were asked for.
+        convolutions: usize,
+        /// Side of the square that is pooled.
+        pooling: u64,
+        /// Rows of the image.
+        height: u64,
+        /// Columns of the image.
+        width: u64,
+    },
+}
+
+/// The layers of a model on data of this shape, first to last. `None` for a module that brings its own: what is in it
+/// only a worker knows.
+///
+/// # Errors
+/// [`ArchitectureError`] when a convolution finds no image, or too small a one.
+pub fn layers(model: &ModelSpec, data: &DataShape) -> Result<Option<Vec<Layer>>, ArchitectureError> {
+    let mut layers = Vec::new();
+    match model {
+        ModelSpec::Linear => classifier(data.feature_elements(), &MlpModel::default(), data, &mut layers),
+        ModelSpec::Mlp(mlp) => classifier(data.feature_elements(), mlp, data, &mut layers),
+        ModelSpec::Cnn(cnn) => {
+            let width = convolutions(cnn, image(model, data)?, &mut layers)?;
+            let head = MlpModel { hidden: cnn.hidden.clone(), dropout: cnn.dropout };
+            classifier(width, &head, data, &mut layers);
+        }
+        ModelSpec::ResNet(resnet) => {
+            let [channels, ..] = image(model, data)?;
+            residual_network(resnet, channels, data.classes, &mut layers);
+        }
+        ModelSpec::TorchScript(_) => return Ok(None),
+    }
+    Ok(Some(layers))
+}
+
+fn image(model: &ModelSpec, data: &DataShape) -> Result<[u64; 3], ArchitectureError> {
+    <[u64; 3]>::try_from(data.features.as_slice())
+        .map_err(|_| ArchitectureError::NotAnImage { kind: model.kind(), features: data.features.clone() })
+}
+
+/// Flattens, and goes through the hidden layers to the classes.
+fn classifier(mut width: u64, mlp: &MlpModel, data: &DataShape, layers: &mut Vec<Layer>) {
+    layers.push(Layer::Flatten);
+    for &outputs in &mlp.hidden {
+        layers.extend([Layer::Linear { inputs: width, outputs }, Layer::Relu]);
+        if mlp.dropout > 0.0 {
+            layers.push(Layer::Dropout { probability: mlp.dropout });
+        }
+        width = outputs;
+    }
+    layers.push(Layer::Linear { inputs: width, outputs: data.classes });
+}
+
+/// Adds the convolutions and gives the numbers left after them.
+fn convolutions(
+    cnn: &CnnModel,
+    [mut inputs, height, width]: [u64; 3],
+    layers: &mut Vec<Layer>,
+) -> Result<u64, ArchitectureError> {
+    let CnnModel { kernel, pooling, .. } = *cnn;
+    let (mut rows, mut columns) = (height, width);
+    for &outputs in &cnn.channels {
+        layers.push(Layer::Conv2d(Conv2d { inputs, outputs, kernel, stride: 1, bias: true }));
+        layers.extend(normalization(cnn.norm, outputs));
+        layers.push(Layer::Relu);
+        if pooling > 1 {
+            layers.push(Layer::MaxPool2d { size: pooling });
+        }
+        (inputs, rows, columns) = (outputs, rows / pooling, columns / pooling);
+        if rows == 0 || columns == 0 {
+            let convolutions = cnn.channels.len();
+            return Err(ArchitectureError::TooDeep { convolutions, pooling, height, width });
+        }
+    }
+    Ok(inputs * rows * columns)
+}
+
+/// He et al. 2016, section 4.2: one convolution, three stages of basic blocks, the last two of which begin by halving
+/// the image and doubling the channels, the mean over all pixels, and one linear layer.
+fn residual_network(resnet: &ResNetModel, channels: u64, classes: u64, layers: &mut Vec<Layer>) {
+    let ResNetModel { depth, width, norm } = *resnet;
+    let convolution = |inputs, outputs, stride| {
+        // A normalisation has a shift of its own.
+        let conv = Conv2d { inputs, outputs, kernel: 3, stride, bias: norm == Norm::None };
+        std::iter::once(Layer::Conv2d(conv)).chain(normalization(norm, outputs))
+    };
+    layers.extend(convolution(channels, width, 1));
+    layers.push(Layer::Relu);
+    let mut inputs = width;
+    for outputs in [width, 2 * width, 4 * width] {
+        for _ in 0..(depth - 2) / 6 {
+            let stride = if outputs == inputs { 1 } else { 2 };
+            let mut body: Vec<_> = convolution(inputs, outputs, stride).collect();
+            body.push(Layer::Relu);
+            body.extend(convolution(outputs, outputs, 1));
+            let shortcut = Shortcut { stride, padding: (outputs - inputs) / 2 };
+            layers.extend([Layer::Residual { body, shortcut }, Layer::Relu]);
+            inputs = outputs;
+        }
+    }
+    layers.extend([Layer::GlobalAveragePool, Layer::Linear { inputs, outputs: classes }]);
+}
+
+fn normalization(norm: Norm, channels: u64) -> Option<Layer> {
+    match norm {
+        Norm::None => None,
+        Norm::Batch => Some(Layer::BatchNorm2d { channels }),
+        Norm::Group => Some(Layer::GroupNorm { groups: layer::groups(channels), channels }),
+    }
+}
+
+/// Elements of all parameters.
+#[must_use]
+pub fn parameter_elements(layers: &[Layer]) -> u64 {
+    layers.iter().map(Layer::parameter_elements).sum()
+}
+
+/// Elements of all buffers.
+#[must_use]
+pub fn buffer_elements(layers: &[Layer]) -> u64 {
+    layers.iter().map(Layer::buffer_elements).sum()
+}
+
+/// Multiply-adds of one example's forward, for inputs of shape `features`.
+#[must_use]
+pub fn multiply_adds(layers: &[Layer], features: &[u64]) -> u64 {
+    let mut shape = features.to_vec();
+    layers.iter().map(|layer| layer.multiply_adds(&mut shape)).fold(0, u64::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn images() -> DataShape {
+        DataShape { train_examples: 100, validation_examples: 0, features: vec![1, 28, 28], classes: 10 }
+    }
+
+    fn built(model: &ModelSpec, data: &DataShape) -> Vec<Layer> {
+        layers(model, data).unwrap().unwrap()
+    }
+
+    #[test]
+    fn the_seed_example_has_22_parameters() {
+        let data = DataShape { features: vec![10], classes: 2, ..images() };
+        assert_eq!(parameter_elements(&built(&ModelSpec::Linear, &data)), 22);
+    }
+
+    #[test]
+    fn an_mlp_has_a_relu_between_its_layers() {
+        let layers = built(&ModelSpec::mlp(&[64]), &images());
+        assert_eq!(
+            layers,
+            [
+                Layer::Flatten,
+                Layer::Linear { inputs: 784, outputs: 64 },
+                Layer::Relu,
+                Layer::Linear { inputs: 64, outputs: 10 },
+            ]
+        );
+        assert_eq!(parameter_elements(&layers), 50_890);
+    }
+
+    #[test]
+    fn dropout_follows_each_hidden_layer() {
+        let model = ModelSpec::Mlp(MlpModel { hidden: vec![64, 32], dropout: 0.4 });
+        let layers = built(&model, &images());
+        assert_eq!(layers.iter().filter(|layer| matches!(layer, Layer::Dropout { .. })).count(), 2);
+        assert_eq!(layers.last(), Some(&Layer::Linear { inputs: 32, outputs: 10 }));
+        assert_eq!(layers.iter().find_map(Layer::inexact_when_split), Some(Inexact::RandomMasks));
+    }
+
+    #[test]
+    fn a_cnn_halves_the_image_at_each_convolution() {
+        let layers = built(&ModelSpec::cnn(&[16, 32], &[64]), &images());
+        assert!(layers.contains(&Layer::Linear { inputs: 32 * 7 * 7, outputs: 64 }));
+    }
+
+    #[test]
+    fn the_cnn_of_shallue_2019_has_3_274_634_parameters() {
+        // Convolutions 5x5x32 and 5x5x64, each with 2x2 pooling, 1024 hidden with dropout 0.4.
+        let cnn = CnnModel {
+            channels: vec![32, 64],
+            kernel: 5,
+            hidden: vec![1024],
+            dropout: 0.4,
+            ..CnnModel::default()
+        };
+        assert_eq!(parameter_elements(&built(&ModelSpec::Cnn(cnn), &images())), 3_274_634);
+    }
+
+    #[test]
+    fn residual_networks_have_the_papers_parameter_counts() {
+        let data = DataShape { features: vec![3, 32, 32], ..images() };
+        // He et al. 2016, table 6, in millions; all digits as counted for the same networks in PyTorch.
+        for (depth, expected) in
+            [(20, 269_722), (32, 464_154), (44, 658_586), (56, 853_018), (110, 1_727_962)]
+        {
+            let layers = built(&ModelSpec::ResNet(ResNetModel { depth, ..ResNetModel::default() }), &data);
+            assert_eq!(parameter_elements(&layers), expected, "depth {depth}");
+        }
+        let layers = built(&ModelSpec::ResNet(ResNetModel::default()), &data);
+        // 41 million multiply-adds, as the literature has it for ResNet-20.
+        assert_eq!(multiply_adds(&layers, &data.features), 40_551_040);
+    }
+
+    #[test]
+    fn convolutions_refuse_flat_data_and_tiny_images() {
+        let model = ModelSpec::cnn(&[8; 5], &[]);
+        let flat = DataShape { features: vec![10], ..images() };
+        assert!(matches!(layers(&model, &flat), Err(ArchitectureError::NotAnImage { kind: "cnn", .. })));
+        assert!(matches!(layers(&model, &images()), Err(ArchitectureError::TooDeep { convolutions: 5, .. })));
+        let resnet = ModelSpec::ResNet(ResNetModel::default());
+        assert!(matches!(layers(&resnet, &flat), Err(ArchitectureError::NotAnImage { kind: "resnet", .. })));
+    }
+
+    #[test]
+    fn a_convolutions_work_is_counted_at_every_pixel() {
+        let data = DataShape { features: vec![3, 8, 8], classes: 2, ..images() };
+        let expected = 3 * 4 * 9 * 64 + 4 * 8 * 9 * 16 + 8 * 4 * 2;
+        assert_eq!(multiply_adds(&built(&ModelSpec::cnn(&[4, 8], &[]), &data), &data.features), expected);
+    }
+
+    #[test]
+    fn what_is_in_a_users_module_is_not_known_here() {
+        let model = ModelSpec::TorchScript(crate::spec::ScriptModel { path: "net.pt".into() });
+        assert_eq!(layers(&model, &images()), Ok(None));
+    }
+}
