@@ -20,6 +20,8 @@ from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
 from torch.utils.data import DataLoader, TensorDataset
 
+from modules import MODULES
+
 FIXTURES = Path(__file__).resolve().parents[2] / "worker" / "tests" / "fixtures"
 
 # Not square, and odd, so that a swapped height and width or a wrongly rounded pooling shows.
@@ -32,6 +34,19 @@ MODELS = [
     {"kind": "mlp", "hidden": [16, 8]},
     {"kind": "cnn", "channels": [4, 8], "hidden": [16]},
 ]
+
+# With normalisation, strides and shortcuts; kernels and poolings of other sizes.
+DEEPER_MODELS = [
+    {"kind": "cnn", "channels": [4, 8], "hidden": [16], "norm": "batch"},
+    {"kind": "cnn", "channels": [6], "hidden": [], "norm": "group", "kernel": 5, "pooling": 1},
+    {"kind": "cnn", "channels": [4], "hidden": [8], "kernel": 1, "pooling": 3},
+    {"kind": "resnet", "depth": 8, "width": 4, "norm": "batch"},
+    {"kind": "resnet", "depth": 8, "width": 4, "norm": "group"},
+    {"kind": "resnet", "depth": 8, "width": 4, "norm": "none"},
+]
+
+# Examples that are accumulated at a time where that makes a difference.
+MICRO_BATCH = 3
 
 # Keys and values as in the sweep file; learning rates at which every loss moves and none diverges.
 OPTIMIZERS = {
@@ -62,9 +77,13 @@ def main():
     images, labels = make_examples()
     write_idx(FIXTURES / "images" / "train-images-idx3-ubyte", images)
     write_idx(FIXTURES / "images" / "train-labels-idx1-ubyte", labels)
+    write_modules()
     lines = []
     for name, case in cases():
-        lines.append(json.dumps({"name": name, **case, "expected": train(case, images, labels)}))
+        expected = {"expected": train(case, images, labels)}
+        if differs_when_split(case["model"]):
+            expected["expected_in_micro_batches"] = train(case, images, labels, MICRO_BATCH)
+        lines.append(json.dumps({"name": name, **case, **expected}))
     path = FIXTURES / "pytorch.json"
     path.write_text("[\n" + ",\n".join(lines) + "\n]\n")
     print(f"{path}: {len(lines)} cases by PyTorch {torch.__version__}")
@@ -88,6 +107,31 @@ def cases():
         yield case("drop_last", mlp, precision, 7, {**momentum, "drop_last": True})
         yield case("steps", mlp, precision, 7, {**momentum, "steps": 11})
         yield case("standard", MODELS[2], precision, 7, momentum, normalize="standard")
+        for model in DEEPER_MODELS + [script(name) for name in MODULES]:
+            # Adam divides a gradient that is all rounding by its own size; a larger epsilon keeps that out of deep ones.
+            for label in ["momentum", "adam-constants"]:
+                for batch_size in [7, 32, 64]:
+                    name = f"{label} batch {batch_size}"
+                    yield case(name, model, precision, batch_size, OPTIMIZERS[label])
+    for model in MODELS + [DEEPER_MODELS[0], DEEPER_MODELS[3], script("seeded")]:
+        yield case("momentum batch 32", model, "bfloat16", 32, OPTIMIZERS["momentum"])
+
+
+def script(name):
+    return {"kind": "torchscript", "path": f"{name}.pt"}
+
+
+def differs_when_split(model):
+    """Each micro-batch is normalised by its own statistics."""
+    return model.get("norm") == "batch" or model.get("path") == "convolutional.pt"
+
+
+def write_modules():
+    folder = FIXTURES / "modules"
+    folder.mkdir(exist_ok=True)
+    for name, module in MODULES.items():
+        torch.manual_seed(SEED + 1)
+        torch.jit.script(module(HEIGHT, WIDTH, CLASSES)).save(str(folder / f"{name}.pt"))
 
 
 def case(label, model, precision, batch_size, settings, normalize="unit"):
@@ -95,7 +139,8 @@ def case(label, model, precision, batch_size, settings, normalize="unit"):
     learning_rate = train.pop("learning_rate")
     if "steps" not in train:
         train["epochs"] = EPOCHS[batch_size]
-    return f"{model['kind']} {label} {precision}", {
+    details = " ".join(str(value) for key, value in model.items() if key in ("path", "norm", "kernel"))
+    return " ".join([model["kind"], details, label, precision]).replace("  ", " "), {
         "model": model,
         "normalize": normalize,
         "batch_size": batch_size,
@@ -106,10 +151,11 @@ def case(label, model, precision, batch_size, settings, normalize="unit"):
     }
 
 
-def train(case, images, labels):
-    """Trains one case; every step's loss, and the losses and accuracy at the end."""
+def train(case, images, labels, micro_batch=None):
+    """Trains one case, whole or accumulated; every step's loss, and the losses and accuracy at the end."""
     settings = case["train"]
-    dtype = getattr(torch, settings["precision"])
+    mixed = settings["precision"] == "bfloat16"
+    dtype = torch.float32 if mixed else getattr(torch, settings["precision"])
     inputs = normalized(images, case["normalize"], dtype)
     train_set = TensorDataset(inputs[:TRAIN], labels[:TRAIN].long())
     validation_set = TensorDataset(inputs[TRAIN:], labels[TRAIN:].long())
@@ -122,21 +168,28 @@ def train(case, images, labels):
     )
     total_steps = settings.get("steps") or settings["epochs"] * len(loader)
     scheduler = make_scheduler(optimizer, settings, total_steps)
+    autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed)
 
     losses = []
     while len(losses) < total_steps:
         for batch, targets in loader:
             optimizer.zero_grad()
-            loss = loss_of(settings, model(batch), targets)
-            loss.backward()
+            step_loss = 0.0
+            for part, part_targets in split(batch, targets, micro_batch):
+                with autocast:
+                    loss = loss_of(settings, model(part), part_targets)
+                loss = loss * (len(part) / len(batch))
+                loss.backward()
+                step_loss += loss.item()
             optimizer.step()
             scheduler.step()
-            losses.append(loss.item())
+            losses.append(step_loss)
             if len(losses) == total_steps:
                 break
 
-    train_set_loss, _ = evaluate(model, settings, *train_set.tensors)
-    validation_loss, validation_accuracy = evaluate(model, settings, *validation_set.tensors)
+    with autocast:
+        train_set_loss, _ = evaluate(model, settings, *train_set.tensors)
+        validation_loss, validation_accuracy = evaluate(model, settings, *validation_set.tensors)
     exact = as_written(settings["precision"])
     return {
         "step_losses": [exact(loss) for loss in losses],
@@ -146,19 +199,74 @@ def train(case, images, labels):
     }
 
 
+def split(batch, targets, micro_batch):
+    """The fewest micro-batches of at most so many examples, as equal as can be, the larger ones first."""
+    if micro_batch is None:
+        return [(batch, targets)]
+    parts = -(-len(batch) // micro_batch)
+    return zip(batch.tensor_split(parts), targets.tensor_split(parts))
+
+
 def build(model):
+    match model["kind"]:
+        case "torchscript":
+            module = torch.jit.load(FIXTURES / "modules" / model["path"])
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+            return module
+        case "resnet":
+            return residual_network(model)
     layers, width = [], HEIGHT * WIDTH
     if model["kind"] == "cnn":
         inputs, rows, columns = 1, HEIGHT, WIDTH
+        kernel, pooling = model.get("kernel", 3), model.get("pooling", 2)
         for outputs in model["channels"]:
-            layers += [nn.Conv2d(inputs, outputs, kernel_size=3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-            inputs, rows, columns = outputs, rows // 2, columns // 2
+            bias = model.get("norm", "none") == "none"
+            layers.append(nn.Conv2d(inputs, outputs, kernel_size=kernel, padding=kernel // 2, bias=bias))
+            layers += [*norm(model, outputs), nn.ReLU(), nn.MaxPool2d(pooling)]
+            inputs, rows, columns = outputs, rows // pooling, columns // pooling
         width = inputs * rows * columns
     layers.append(nn.Flatten())
     for outputs in model.get("hidden", []):
         layers += [nn.Linear(width, outputs), nn.ReLU()]
         width = outputs
     return nn.Sequential(*layers, nn.Linear(width, CLASSES))
+
+
+def norm(model, channels):
+    match model.get("norm", "none"):
+        case "batch":
+            return [nn.BatchNorm2d(channels)]
+        case "group":
+            groups = max(g for g in range(1, max(1, min(32, channels // 2)) + 1) if channels % g == 0)
+            return [nn.GroupNorm(groups, channels)]
+    return []
+
+
+def residual_network(model):
+    """He et al. 2016 for CIFAR, shortcuts of option A."""
+    width = model["width"]
+    conv = lambda inputs, outputs, stride: [
+        nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=model["norm"] == "none"), *norm(model, outputs)
+    ]
+    layers, inputs = [*conv(1, width, 1), nn.ReLU()], width
+    for outputs in [width, 2 * width, 4 * width]:
+        for _ in range((model["depth"] - 2) // 6):
+            stride = 1 if outputs == inputs else 2
+            body = nn.Sequential(*conv(inputs, outputs, stride), nn.ReLU(), *conv(outputs, outputs, 1))
+            layers += [Residual(body, stride, (outputs - inputs) // 2), nn.ReLU()]
+            inputs = outputs
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, CLASSES))
+
+
+class Residual(nn.Module):
+    def __init__(self, body, stride, padding):
+        super().__init__()
+        self.body, self.stride, self.padding = body, stride, padding
+
+    def forward(self, x):
+        shortcut = nn.functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.padding, self.padding))
+        return self.body(x) + shortcut
 
 
 def make_optimizer(parameters, learning_rate, settings):
@@ -206,6 +314,7 @@ def loss_of(settings, outputs, targets):
 @torch.no_grad()
 def evaluate(model, settings, inputs, targets):
     """Mean loss and accuracy."""
+    model.eval()
     outputs = model(inputs)
     right = (outputs.argmax(dim=1) == targets).sum().item()
     return loss_of(settings, outputs, targets).item(), right / len(targets)
@@ -236,7 +345,7 @@ def write_idx(path, tensor):
 
 def as_written(precision):
     """The shortest number that reads back as the same float32, or the float64 itself."""
-    return (lambda number: float(f"{number:.9g}")) if precision == "float32" else (lambda number: number)
+    return (lambda number: number) if precision == "float64" else (lambda number: float(f"{number:.9g}"))
 
 
 if __name__ == "__main__":

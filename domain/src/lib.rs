@@ -33,6 +33,8 @@ pub mod lifecycle;
 
 pub mod statistics;
 
+pub mod noise_scale;
+
 pub mod warnings;
 
 pub use accumulation::AccumulationPlan;

@@ -18,24 +18,35 @@ namespace {
 
 using Handles = at::Tensor* const*;
 
-std::vector<at::Tensor> tensors(Handles handles, size_t count) {
-  std::vector<at::Tensor> list;
-  if (handles == nullptr) return list;
-  list.reserve(count);
-  for (size_t i = 0; i < count; ++i) list.push_back(*handles[i]);
-  return list;
-}
+// The parameters that have a gradient, and whatever stands beside them in lists of the same length.
+struct Taking {
+  Handles parameters;
+  size_t count;
 
-std::vector<at::Tensor> gradients(Handles parameters, size_t count) {
-  std::vector<at::Tensor> list;
-  list.reserve(count);
-  for (size_t i = 0; i < count; ++i) {
-    const at::Tensor& gradient = parameters[i]->grad();
-    TORCH_CHECK(gradient.defined(), "parameter ", i, " has no gradient; it takes no part in the loss");
-    list.push_back(gradient);
+  std::vector<at::Tensor> weights() const { return beside(parameters); }
+
+  std::vector<at::Tensor> gradients() const {
+    std::vector<at::Tensor> list;
+    list.reserve(count);
+    for (size_t i = 0; i < count; ++i) {
+      if (takes_part(i)) list.push_back(parameters[i]->grad());
+    }
+    return list;
   }
-  return list;
-}
+
+  // Of another list. None gives none.
+  std::vector<at::Tensor> beside(Handles handles) const {
+    std::vector<at::Tensor> list;
+    if (handles == nullptr) return list;
+    list.reserve(count);
+    for (size_t i = 0; i < count; ++i) {
+      if (takes_part(i)) list.push_back(*handles[i]);
+    }
+    return list;
+  }
+
+  bool takes_part(size_t i) const { return parameters[i]->grad().defined(); }
+};
 
 }  // namespace
 
@@ -45,10 +56,12 @@ bs_status bs_fused_sgd(Handles parameters, Handles momentum_buffers, size_t coun
                        double momentum, double weight_decay, bool nesterov) {
   return batchsweep::guarded([&] {
     at::NoGradGuard no_grad;
+    const Taking taking{parameters, count};
+    const auto grads = taking.gradients();
+    if (grads.empty()) return;
     // Not "the first step" even when it is: with a buffer of zeros, m * 0 + g is g, as the first step wants.
-    at::_fused_sgd_(tensors(parameters, count), gradients(parameters, count), tensors(momentum_buffers, count),
-                    weight_decay, momentum, learning_rate, /*dampening=*/0.0, nesterov, /*maximize=*/false,
-                    /*is_first_step=*/false);
+    at::_fused_sgd_(taking.weights(), grads, taking.beside(momentum_buffers), weight_decay, momentum, learning_rate,
+                    /*dampening=*/0.0, nesterov, /*maximize=*/false, /*is_first_step=*/false);
   });
 }
 
@@ -56,13 +69,15 @@ bs_status bs_fused_adam(Handles parameters, Handles first_moments, Handles secon
                         size_t count, double step_number, const bs_adam* adam) {
   return batchsweep::guarded([&] {
     at::NoGradGuard no_grad;
+    const Taking taking{parameters, count};
+    const auto grads = taking.gradients();
+    if (grads.empty()) return;
     step->fill_(step_number);
-    const auto weights = tensors(parameters, count);
-    const auto grads = gradients(parameters, count);
-    const auto first = tensors(first_moments, count);
-    const auto second = tensors(second_moments, count);
+    const auto weights = taking.weights();
+    const auto first = taking.beside(first_moments);
+    const auto second = taking.beside(second_moments);
     // All parameters are at the same step, so they share its tensor.
-    const std::vector<at::Tensor> steps(count, *step);
+    const std::vector<at::Tensor> steps(grads.size(), *step);
     if (adam->decoupled) {
       at::_fused_adamw_(weights, grads, first, second, {}, steps, adam->learning_rate, adam->beta1, adam->beta2,
                         adam->weight_decay, adam->epsilon, /*amsgrad=*/false, /*maximize=*/false);
@@ -77,10 +92,11 @@ bs_status bs_rmsprop_step(Handles parameters, Handles square_averages, Handles m
                           const bs_rmsprop* rmsprop) {
   return batchsweep::guarded([&] {
     at::NoGradGuard no_grad;
-    const auto grads = gradients(parameters, count);
+    const Taking taking{parameters, count};
     for (size_t i = 0; i < count; ++i) {
+      if (!taking.takes_part(i)) continue;
       at::Tensor weights = *parameters[i];
-      at::Tensor gradient = grads[i];
+      at::Tensor gradient = weights.grad();
       at::Tensor square_average = *square_averages[i];
       if (rmsprop->weight_decay != 0.0) gradient.add_(weights, rmsprop->weight_decay);
       square_average.mul_(*rmsprop->alpha_scalar).addcmul_(gradient, gradient, 1.0 - rmsprop->alpha);
@@ -108,7 +124,7 @@ bs_status bs_gradient_norm(Handles parameters, size_t count, double* out) {
     at::NoGradGuard no_grad;
     // One by one: this way it takes the memory of one scalar, which every step has had before.
     double squares = 0.0;
-    for (const at::Tensor& gradient : gradients(parameters, count)) {
+    for (const at::Tensor& gradient : Taking{parameters, count}.gradients()) {
       const at::Tensor flat = gradient.reshape(-1);
       squares += at::dot(flat, flat).item<double>();
     }

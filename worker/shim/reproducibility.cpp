@@ -24,7 +24,7 @@ bs_status bs_set_deterministic(bool on) {
     auto& context = at::globalContext();
     context.setBenchmarkCuDNN(false);
     context.setDeterministicCuDNN(on);
-    context.setDeterministicAlgorithms(on, /*warn_only=*/false);
+    context.setDeterministicAlgorithms(on, /*warn_only=*/true);
     // Otherwise deterministic mode also fills every new tensor with NaN before its first use.
     context.setDeterministicFillUninitializedMemory(false);
   });

@@ -62,6 +62,7 @@ bs_status bs_device_set_memory_fraction(double fraction);
 bs_status bs_load_cuda();
 
 // --- optimizer.cpp: libtorch's fused kernels over arrays of tensors; gradients are the parameters' own ---
+// A parameter without a gradient took no part in the loss; as in PyTorch, a step leaves it and its state alone.
 
 // `momentum_buffers` is null when `momentum` is 0.
 bs_status bs_fused_sgd(at::Tensor* const* parameters, at::Tensor* const* momentum_buffers, size_t count,
@@ -93,12 +94,45 @@ bs_status bs_rmsprop_step(at::Tensor* const* parameters, at::Tensor* const* squa
 // Drops every gradient (None, not zeros), so that its memory is free.
 bs_status bs_clear_gradients(at::Tensor* const* parameters, size_t count);
 
-// Euclidean norm of all gradients together, in float64 on the host. Waits for the device.
+// Euclidean norm of all gradients together, in float64 on the host; a parameter without one counts as 0. Waits for the
+// device.
 bs_status bs_gradient_norm(at::Tensor* const* parameters, size_t count, double* out);
+
+// --- step.cpp ---
+
+// Backward from a scalar loss, as if it had been multiplied by `scale`, a scalar beside it.
+bs_status bs_backward(const at::Tensor* loss, const at::Tensor* scale);
+
+// From here on, on this thread, operations that gain by it compute in `scalar_type` (c10's number; bfloat16 is 15)
+// and the others in float32. Not nested.
+bs_status bs_autocast_enter(int8_t device_type, int8_t scalar_type);
+bs_status bs_autocast_exit(int8_t device_type);
+
+// --- script.cpp: modules saved by torch.jit.save ---
+
+struct bs_module;
+enum : int32_t { BS_TRAINED = 0, BS_FROZEN = 1, BS_BUFFERS = 2 };
+
+// Loads a module onto a device. The file's own code is run by no more than libtorch's interpreter.
+bs_status bs_module_load(const char* path, int8_t device_type, int8_t index, bs_module** out);
+// Makes `scalar_type` (c10's number) of its floating-point numbers.
+bs_status bs_module_convert(bs_module* module, int8_t scalar_type);
+void bs_module_free(bs_module* module);
+// Its tensors by kind, each once, in the order of their declaration; a handle is the caller's to free.
+size_t bs_module_count(const bs_module* module, int32_t which);
+const char* bs_module_name(const bs_module* module, int32_t which, size_t i);
+at::Tensor* bs_module_tensor(const bs_module* module, int32_t which, size_t i);
+// `forward` as it was declared.
+const char* bs_module_signature(const bs_module* module);
+bs_status bs_module_train(bs_module* module, bool on);
+bool bs_module_has(const bs_module* module, const char* method);
+// Calls a method that takes nothing, without gradients.
+bs_status bs_module_call(bs_module* module, const char* method);
+bs_status bs_module_forward(bs_module* module, const at::Tensor* inputs, at::Tensor** out);
 
 // --- reproducibility.cpp ---
 
-// Deterministic kernels only; no cuDNN autotuning. Where an operation has none, it fails and says so.
+// Deterministic kernels wherever there are some; no cuDNN autotuning. An operation that has none warns and goes on.
 bs_status bs_set_deterministic(bool on);
 // TF32 in float32 matrix products and convolutions.
 bs_status bs_set_tf32(bool on);

@@ -110,7 +110,8 @@ fn convolutions(
     let CnnModel { kernel, pooling, .. } = *cnn;
     let (mut rows, mut columns) = (height, width);
     for &outputs in &cnn.channels {
-        layers.push(Layer::Conv2d(Conv2d { inputs, outputs, kernel, stride: 1, bias: true }));
+        let bias = has_bias(cnn.norm);
+        layers.push(Layer::Conv2d(Conv2d { inputs, outputs, kernel, stride: 1, bias }));
         layers.extend(normalization(cnn.norm, outputs));
         layers.push(Layer::Relu);
         if pooling > 1 {
@@ -130,8 +131,7 @@ fn convolutions(
 fn residual_network(resnet: &ResNetModel, channels: u64, classes: u64, layers: &mut Vec<Layer>) {
     let ResNetModel { depth, width, norm } = *resnet;
     let convolution = |inputs, outputs, stride| {
-        // A normalisation has a shift of its own.
-        let conv = Conv2d { inputs, outputs, kernel: 3, stride, bias: norm == Norm::None };
+        let conv = Conv2d { inputs, outputs, kernel: 3, stride, bias: has_bias(norm) };
         std::iter::once(Layer::Conv2d(conv)).chain(normalization(norm, outputs))
     };
     layers.extend(convolution(channels, width, 1));
@@ -149,6 +149,11 @@ fn residual_network(resnet: &ResNetModel, channels: u64, classes: u64, layers: &
         }
     }
     layers.extend([Layer::GlobalAveragePool, Layer::Linear { inputs, outputs: classes }]);
+}
+
+/// A normalisation has a shift of its own, and takes that of a convolution before it out again.
+fn has_bias(norm: Norm) -> bool {
+    norm == Norm::None
 }
 
 fn normalization(norm: Norm, channels: u64) -> Option<Layer> {

@@ -55,6 +55,12 @@ pub(super) struct RmsProp {
     pub scratch: *mut C_tensor,
 }
 
+/// A scripted module, opaque.
+#[repr(C)]
+pub(super) struct Module {
+    _private: [u8; 0],
+}
+
 unsafe extern "C" {
     pub(super) fn bs_error_text() -> *const c_char;
 
@@ -98,6 +104,31 @@ unsafe extern "C" {
     ) -> c_int;
     pub(super) fn bs_clear_gradients(parameters: *const *mut C_tensor, count: usize) -> c_int;
     pub(super) fn bs_gradient_norm(parameters: *const *mut C_tensor, count: usize, out: *mut f64) -> c_int;
+
+    pub(super) fn bs_backward(loss: *const C_tensor, scale: *const C_tensor) -> c_int;
+    pub(super) fn bs_autocast_enter(device_type: i8, scalar_type: i8) -> c_int;
+    pub(super) fn bs_autocast_exit(device_type: i8) -> c_int;
+
+    pub(super) fn bs_module_load(
+        path: *const c_char,
+        device_type: i8,
+        index: i8,
+        out: *mut *mut Module,
+    ) -> c_int;
+    pub(super) fn bs_module_convert(module: *mut Module, scalar_type: i8) -> c_int;
+    pub(super) fn bs_module_free(module: *mut Module);
+    pub(super) fn bs_module_count(module: *const Module, which: i32) -> usize;
+    pub(super) fn bs_module_name(module: *const Module, which: i32, i: usize) -> *const c_char;
+    pub(super) fn bs_module_tensor(module: *const Module, which: i32, i: usize) -> *mut C_tensor;
+    pub(super) fn bs_module_signature(module: *const Module) -> *const c_char;
+    pub(super) fn bs_module_train(module: *mut Module, on: bool) -> c_int;
+    pub(super) fn bs_module_has(module: *const Module, method: *const c_char) -> bool;
+    pub(super) fn bs_module_call(module: *mut Module, method: *const c_char) -> c_int;
+    pub(super) fn bs_module_forward(
+        module: *mut Module,
+        inputs: *const C_tensor,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
 
     pub(super) fn bs_set_deterministic(on: bool) -> c_int;
     pub(super) fn bs_set_tf32(on: bool) -> c_int;

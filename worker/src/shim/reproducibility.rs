@@ -3,9 +3,9 @@
 use tch::Device;
 
 use super::error::{TorchError, check};
-use super::ffi;
+use super::{c10_device, ffi};
 
-/// Deterministic kernels only, no autotuning. An operation that has no such kernel fails and says so.
+/// Deterministic kernels wherever there are some, no autotuning. An operation that has none warns on standard error.
 ///
 /// # Errors
 /// [`TorchError`] if libtorch refuses.
@@ -54,13 +54,5 @@ impl RngState {
         let (kind, index) = c10_device(self.device);
         // SAFETY: `state` has `len` readable bytes.
         check(unsafe { ffi::bs_rng_set(kind, index, self.state.as_ptr(), self.state.len()) })
-    }
-}
-
-/// c10's numbers for a device: type (CPU 0, CUDA 1) and index.
-fn c10_device(device: Device) -> (i8, i8) {
-    match device {
-        Device::Cuda(index) => (1, i8::try_from(index).unwrap_or(-1)),
-        _ => (0, -1),
     }
 }

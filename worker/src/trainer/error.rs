@@ -15,6 +15,16 @@ pub enum TrialError {
     /// The model does not fit the data.
     #[error(transparent)]
     Architecture(#[from] ArchitectureError),
+    /// The user's module cannot be used.
+    #[error("{path} cannot be used as a model: {reason}; {help}")]
+    Module {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+        /// What to do.
+        help: &'static str,
+    },
     /// Asked for something that this worker cannot do.
     #[error("{0}")]
     Unsupported(String),
@@ -50,10 +60,18 @@ impl TrialError {
             Self::Data(DataError::Torch(_)) | Self::Torch { .. } | Self::Report(_) => {
                 v1::FailureKind::Trainer
             }
-            Self::Data(_) | Self::Architecture(_) | Self::Unsupported(_) | Self::NoSteps { .. } => {
-                v1::FailureKind::Input
-            }
+            Self::Data(_)
+            | Self::Architecture(_)
+            | Self::Module { .. }
+            | Self::Unsupported(_)
+            | Self::NoSteps { .. } => v1::FailureKind::Input,
         }
+    }
+
+    /// Whether less of everything may do.
+    #[must_use]
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self, Self::Torch { source, .. } if source.is_out_of_memory())
     }
 
     /// Whether this process can no longer be used.

@@ -2,11 +2,8 @@
 
 use std::ops::Range;
 
-use tch::no_grad_guard;
-
 use super::data::Feed;
-use super::loss::{Criterion, Share};
-use super::model::{Mode, Model};
+use super::learner::Learner;
 use crate::shim::TorchError;
 
 /// Means over the examples evaluated.
@@ -24,18 +21,16 @@ pub struct Evaluation {
 /// # Errors
 /// [`TorchError`], also when one example at a time does not fit.
 pub fn evaluate(
-    model: &Model,
-    criterion: &Criterion,
+    learner: &mut Learner,
     feed: &mut Feed,
     rows: Range<u64>,
     at_a_time: &mut u64,
 ) -> Result<Evaluation, TorchError> {
-    let _no_grad = no_grad_guard();
     let (mut loss, mut right) = (0.0, 0);
     let mut next = rows.start;
     while next < rows.end {
         let count = (*at_a_time).clamp(1, rows.end - next);
-        match TorchError::catch(|| evaluate_some(model, criterion, feed, next, count)) {
+        match TorchError::catch(|| evaluate_some(learner, feed, next, count)) {
             Ok((sum, some_right)) => {
                 loss += sum;
                 right += some_right;
@@ -46,20 +41,19 @@ pub fn evaluate(
         }
     }
     let examples = rows.end - rows.start;
-    Ok(Evaluation { loss: loss / criterion.terms(examples) as f64, accuracy: right as f64 / examples as f64 })
+    Ok(Evaluation { loss: loss / learner.criterion.terms(examples) as f64, accuracy: right as f64 / examples as f64 })
 }
 
 /// The summed loss, and how many are right.
 fn evaluate_some(
-    model: &Model,
-    criterion: &Criterion,
+    learner: &mut Learner,
     feed: &mut Feed,
     start: u64,
     count: u64,
 ) -> Result<(f64, i64), TorchError> {
     let examples = feed.rows(start, count)?;
-    let outputs = model.forward(&examples.inputs, Mode::Evaluating)?;
-    let loss = criterion.value(&outputs, &examples.targets, Share::Sum)?;
+    let outputs = learner.evaluate(&examples.inputs)?;
+    let loss = learner.criterion.sum(&outputs, &examples.targets)?;
     let right = outputs.f_argmax(1, false)?.f_eq_tensor(&examples.targets)?.f_sum(tch::Kind::Int64)?;
     Ok((loss.f_double_value(&[])?, right.f_int64_value(&[])?))
 }

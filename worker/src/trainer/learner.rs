@@ -3,17 +3,19 @@
 
 use domain::AccumulationPlan;
 use domain::spec::{Precision, TrainSpec};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::course::Batch;
-use super::data::Feed;
-use super::loss::{Criterion, Share};
+use super::data::{Examples, Feed};
+use super::loss::Criterion;
 use super::memory::Meter;
 use super::model::{Mode, Model};
 use super::optimizer::Optimizer;
+use super::seed::{Purpose, derive};
 use super::tape::LossTape;
 use crate::shim::TorchError;
 use crate::shim::optimizer::gradient_norm;
+use crate::shim::step::{Autocast, backward};
 
 /// A model with what it takes to train it.
 #[derive(Debug)]
@@ -24,8 +26,22 @@ pub struct Learner {
     pub optimizer: Optimizer,
     /// What is minimised.
     pub criterion: Criterion,
-    /// How the losses of micro-batches are weighted.
-    pub(super) scales: Scales,
+    /// In which numbers, and where.
+    arithmetic: Arithmetic,
+    /// Seeds the random numbers that the model draws.
+    seed: u64,
+    scale: Scale,
+}
+
+/// In which numbers a trial computes, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arithmetic {
+    /// The type of parameters, gradients and inputs.
+    pub kind: Kind,
+    /// Where they are.
+    pub device: Device,
+    /// Whether operations that gain by it compute in bfloat16.
+    pub autocast: bool,
 }
 
 /// A split that ran out of memory during a step.
@@ -44,9 +60,11 @@ pub struct StepReport {
     pub refusals: Vec<Refusal>,
     /// Euclidean norm of the whole batch's gradient, where it was wanted.
     pub gradient_norm: Option<f64>,
+    /// Norm of the mean gradient of the batch's first examples, and how many they are, where it was wanted.
+    pub first_part: Option<(u64, f64)>,
 }
 
-/// Why a step did not happen. Parameters and optimizer state are as before it.
+/// Why a step did not happen. Parameters, optimizer state and buffers are as before it.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
     /// One example at a time is still too much.
@@ -55,6 +73,29 @@ pub enum StepError {
     /// Something else.
     #[error(transparent)]
     Torch(#[from] TorchError),
+}
+
+/// What else a step needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct StepOptions {
+    /// The learning rate of this step.
+    pub learning_rate: f64,
+    /// Which norms are to be told.
+    pub norms: Norms,
+    /// The memory of the device.
+    pub meter: Meter,
+}
+
+/// Which gradient norms a step tells. They wait for the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Norms {
+    /// None.
+    None,
+    /// The whole batch's.
+    Batch,
+    /// Also that of a part of the batch, for the noise scale: the first micro-batch, or half of a batch that is not
+    /// split, which takes a forward and a backward of its own.
+    BatchAndPart,
 }
 
 impl Learner {
@@ -66,10 +107,17 @@ impl Learner {
         model: Model,
         criterion: Criterion,
         train: &TrainSpec,
-        kind: Kind,
+        arithmetic: Arithmetic,
+        seed: u64,
     ) -> Result<Self, TorchError> {
         let optimizer = Optimizer::new(train, model.parameters())?;
-        Ok(Self { model, optimizer, criterion, scales: Scales { kind, last: None } })
+        Ok(Self { model, optimizer, criterion, arithmetic, seed, scale: Scale::default() })
+    }
+
+    /// In which numbers it computes, and where.
+    #[must_use]
+    pub fn arithmetic(&self) -> Arithmetic {
+        self.arithmetic
     }
 
     /// Trains one batch in micro-batches of at most `micro_batch` examples. Where one does not fit, `micro_batch` is
@@ -87,7 +135,10 @@ impl Learner {
     ) -> Result<StepReport, StepError> {
         let mut report = StepReport::default();
         let mut split = AccumulationPlan::at_most(batch.examples, *micro_batch);
-        while let Err(error) = TorchError::catch(|| self.accumulate(feed, batch.start, split, tape)) {
+        self.model.keep_buffers()?;
+        while let Err(error) =
+            TorchError::catch(|| self.accumulate(feed, batch, split, tape, options.norms, &mut report))
+        {
             self.roll_back(tape, &options.meter)?;
             if !error.is_out_of_memory() {
                 return Err(error.into());
@@ -97,12 +148,12 @@ impl Learner {
             split = finer.ok_or(StepError::DoesNotFit(error.message))?;
             *micro_batch = split.micro_batch();
         }
-        if options.wants_gradient_norm {
+        if options.norms != Norms::None {
             // A few bytes for a number that nobody needs: without them there is just no number.
             report.gradient_norm = gradient_norm(self.model.parameters()).ok();
         }
         self.optimizer.step(self.model.parameters(), options.learning_rate, batch.step)?;
-        tape.commit();
+        tape.commit(self.criterion.terms(batch.examples));
         Ok(report)
     }
 
@@ -110,81 +161,131 @@ impl Learner {
     fn accumulate(
         &mut self,
         feed: &mut Feed,
-        start: u64,
+        batch: &Batch,
         split: AccumulationPlan,
         tape: &mut LossTape,
+        norms: Norms,
+        report: &mut StepReport,
     ) -> Result<(), TorchError> {
+        let wants_part = norms == Norms::BatchAndPart && batch.examples > 1;
+        report.first_part = None;
+        if wants_part && split.accumulation_steps() == 1 {
+            report.first_part = self.norm_of_half(feed, batch)?;
+        }
         self.model.clear_gradients()?;
-        let mut next = start;
+        let mut next = batch.start;
         for size in split.sizes() {
             let examples = feed.epoch_examples(next, size)?;
-            let outputs = self.model.forward(&examples.inputs, Mode::Training)?;
-            let share = self.scales.share(&self.criterion, split)?;
-            let loss = self.criterion.value(&outputs, &examples.targets, share)?;
-            loss.f_backward()?;
-            tape.add(&loss)?;
+            tape.add(&self.add_gradient(&examples, (batch.step, next), batch.examples)?)?;
+            if wants_part && next == batch.start && size < batch.examples {
+                // The gradient so far is that of the first micro-batch, divided by the terms of the whole batch.
+                let norm = gradient_norm(self.model.parameters())?;
+                report.first_part = Some((size, norm * batch.examples as f64 / size as f64));
+            }
             next += size;
         }
         Ok(())
     }
 
-    /// Undoes a step that stopped before its update: partial gradients and the loss so far. The tensors of the failed
-    /// micro-batch are gone with its scope. These models keep no buffers and draw no random numbers in a step; one
-    /// that does is to be put back here.
-    fn roll_back(&self, tape: &mut LossTape, meter: &Meter) -> Result<(), TorchError> {
+    /// Forward and backward of some examples, as a part of `examples_in_batch`; adds to the gradients and gives the
+    /// summed loss. Random numbers are drawn by the place of the first example, so that a step done over draws the same.
+    pub(super) fn add_gradient(
+        &mut self,
+        examples: &Examples,
+        (step, first): (u64, u64),
+        examples_in_batch: u64,
+    ) -> Result<Tensor, TorchError> {
+        if self.model.draws_random_numbers() {
+            tch::manual_seed(derive(self.seed, Purpose::Forward { step, first }) as i64);
+        }
+        let loss = {
+            let _bfloat16 = self.arithmetic.autocast()?;
+            let outputs = self.model.forward(&examples.inputs, Mode::Training)?;
+            self.criterion.sum(&outputs, &examples.targets)?
+        };
+        let terms = self.criterion.terms(examples_in_batch);
+        backward(&loss, self.scale.of(terms, self.arithmetic)?)?;
+        Ok(loss)
+    }
+
+    /// The norm of the mean gradient of the batch's first half. Changes nothing that training sees. Where there is no
+    /// memory for it, there is no number.
+    fn norm_of_half(&mut self, feed: &mut Feed, batch: &Batch) -> Result<Option<(u64, f64)>, TorchError> {
+        let half = batch.examples / 2;
         self.model.clear_gradients()?;
+        let norm = TorchError::catch(|| {
+            let examples = feed.epoch_examples(batch.start, half)?;
+            let _ = self.add_gradient(&examples, (batch.step, batch.start), half)?;
+            gradient_norm(self.model.parameters())
+        });
+        self.model.restore_buffers()?;
+        match norm {
+            Ok(norm) => Ok(Some((half, norm))),
+            Err(error) if error.is_out_of_memory() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Undoes a step that stopped before its update: partial gradients, the loss so far, running statistics. The
+    /// tensors of the failed micro-batch are gone with its scope; random numbers are drawn anew by their place.
+    fn roll_back(&mut self, tape: &mut LossTape, meter: &Meter) -> Result<(), TorchError> {
+        self.model.clear_gradients()?;
+        self.model.restore_buffers()?;
         tape.discard()?;
         meter.release_cache()
+    }
+
+    /// The outputs for evaluation: no gradients, nothing changes.
+    ///
+    /// # Errors
+    /// [`TorchError`], such as when memory runs out.
+    pub fn evaluate(&mut self, inputs: &Tensor) -> Result<Tensor, TorchError> {
+        let _no_grad = tch::no_grad_guard();
+        let _bfloat16 = self.arithmetic.autocast()?;
+        self.model.forward(inputs, Mode::Evaluating)
+    }
+
+    /// Drops what is only kept for speed.
+    pub(super) fn forget_scale(&mut self) {
+        self.scale = Scale::default();
+    }
+}
+
+impl Arithmetic {
+    /// What a precision means on a device.
+    #[must_use]
+    pub fn new(precision: Precision, device: Device) -> Self {
+        Self { kind: kind_of(precision), device, autocast: precision == Precision::BFloat16 }
+    }
+
+    fn autocast(self) -> Result<Option<Autocast>, TorchError> {
+        self.autocast.then(|| Autocast::enter(self.device)).transpose()
     }
 }
 
 /// One over a number of terms, as a scalar tensor: of the last number met, so that it is made again only for the odd
 /// batch at the end of an epoch, and what a step takes does not depend on the steps before it.
-#[derive(Debug)]
-pub(super) struct Scales {
-    kind: Kind,
+#[derive(Debug, Default)]
+struct Scale {
     last: Option<(u64, Tensor)>,
 }
 
-impl Scales {
-    /// How a micro-batch's loss is reduced so that all of a split add up to the mean over the whole batch.
-    pub(super) fn share(
-        &mut self,
-        criterion: &Criterion,
-        split: AccumulationPlan,
-    ) -> Result<Share<'_>, TorchError> {
-        if split.accumulation_steps() == 1 {
-            return Ok(Share::Whole);
+impl Scale {
+    fn of(&mut self, terms: u64, arithmetic: Arithmetic) -> Result<&Tensor, TorchError> {
+        match self.last.take() {
+            Some((known, scale)) if known == terms => Ok(&self.last.insert((known, scale)).1),
+            _ => {
+                let scale = Tensor::f_from_slice(&[1.0 / terms as f64])?
+                    .f_reshape([0i64; 0])?
+                    .f_to_kind(arithmetic.kind)?
+                    .f_to_device(arithmetic.device)?;
+                Ok(&self.last.insert((terms, scale)).1)
+            }
         }
-        let terms = criterion.terms(split.batch_size());
-        if self.last.as_ref().is_none_or(|&(known, _)| known != terms) {
-            self.forget();
-            // On the CPU also for a GPU: a scalar goes along with the kernel, without a copy.
-            let scale =
-                Tensor::f_from_slice(&[1.0 / terms as f64])?.f_reshape([0i64; 0])?.f_to_kind(self.kind)?;
-            self.last = Some((terms, scale));
-        }
-        Ok(self.last.as_ref().map_or(Share::Whole, |(_, scale)| Share::Part(scale)))
-    }
-
-    /// Drops the scalar.
-    pub(super) fn forget(&mut self) {
-        self.last = None;
     }
 }
 
-/// What else a step needs to know.
-#[derive(Debug, Clone, Copy)]
-pub struct StepOptions {
-    /// The learning rate of this step.
-    pub learning_rate: f64,
-    /// Whether the gradient's norm is to be told.
-    pub wants_gradient_norm: bool,
-    /// The memory of the device.
-    pub meter: Meter,
-}
-
-/// The number type that a precision computes in.
+/// The number type of parameters, gradients and inputs.
 #[must_use]
 pub fn kind_of(precision: Precision) -> Kind {
     match precision {

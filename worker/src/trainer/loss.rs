@@ -13,18 +13,6 @@ pub struct Criterion {
     kind: Kind,
 }
 
-/// How the losses of a micro-batch's examples become one number.
-#[derive(Debug, Clone, Copy)]
-pub enum Share<'a> {
-    /// Their mean: the micro-batch is the whole batch.
-    Whole,
-    /// Their sum times this scalar: one over the number of terms in the whole batch. Then the micro-batches'
-    /// numbers add up to the batch's mean, and their gradients to its gradient, however the batch is split.
-    Part(&'a Tensor),
-    /// Their sum.
-    Sum,
-}
-
 impl Criterion {
     /// For outputs of shape (examples, classes).
     #[must_use]
@@ -32,26 +20,23 @@ impl Criterion {
         Self { loss, classes: classes as i64, kind }
     }
 
-    /// The loss as a scalar tensor. `outputs` is (examples, classes), `targets` (examples) of int64 classes.
+    /// The summed loss of some examples, as a scalar tensor: divided by [`Criterion::terms`] of a whole batch, the sums
+    /// of its micro-batches add up to the batch's mean, and their gradients to its gradient, however it is split.
+    /// `outputs` is (examples, classes), `targets` (examples) of int64 classes.
     ///
     /// # Errors
     /// [`TorchError`], such as when memory runs out.
-    pub fn value(&self, outputs: &Tensor, targets: &Tensor, share: Share<'_>) -> Result<Tensor, TorchError> {
-        let reduction = if matches!(share, Share::Whole) { Reduction::Mean } else { Reduction::Sum };
-        let value = match self.loss {
+    pub fn sum(&self, outputs: &Tensor, targets: &Tensor) -> Result<Tensor, TorchError> {
+        Ok(match self.loss {
             Loss::CrossEntropy => {
                 // -100 is PyTorch's "ignore this example"; no label here is negative.
-                outputs.f_cross_entropy_loss::<&Tensor>(targets, None, reduction, -100, 0.0)?
+                outputs.f_cross_entropy_loss::<&Tensor>(targets, None, Reduction::Sum, -100, 0.0)?
             }
             Loss::Mse => {
                 let wanted = targets.f_one_hot(self.classes)?.f_to_kind(self.kind)?;
-                outputs.f_mse_loss(&wanted, reduction)?
+                outputs.f_mse_loss(&wanted, Reduction::Sum)?
             }
-        };
-        match share {
-            Share::Part(scale) => Ok(value.f_mul(scale)?),
-            Share::Whole | Share::Sum => Ok(value),
-        }
+        })
     }
 
     /// Terms that the mean over `examples` examples is taken of. As in PyTorch, the squared error counts each class

@@ -4,6 +4,7 @@
 //! - [`process`]: the protocol with the agent, on standard input and output,
 //! - [`session`]: one trial from its description to its result, with the training loop,
 //! - [`setup`]: data opened, model built, memory planned,
+//! - [`blueprint`] and [`exactness`]: from a model's description to a learner; whether splitting a batch is exact,
 //! - [`learner`]: one optimizer step, whole or not at all,
 //! - [`planner`] and [`probe`]: how large a micro-batch may be,
 //! - [`memory`] and [`account`]: what the device says about bytes, and what a trial makes of it,
@@ -18,6 +19,10 @@ pub mod process;
 pub mod session;
 
 pub mod setup;
+
+pub mod blueprint;
+
+pub mod exactness;
 
 pub mod learner;
 

@@ -1,12 +1,9 @@
 //! What a micro-batch takes, found by running one or two before the first step. Nothing that training sees is
-//! changed: no update is made, and the gradients are dropped.
-
-use domain::AccumulationPlan;
+//! changed: no update is made, gradients are dropped and running statistics put back.
 
 use super::data::Feed;
 use super::learner::Learner;
 use super::memory::Meter;
-use super::model::Mode;
 use crate::shim::TorchError;
 
 /// Peaks of a step at one micro-batch, in bytes since the trial began.
@@ -40,9 +37,11 @@ pub fn measure(
     examples: u64,
     depth: Depth,
 ) -> Result<Peaks, TorchError> {
+    learner.model.keep_buffers()?;
     let peaks = measure_with_gradients(learner, feed, meter, examples, depth);
-    learner.scales.forget();
+    learner.forget_scale();
     learner.model.clear_gradients()?;
+    learner.model.restore_buffers()?;
     meter.release_cache()?;
     peaks
 }
@@ -55,14 +54,11 @@ fn measure_with_gradients(
     depth: Depth,
 ) -> Result<Peaks, TorchError> {
     learner.model.clear_gradients()?;
-    let whole = AccumulationPlan::at_most(examples, examples);
-    let whole = peak_of_one(learner, feed, meter, examples, whole)?;
+    let whole = peak_of_one(learner, feed, meter, examples)?;
     if depth == Depth::Whole {
         return Ok(Peaks { whole, accumulated: None });
     }
-    // As in a batch of two such micro-batches: the loss is scaled, which takes a few bytes of its own.
-    let half = AccumulationPlan::at_most(2 * examples, examples);
-    match peak_of_one(learner, feed, meter, examples, half) {
+    match peak_of_one(learner, feed, meter, examples) {
         Ok(accumulated) => Ok(Peaks { whole, accumulated: Some(accumulated.max(whole)) }),
         Err(error) if error.is_out_of_memory() => Ok(Peaks { whole, accumulated: None }),
         Err(error) => Err(error),
@@ -74,15 +70,11 @@ fn peak_of_one(
     feed: &mut Feed,
     meter: &Meter,
     examples: u64,
-    split: AccumulationPlan,
 ) -> Result<u64, TorchError> {
     meter.reset_peak()?;
     TorchError::catch(|| {
         let batch = feed.epoch_examples(0, examples)?;
-        let outputs = learner.model.forward(&batch.inputs, Mode::Training)?;
-        let share = learner.scales.share(&learner.criterion, split)?;
-        let loss = learner.criterion.value(&outputs, &batch.targets, share)?;
-        Ok(loss.f_backward()?)
+        learner.add_gradient(&batch, (0, 0), examples).map(drop)
     })?;
     meter.peak()
 }

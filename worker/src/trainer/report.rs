@@ -88,6 +88,11 @@ impl<'a> Reporter<'a> {
         }));
     }
 
+    /// A line for the record.
+    pub fn tell(&mut self, text: String) {
+        self.push(v1::record::Kind::Log(v1::LogLine { level: v1::LogLevel::Info.into(), text }));
+    }
+
     /// Something the user should know.
     pub fn warn(&mut self, text: String) {
         self.push(v1::record::Kind::Log(v1::LogLine { level: v1::LogLevel::Warning.into(), text }));

@@ -1,6 +1,7 @@
 //! A trial's result in the words of the wire.
 
 use domain::memory::MemoryParts;
+use domain::noise_scale::NoiseScale;
 use domain::spec::TargetMetric;
 use proto::v1::{self, MetricName};
 use tch::Device;
@@ -22,6 +23,8 @@ pub(super) struct Measured {
     pub peak_reserved_bytes: u64,
     /// Allocations refused.
     pub ooms: u64,
+    /// The gradient noise scale, where it was determined.
+    pub noise_scale: Option<NoiseScale>,
 }
 
 /// The result of a trial that took steps.
@@ -42,10 +45,10 @@ pub(super) fn trained(
         ..proto::to_wire::memory_parts(parts)
     };
     let is_infeasible = outcome == v1::Outcome::Infeasible;
-    let accumulation = match split.accumulation_steps() {
-        1 => v1::Accumulation::None,
-        // None of these models has statistics over a batch or random layers.
-        _ => v1::Accumulation::Exact,
+    let accumulation = match (split.accumulation_steps(), ready.learner.model.inexact_when_split()) {
+        (1, _) => v1::Accumulation::None,
+        (_, None) => v1::Accumulation::Exact,
+        (_, Some(_)) => v1::Accumulation::Approximate,
     };
     let to_target = summary.to_target;
     v1::TrialResult {
@@ -74,7 +77,7 @@ pub(super) fn trained(
         examples_per_second: finite(Some(summary.examples as f64 / measured.train_seconds)),
         memory: Some(memory),
         oom_count: measured.ooms,
-        gradient_noise_scale: None,
+        gradient_noise_scale: finite(measured.noise_scale.map(|scale| scale.value)),
     }
 }
 

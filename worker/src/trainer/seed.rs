@@ -13,6 +13,13 @@ pub enum Purpose {
         /// From 0.
         epoch: u64,
     },
+    /// What a model draws in one forward of training, as dropout does.
+    Forward {
+        /// The optimizer step, from 1.
+        step: u64,
+        /// The place of the micro-batch's first example in the epoch.
+        first: u64,
+    },
 }
 
 /// The seed for one purpose.
@@ -25,6 +32,7 @@ pub fn derive(seed: u64, purpose: Purpose) -> u64 {
         Purpose::Inputs => (1, 0),
         Purpose::Labels => (2, 0),
         Purpose::Shuffle { epoch } => (3, epoch),
+        Purpose::Forward { step, first } => (4, mix(step).wrapping_add(first)),
     };
     mix(mix(mix(seed).wrapping_add(number)).wrapping_add(index))
 }

@@ -2,24 +2,21 @@
 
 use std::rc::Rc;
 
-use domain::architecture::{DataShape, Layer, layers};
+use domain::architecture::DataShape;
 use domain::memory::{MemoryParts, StaticParts};
-use domain::spec::Precision;
 use domain::{TrialSettings, TrialSpec};
 use tch::Device;
 
 use super::account::{Account, Infeasible};
+use super::blueprint::Blueprint;
 use super::course::Course;
 use super::data::feed::FeedOptions;
 use super::data::{Dataset, Feed, Library};
 use super::error::{Doing, TrialError};
-use super::learner::{Learner, kind_of};
-use super::loss::Criterion;
+use super::exactness;
+use super::learner::{Arithmetic, Learner};
 use super::memory::Meter;
-use super::model::Model;
 use super::planner::{MemoryKey, Plan, Planner, Question};
-use super::threads::threads_for;
-use crate::shim::TorchError;
 
 /// What a trainer process keeps between trials.
 #[derive(Debug)]
@@ -55,6 +52,8 @@ pub struct Ready {
     pub meter: Meter,
     /// What it shares its memory behaviour with.
     pub key: MemoryKey,
+    /// What the user should know of it before it begins.
+    pub remarks: Vec<String>,
 }
 
 /// A trial that cannot be trained within its memory.
@@ -86,11 +85,6 @@ impl Host {
     /// [`TrialError`]. A trial that does not fit is no error.
     pub fn prepare(&mut self, spec: &TrialSpec) -> Result<Result<Box<Ready>, Box<DoesNotFit>>, TrialError> {
         let settings = &spec.settings;
-        if settings.train.precision == Precision::BFloat16 {
-            let text =
-                "precision \"bfloat16\" is not supported yet by this worker; use \"float32\" or \"float64\"";
-            return Err(TrialError::Unsupported(text.to_owned()));
-        }
         let meter = Meter::start(self.device).doing(READING)?;
         // An earlier trial may have ended in an error, with its limit still in force.
         meter.set_limit(None).doing(LIMITING)?;
@@ -100,12 +94,9 @@ impl Host {
             let (examples, batch_size) = (dataset.shape.train_examples, settings.batch_size.get());
             return Err(TrialError::NoSteps { examples, batch_size });
         }
-        let Some(layers) = layers(&spec.model, &dataset.shape)? else {
-            let text = "model kind \"torchscript\" is not supported yet by this worker";
-            return Err(TrialError::Unsupported(text.to_owned()));
-        };
+        let blueprint = Blueprint::new(&spec.model, &dataset.shape)?;
         let features = &dataset.shape.features;
-        tch::set_num_threads(threads_for(&layers, features, course.batch_size(), self.threads) as i32);
+        tch::set_num_threads(blueprint.threads(features, course.batch_size(), self.threads) as i32);
 
         let available = meter.available().doing(READING)?;
         let budget = [spec.memory.budget.map(|bytes| bytes.0), self.memory_limit].into_iter().flatten().min();
@@ -113,23 +104,25 @@ impl Host {
         let mut account = Account {
             budget,
             limit: budget.map_or(available, |budget| budget.min(available)),
-            fixed: StaticParts::predict(&layers, &settings.train),
+            fixed: blueprint.predict(&settings.train),
             example_bytes: MemoryParts::example_bytes(&dataset.shape, &settings.train),
             resident: 0,
             shared_per_example: 0,
         };
-        let planned = match self.build(spec, &layers, &dataset) {
+        let arithmetic = Arithmetic::new(settings.train.precision, self.device);
+        let planned = match blueprint.build(settings, &dataset.shape, arithmetic) {
             Ok(learner) => {
                 account.fixed = measured(&learner);
-                self.place_and_plan(spec, &layers, &dataset, learner, (&mut account, meter, available))?
+                self.place_and_plan(spec, &blueprint, &dataset, learner, (&mut account, meter, available))?
             }
             Err(error) if error.is_out_of_memory() => Err(account.infeasible("the model alone", 1, None)),
-            Err(source) => return Err(TrialError::Torch { doing: "building the model", source }),
+            Err(error) => return Err(error),
         };
         let shape = dataset.shape.clone();
         Ok(match planned {
             Ok(Placed { learner, feed, plan, key }) => {
-                Ok(Box::new(Ready { course, shape, feed, learner, plan, account, meter, key }))
+                let remarks = blueprint.remarks(&learner.model);
+                Ok(Box::new(Ready { course, shape, feed, learner, plan, account, meter, key, remarks }))
             }
             Err(infeasible) => {
                 let ooms = meter.ooms().doing(READING)?;
@@ -139,27 +132,18 @@ impl Host {
         })
     }
 
-    fn build(&self, spec: &TrialSpec, layers: &[Layer], dataset: &Dataset) -> Result<Learner, TorchError> {
-        let TrialSettings { train, seed, .. } = &spec.settings;
-        let (kind, shape) = (kind_of(train.precision), &dataset.shape);
-        TorchError::catch(|| {
-            let model = Model::build(layers, &shape.features, *seed, (kind, self.device))?;
-            Learner::new(model, Criterion::new(train.loss, shape.classes, kind), train, kind)
-        })
-    }
-
     /// A quarter of the memory is for data kept on the device; and if with it not even one example can be trained, none
     /// of it.
     fn place_and_plan(
         &mut self,
         spec: &TrialSpec,
-        layers: &[Layer],
+        blueprint: &Blueprint,
         dataset: &Rc<Dataset>,
         mut learner: Learner,
         (account, meter, available): (&mut Account, Meter, u64),
     ) -> Result<Result<Placed, Infeasible>, TrialError> {
         let TrialSettings { train, seed, .. } = &spec.settings;
-        let kind = kind_of(train.precision);
+        let kind = learner.arithmetic().kind;
         let batch_size = spec.settings.batch_size.get().min(dataset.shape.train_examples);
         let mut resident_limit = account.limit / 4;
         loop {
@@ -167,15 +151,22 @@ impl Host {
             let shuffle = train.shuffle.then_some(*seed);
             let options = FeedOptions { device: self.device, kind, shuffle, resident_limit };
             let mut feed = Feed::new(Rc::clone(dataset), &options).doing("placing the data on the device")?;
+            if blueprint.is_script() {
+                let inexact = exactness::check(&mut learner, &mut feed, dataset.shape.train_examples)
+                    .doing("comparing the gradients of a split batch")?;
+                learner.model.set_inexact(inexact);
+            }
             account.resident = feed.resident_bytes();
             account.shared_per_example = feed.shared_bytes_per_example();
             let key = MemoryKey(format!(
-                "{layers:?} on {:?} normalize {:?} resident {} loss {:?} {kind:?} optimizer {:?} momentum {} threads {} \
+                "{} on {:?} normalize {:?} resident {} loss {:?} {:?} optimizer {:?} momentum {} threads {} \
                  budget {:?}",
+                blueprint.identity(),
                 dataset.shape.features,
                 spec.data.normalize,
                 account.resident > 0,
                 train.loss,
+                train.precision,
                 train.optimizer,
                 train.momentum > 0.0,
                 tch::get_num_threads(),

@@ -6,11 +6,19 @@ use crate::shim::TorchError;
 
 /// Records one loss a step, up to [`LossTape::CAPACITY`] between two fetches.
 #[derive(Debug)]
-pub enum LossTape {
+pub struct LossTape {
+    sums: Sums,
+    /// One over the terms of each finished step's batch.
+    scales: Vec<f64>,
+}
+
+/// Summed losses.
+#[derive(Debug)]
+enum Sums {
     /// Beside the CPU there is nothing to wait for: numbers are read at once.
     Host {
         /// Of finished steps.
-        losses: Vec<f64>,
+        finished: Vec<f64>,
         /// Of the step in progress.
         current: f64,
     },
@@ -20,8 +28,6 @@ pub enum LossTape {
         buffer: Tensor,
         /// A view of each.
         slots: Vec<Tensor>,
-        /// Finished steps.
-        done: usize,
     },
 }
 
@@ -34,35 +40,36 @@ impl LossTape {
     /// # Errors
     /// [`TorchError`], such as when memory runs out.
     pub fn new(device: Device) -> Result<Self, TorchError> {
-        if device == Device::Cpu {
-            return Ok(Self::Host { losses: Vec::with_capacity(Self::CAPACITY), current: 0.0 });
-        }
-        let buffer = Tensor::f_zeros([Self::CAPACITY as i64], (Kind::Double, device))?;
-        let slots =
-            (0..Self::CAPACITY as i64).map(|slot| buffer.f_select(0, slot)).collect::<Result<_, _>>()?;
-        Ok(Self::Device { buffer, slots, done: 0 })
+        let sums = if device == Device::Cpu {
+            Sums::Host { finished: Vec::with_capacity(Self::CAPACITY), current: 0.0 }
+        } else {
+            let buffer = Tensor::f_zeros([Self::CAPACITY as i64], (Kind::Double, device))?;
+            let slots = (0..Self::CAPACITY as i64).map(|slot| buffer.f_select(0, slot));
+            Sums::Device { slots: slots.collect::<Result<_, _>>()?, buffer }
+        };
+        Ok(Self { sums, scales: Vec::with_capacity(Self::CAPACITY) })
     }
 
-    /// Adds a micro-batch's part to the loss of the step in progress.
+    /// Adds a micro-batch's summed loss to the step in progress.
     ///
     /// # Errors
     /// [`TorchError`] when the device fails.
-    pub fn add(&mut self, part: &Tensor) -> Result<(), TorchError> {
-        match self {
-            Self::Host { current, .. } => *current += part.f_double_value(&[])?,
-            Self::Device { slots, done, .. } => {
-                let _ = slots[*done].f_add_(&part.f_detach()?)?;
+    pub fn add(&mut self, sum: &Tensor) -> Result<(), TorchError> {
+        match &mut self.sums {
+            Sums::Host { current, .. } => *current += sum.f_double_value(&[])?,
+            Sums::Device { slots, .. } => {
+                let _ = slots[self.scales.len()].f_add_(&sum.f_detach()?)?;
             }
         }
         Ok(())
     }
 
-    /// The step in progress is done.
-    pub fn commit(&mut self) {
-        match self {
-            Self::Host { losses, current } => losses.push(std::mem::take(current)),
-            Self::Device { done, .. } => *done += 1,
+    /// The step in progress is done; its loss is a mean over so many terms.
+    pub fn commit(&mut self, terms: u64) {
+        if let Sums::Host { finished, current } = &mut self.sums {
+            finished.push(std::mem::take(current));
         }
+        self.scales.push(1.0 / terms as f64);
     }
 
     /// The step in progress is done over.
@@ -70,10 +77,10 @@ impl LossTape {
     /// # Errors
     /// [`TorchError`] when the device fails.
     pub fn discard(&mut self) -> Result<(), TorchError> {
-        match self {
-            Self::Host { current, .. } => *current = 0.0,
-            Self::Device { slots, done, .. } => {
-                let _ = slots[*done].f_zero_()?;
+        match &mut self.sums {
+            Sums::Host { current, .. } => *current = 0.0,
+            Sums::Device { slots, .. } => {
+                let _ = slots[self.scales.len()].f_zero_()?;
             }
         }
         Ok(())
@@ -82,16 +89,13 @@ impl LossTape {
     /// Finished steps since the last fetch.
     #[must_use]
     pub fn len(&self) -> usize {
-        match self {
-            Self::Host { losses, .. } => losses.len(),
-            Self::Device { done, .. } => *done,
-        }
+        self.scales.len()
     }
 
     /// Whether there is nothing to fetch.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.scales.is_empty()
     }
 
     /// The losses of the finished steps, in order; the tape is empty afterwards. Waits for the device.
@@ -99,18 +103,20 @@ impl LossTape {
     /// # Errors
     /// [`TorchError`] when the device fails.
     pub fn fetch(&mut self) -> Result<Vec<f64>, TorchError> {
-        match self {
-            Self::Host { losses, .. } => Ok(std::mem::replace(losses, Vec::with_capacity(Self::CAPACITY))),
-            Self::Device { buffer, done, .. } => {
-                let mut losses = vec![0.0; *done];
-                buffer
-                    .f_narrow(0, 0, *done as i64)?
-                    .f_to_device(Device::Cpu)?
-                    .f_copy_data(&mut losses, *done)?;
-                let _ = buffer.f_zero_()?;
-                *done = 0;
-                Ok(losses)
+        let mut losses = match &mut self.sums {
+            Sums::Host { finished, .. } => {
+                std::mem::replace(finished, Vec::with_capacity(Self::CAPACITY))
             }
-        }
+            Sums::Device { buffer, .. } => {
+                let done = self.scales.len();
+                let mut sums = vec![0.0; done];
+                let told = buffer.f_narrow(0, 0, done as i64)?.f_to_device(Device::Cpu)?;
+                told.f_copy_data(&mut sums, done)?;
+                let _ = buffer.f_zero_()?;
+                sums
+            }
+        };
+        losses.iter_mut().zip(self.scales.drain(..)).for_each(|(loss, scale)| *loss *= scale);
+        Ok(losses)
     }
 }

@@ -4,7 +4,7 @@ use domain::spec::{Loss, ModelSpec, Precision, TrainSpec};
 use domain::{AccumulationPlan, TrialSpec};
 use tch::Device;
 use worker::trainer::course::Batch;
-use worker::trainer::learner::StepOptions;
+use worker::trainer::learner::{Norms, StepOptions};
 use worker::trainer::setup::Ready;
 use worker::trainer::tape::LossTape;
 
@@ -17,7 +17,7 @@ fn whole(examples: u64) -> Batch {
 
 /// Takes one step that leaves the weights as they are; gives its loss.
 fn loss_and_gradients(ready: &mut Ready, examples: u64, mut micro_batch: u64) -> (f64, Vec<f64>) {
-    let options = StepOptions { learning_rate: 0.0, wants_gradient_norm: false, meter: ready.meter };
+    let options = StepOptions { learning_rate: 0.0, norms: Norms::None, meter: ready.meter };
     let mut tape = LossTape::new(Device::Cpu).unwrap();
     let Ready { learner, feed, .. } = ready;
     let report = learner.train_batch(feed, &whole(examples), &mut micro_batch, &mut tape, &options).unwrap();

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use domain::spec::{Budget, Labels, ModelSpec, Precision, ScheduleKind, Target, TargetMetric, TrainSpec};
+use domain::spec::{Budget, Labels, ModelSpec, ScheduleKind, ScriptModel, Target, TargetMetric, TrainSpec};
 use domain::{LearningRate, TrialSpec};
 use proto::v1::{MetricName, Outcome, trainer_event};
 use worker::trainer::report::Reporter;
@@ -88,10 +88,10 @@ fn the_learning_rate_is_told_whenever_it_changes() {
 #[test]
 fn what_this_worker_cannot_do_is_refused_with_advice() {
     let _exclusive = exclusive();
-    let bfloat16 =
-        with(seed_example(8, 0), TrainSpec { precision: Precision::BFloat16, ..TrainSpec::default() });
-    let error = run(&bfloat16, &mut host()).unwrap_err();
-    assert!(error.to_string().contains("\"bfloat16\" is not supported yet"), "{error}");
+    let mut missing = seed_example(8, 0);
+    missing.model = ModelSpec::TorchScript(ScriptModel { path: "/nowhere/net.pt".into() });
+    let error = run(&missing, &mut host()).unwrap_err();
+    assert!(error.to_string().starts_with("/nowhere/net.pt cannot be used as a model: No such file"), "{error}");
     let no_batch = with(seed_example(1024, 0), TrainSpec { drop_last: true, ..TrainSpec::default() });
     let error = run(&no_batch, &mut host()).unwrap_err();
     assert!(
@@ -102,7 +102,7 @@ fn what_this_worker_cannot_do_is_refused_with_advice() {
     flat.model = ModelSpec::cnn(&[4], &[]);
     let error = run(&flat, &mut host()).unwrap_err();
     assert!(error.to_string().contains("needs examples of shape [channels, height, width]"), "{error}");
-    for error in [run(&bfloat16, &mut host()), run(&no_batch, &mut host()), run(&flat, &mut host())] {
+    for error in [run(&missing, &mut host()), run(&no_batch, &mut host()), run(&flat, &mut host())] {
         assert_eq!(error.unwrap_err().kind(), proto::v1::FailureKind::Input);
     }
 }

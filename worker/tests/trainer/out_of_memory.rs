@@ -4,7 +4,7 @@ use domain::TrialSpec;
 use domain::spec::{Budget, OptimizerKind, TrainSpec};
 use tch::Device;
 use worker::shim::cpu_memory;
-use worker::trainer::learner::StepOptions;
+use worker::trainer::learner::{Norms, StepOptions};
 use worker::trainer::memory::Meter;
 use worker::trainer::setup::Ready;
 use worker::trainer::tape::LossTape;
@@ -25,7 +25,7 @@ struct Story {
 /// in micro-batches of at most schedule[i].
 fn story(spec: &TrialSpec, failing: Option<u64>, schedule: Option<&[u64]>) -> Story {
     let Ready { course, mut feed, mut learner, meter, .. } = ready(spec);
-    let options = StepOptions { learning_rate: 0.05, wants_gradient_norm: false, meter };
+    let options = StepOptions { learning_rate: 0.05, norms: Norms::None, meter };
     let mut tape = LossTape::new(Device::Cpu).unwrap();
     let mut micro_batch = course.batch_size();
     let mut story = Story { schedule: vec![], weights: vec![], losses: vec![], refusals: 0 };

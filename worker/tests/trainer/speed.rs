@@ -49,7 +49,7 @@ fn steps_per_second() {
 fn bare_loop(spec: &TrialSpec, steps: u64) -> f64 {
     let shape = ready(spec).shape;
     let layers = layers(&spec.model, &shape).unwrap().unwrap();
-    let model = Model::build(&layers, &shape.features, 0, (Kind::Float, Device::Cpu)).unwrap();
+    let mut model = Model::build(&layers, &shape.features, 0, (Kind::Float, Device::Cpu)).unwrap();
     let rows = shape.train_examples as i64;
     let size: Vec<i64> = [rows].into_iter().chain(shape.features.iter().map(|&size| size as i64)).collect();
     let inputs = Tensor::randn(&size, (Kind::Float, Device::Cpu));

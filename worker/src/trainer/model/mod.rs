@@ -1,23 +1,35 @@
-//! What is trained: [`layers`] built from a description, with their parameters and buffers.
+//! What is trained: [`layers`] built from a description, or a [`script`] of the user's own, with parameters and buffers.
 
 mod init;
 
 mod layers;
 
+pub mod script;
+
 use domain::architecture::{Inexact, Layer};
 use tch::{Device, Kind, Tensor};
 
 use crate::shim::TorchError;
-use crate::shim::optimizer::{TensorList, clear_gradients};
+use crate::shim::optimizer::{TensorList, bytes, clear_gradients};
 use layers::BuiltLayer;
+pub use script::Script;
 
 /// A model with its parameters and buffers.
 #[derive(Debug)]
 pub struct Model {
-    layers: Vec<BuiltLayer>,
+    body: Body,
     parameters: TensorList,
     buffers: Buffers,
+    /// Bytes of parameters that are not trained.
+    frozen_bytes: u64,
     inexact: Option<Inexact>,
+    draws: bool,
+}
+
+#[derive(Debug)]
+enum Body {
+    Layers(Vec<BuiltLayer>),
+    Script(Script),
 }
 
 /// What a forward is for.
@@ -56,10 +68,31 @@ impl Model {
         let built = needed.map(|layer| builder.layer(layer)).collect::<Result<_, _>>()?;
         let (parameters, buffers) = builder.finish();
         Ok(Self {
-            layers: built,
+            body: Body::Layers(built),
             parameters: TensorList::new(parameters),
             buffers: Buffers::new(buffers)?,
+            frozen_bytes: 0,
             inexact: layers.iter().find_map(Layer::inexact_when_split),
+            draws: layers.iter().any(|layer| matches!(layer, Layer::Dropout { .. })),
+        })
+    }
+
+    /// Takes a module of the user's own. Whether splitting a batch changes its gradient is to be found out:
+    /// [`Model::set_inexact`].
+    ///
+    /// # Errors
+    /// [`TorchError`], such as when memory runs out.
+    pub fn from_script(script: Script) -> Result<Self, TorchError> {
+        let only_tensors = |named: &[(String, Tensor)]| -> Vec<Tensor> {
+            named.iter().map(|(_, tensor)| tensor.shallow_clone()).collect()
+        };
+        Ok(Self {
+            parameters: TensorList::new(only_tensors(&script.trained)),
+            buffers: Buffers::new(only_tensors(&script.buffers))?,
+            frozen_bytes: script.frozen.iter().map(|(_, tensor)| bytes(tensor)).sum(),
+            inexact: None,
+            draws: true,
+            body: Body::Script(script),
         })
     }
 
@@ -67,8 +100,20 @@ impl Model {
     ///
     /// # Errors
     /// [`TorchError`], such as when memory runs out.
-    pub fn forward(&self, inputs: &Tensor, mode: Mode) -> Result<Tensor, TorchError> {
-        layers::forward(&self.layers, inputs, mode)
+    pub fn forward(&mut self, inputs: &Tensor, mode: Mode) -> Result<Tensor, TorchError> {
+        match &mut self.body {
+            Body::Layers(layers) => layers::forward(layers, inputs, mode),
+            Body::Script(script) => script.forward(inputs, mode),
+        }
+    }
+
+    /// The module that it was made of, where it was.
+    #[must_use]
+    pub fn script(&self) -> Option<&Script> {
+        match &self.body {
+            Body::Layers(_) => None,
+            Body::Script(script) => Some(script),
+        }
     }
 
     /// What is trained, weights before biases, first layer first.
@@ -77,16 +122,27 @@ impl Model {
         &self.parameters
     }
 
-    /// Bytes of parameters and buffers.
+    /// Bytes of all parameters and buffers.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.parameters.bytes() + self.buffers.bytes()
+        self.parameters.bytes() + self.frozen_bytes + self.buffers.bytes()
     }
 
     /// Why a batch that is split has another gradient; `None` where it has the same, up to rounding.
     #[must_use]
     pub fn inexact_when_split(&self) -> Option<Inexact> {
         self.inexact
+    }
+
+    /// Says that a batch that is split has another gradient.
+    pub fn set_inexact(&mut self, why: Option<Inexact>) {
+        self.inexact = why;
+    }
+
+    /// Whether a forward in training mode may draw from libtorch's generator.
+    #[must_use]
+    pub fn draws_random_numbers(&self) -> bool {
+        self.draws
     }
 
     /// Drops the gradients.
@@ -127,11 +183,14 @@ impl Buffers {
     }
 
     fn bytes(&self) -> u64 {
-        self.live.iter().map(crate::shim::optimizer::bytes).sum()
+        self.live.iter().map(bytes).sum()
     }
 }
 
 fn copy_all(from: &[Tensor], to: &mut [Tensor]) -> Result<(), TorchError> {
+    if from.is_empty() {
+        return Ok(());
+    }
     let _no_grad = tch::no_grad_guard();
     for (from, to) in from.iter().zip(to) {
         to.f_copy_(from)?;

@@ -69,8 +69,7 @@ impl Session<'_, '_> {
         }
         let Ready { learner, feed, .. } = &mut self.ready;
         let rows = start..start + count;
-        evaluate(&learner.model, &learner.criterion, feed, rows, &mut self.evaluation_examples)
-            .doing("evaluating")
+        evaluate(learner, feed, rows, &mut self.evaluation_examples).doing("evaluating")
     }
 
     fn report_evaluation(&mut self, name: MetricName, value: f64) {

@@ -2,6 +2,8 @@
 
 mod evaluations;
 
+mod noise;
+
 mod stopwatch;
 
 use std::mem;
@@ -14,7 +16,7 @@ use proto::v1::{self, SplitKind};
 use crate::trainer::course::Batch;
 use crate::trainer::divergence::Divergence;
 use crate::trainer::error::{Doing, TrialError};
-use crate::trainer::learner::{StepError, StepOptions};
+use crate::trainer::learner::{Norms, StepError, StepOptions};
 use crate::trainer::milestones::{Milestone, milestones};
 use crate::trainer::report::Reporter;
 use crate::trainer::result;
@@ -22,6 +24,7 @@ use crate::trainer::setup::{Host, Ready};
 use crate::trainer::summary::{StepPoint, Summary};
 use crate::trainer::tape::LossTape;
 
+use noise::NoiseMeter;
 use stopwatch::Stopwatch;
 
 /// How a trial ended.
@@ -74,6 +77,7 @@ struct Session<'a, 'b> {
     milestones: Vec<Milestone>,
     evaluation_examples: u64,
     divergence: Divergence,
+    noise: NoiseMeter,
     summary: Summary,
     watch: Stopwatch,
     peak: Peak,
@@ -107,6 +111,7 @@ impl<'a, 'b> Session<'a, 'b> {
             evaluation_examples: ready.plan.evaluation_examples,
             // Replaced before the first step, when the loss is known.
             divergence: Divergence::new(f64::INFINITY, course.batch_size()),
+            noise: NoiseMeter::new(course.total_steps()),
             host,
             ready,
             reporter,
@@ -159,14 +164,14 @@ impl<'a, 'b> Session<'a, 'b> {
         let total_steps = self.ready.course.total_steps();
         let learning_rate = settings.learning_rate.get()
             * schedule::factor(train.schedule, train.warmup_steps, batch.step, total_steps);
-        let options = StepOptions {
-            learning_rate,
-            wants_gradient_norm: self
-                .milestones
-                .last()
-                .is_some_and(|next| batch.examples_after >= next.examples),
-            meter: self.ready.meter,
+        let at_milestone =
+            self.milestones.last().is_some_and(|next| batch.examples_after >= next.examples);
+        let norms = match (self.noise.is_sampled(batch, self.micro_batch), at_milestone) {
+            (true, _) => Norms::BatchAndPart,
+            (false, true) => Norms::Batch,
+            (false, false) => Norms::None,
         };
+        let options = StepOptions { learning_rate, norms, meter: self.ready.meter };
         let Ready { learner, feed, .. } = &mut self.ready;
         let before = self.micro_batch;
         let report = match learner.train_batch(feed, batch, &mut self.micro_batch, &mut self.tape, &options) {
@@ -178,7 +183,8 @@ impl<'a, 'b> Session<'a, 'b> {
                 return Err(TrialError::Torch { doing: "training a step", source });
             }
         };
-        let gradient_norm = report.gradient_norm;
+        self.noise.add(batch, &report);
+        let gradient_norm = report.gradient_norm.filter(|_| at_milestone);
         let point = StepPoint { batch: *batch, seconds: self.watch.seconds(), learning_rate, gradient_norm };
         self.unread.push(point);
         if self.micro_batch != before {
@@ -219,6 +225,9 @@ impl<'a, 'b> Session<'a, 'b> {
     fn report_plan(&mut self) {
         let plan = &self.ready.plan;
         self.reporter.split(SplitKind::Planned, 1, plan.split, &plan.reason, plan.predicted.total());
+        for remark in &self.ready.remarks {
+            self.reporter.warn(remark.clone());
+        }
     }
 
     fn report_progress(&mut self, phase: v1::Phase) -> Result<(), TrialError> {
@@ -273,6 +282,10 @@ impl<'a, 'b> Session<'a, 'b> {
     fn finish(mut self, outcome: v1::Outcome, message: String) -> Result<Ended, TrialError> {
         self.watch.stop();
         self.keep_peak()?;
+        let noise_scale = self.noise.scale(self.ready.shape.train_examples);
+        if let Some(found) = noise_scale {
+            self.reporter.tell(noise::in_words(&found));
+        }
         self.reporter.flush()?;
         let measured = result::Measured {
             micro_batch: self.micro_batch,
@@ -280,6 +293,7 @@ impl<'a, 'b> Session<'a, 'b> {
             peak_bytes: self.peak.bytes,
             peak_reserved_bytes: self.peak.reserved,
             ooms: self.ready.meter.ooms().doing("reading the device's memory")?,
+            noise_scale,
         };
         let result =
             result::trained(&self.ready, &self.summary, &measured, self.host.device, (outcome, message));

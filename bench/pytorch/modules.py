@@ -1,0 +1,61 @@
+"""Scripted modules that the worker's tests train, as users would write them."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Seeded(nn.Module):
+    """An MLP whose initial weights the seed sets, since it exports `reset_parameters`."""
+
+    def __init__(self, height, width, classes):
+        super().__init__()
+        self.first = nn.Parameter(torch.empty(12, height * width))
+        self.second = nn.Parameter(torch.empty(classes, 12))
+        self.bias = nn.Parameter(torch.empty(classes))
+        self.reset_parameters()
+
+    @torch.jit.export
+    def reset_parameters(self):
+        nn.init.uniform_(self.first, -0.1, 0.1)
+        nn.init.uniform_(self.second, -0.2, 0.2)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(torch.tanh(F.linear(x.flatten(1), self.first)), self.second, self.bias)
+
+
+class Convolutional(nn.Module):
+    """Batch normalisation, whose buffers training moves, with the weights in the file."""
+
+    def __init__(self, height, width, classes):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6), nn.ReLU(), nn.AdaptiveAvgPool2d((2, 2))
+        )
+        self.classifier = nn.Linear(24, classes)
+
+    def forward(self, x):
+        return self.classifier(self.features(x).flatten(1))
+
+
+class Odd(nn.Module):
+    """What else a module may hold: a parameter that stays, one that takes no part, one that is used twice, a buffer of
+    whole numbers, an optional argument."""
+
+    def __init__(self, height, width, classes):
+        super().__init__()
+        self.stays = nn.Parameter(torch.randn(height * width, 8), requires_grad=False)
+        self.unused = nn.Parameter(torch.randn(5))
+        self.twice = nn.Parameter(torch.randn(8, 8) / 4)
+        self.last = nn.Linear(8, classes)
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, x, scale: float = 1.0):
+        if self.training:
+            self.calls += 1
+        x = torch.relu(x.flatten(1) @ self.stays * scale)
+        return self.last(torch.relu(torch.relu(x @ self.twice) @ self.twice))
+
+
+MODULES = {"seeded": Seeded, "convolutional": Convolutional, "odd": Odd}

@@ -1,0 +1,206 @@
+//! From a model's description to a learner.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use domain::TrialSettings;
+use domain::architecture::{DataShape, Inexact, Layer, layers};
+use domain::memory::StaticParts;
+use domain::spec::{ModelSpec, TrainSpec};
+use sha2::{Digest, Sha256};
+use tch::Tensor;
+
+use super::error::{Doing, TrialError};
+use super::learner::{Arithmetic, Learner};
+use super::loss::Criterion;
+use super::model::{Mode, Model, Script};
+use super::threads::threads_for;
+use crate::shim::TorchError;
+
+/// What a trial's model is to be.
+#[derive(Debug)]
+pub enum Blueprint {
+    /// These layers.
+    Layers(Vec<Layer>),
+    /// A module of the user's own.
+    Script {
+        /// The file.
+        path: PathBuf,
+        /// Of its bytes, in hexadecimal.
+        sha256: String,
+    },
+}
+
+const SAVE_IT: &str = "save it with torch.jit.script(model).save(path)";
+const CHECK_IT: &str = "`batchsweep model check` tells more";
+
+impl Blueprint {
+    /// What a description means on data of this shape.
+    ///
+    /// # Errors
+    /// [`TrialError`] when the data does not suit the model, or the module's file cannot be read.
+    pub fn new(model: &ModelSpec, shape: &DataShape) -> Result<Self, TrialError> {
+        match (layers(model, shape)?, model) {
+            (Some(layers), _) => Ok(Self::Layers(layers)),
+            (None, ModelSpec::TorchScript(script)) => {
+                let path = PathBuf::from(&script.path);
+                let sha256 = sha256_of(&path).map_err(|error| TrialError::Module {
+                    path: script.path.clone(),
+                    reason: error.to_string(),
+                    help: "the file must be on the worker, under this path",
+                })?;
+                Ok(Self::Script { path, sha256 })
+            }
+            (None, other) => Err(TrialError::Unsupported(format!(
+                "model kind {:?} is not known to this worker",
+                other.kind()
+            ))),
+        }
+    }
+
+    /// Whether the model is a module of the user's own.
+    #[must_use]
+    pub fn is_script(&self) -> bool {
+        matches!(self, Self::Script { .. })
+    }
+
+    /// Threads to compute with.
+    #[must_use]
+    pub fn threads(&self, features: &[u64], examples: u64, available: u64) -> u64 {
+        match self {
+            Self::Layers(layers) => threads_for(layers, features, examples, available),
+            // How much there is to compute is not known.
+            Self::Script { .. } => available.max(1),
+        }
+    }
+
+    /// Parts 1 and 2 of the memory, as far as they are known before the model is there.
+    #[must_use]
+    pub fn predict(&self, train: &TrainSpec) -> StaticParts {
+        match self {
+            Self::Layers(layers) => StaticParts::predict(layers, train),
+            Self::Script { .. } => StaticParts::default(),
+        }
+    }
+
+    /// Text that is equal for equal models.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Layers(layers) => format!("{layers:?}"),
+            Self::Script { sha256, .. } => format!("torchscript {sha256}"),
+        }
+    }
+
+    /// Builds the model with the trial's seed, and its optimizer.
+    ///
+    /// # Errors
+    /// [`TrialError`] when memory runs out, or the module does not do what a model must.
+    pub fn build(
+        &self,
+        settings: &TrialSettings,
+        shape: &DataShape,
+        arithmetic: Arithmetic,
+    ) -> Result<Learner, TrialError> {
+        let TrialSettings { train, seed, .. } = settings;
+        let place = (arithmetic.kind, arithmetic.device);
+        let (model, outputs) = match self {
+            Self::Layers(layers) => {
+                let model = TorchError::catch(|| Model::build(layers, &shape.features, *seed, place));
+                (model.doing(BUILDING)?, shape.classes)
+            }
+            Self::Script { path, .. } => script(path, *seed, shape, arithmetic)?,
+        };
+        let criterion = Criterion::new(train.loss, outputs, arithmetic.kind);
+        TorchError::catch(|| Learner::new(model, criterion, train, arithmetic, *seed)).doing(BUILDING)
+    }
+
+    /// What the user should know of a model that was built from this.
+    #[must_use]
+    pub fn remarks(&self, model: &Model) -> Vec<String> {
+        let Self::Script { path, .. } = self else { return Vec::new() };
+        let mut remarks = Vec::new();
+        if model.script().is_some_and(|script| !script.can_be_seeded) {
+            remarks.push(format!(
+                "{} exports no reset_parameters: every trial starts from the weights in the file, whatever its seed",
+                path.display()
+            ));
+        }
+        if let Some(Inexact::OwnCode) = model.inexact_when_split() {
+            remarks.push(format!("accumulation is approximate: {}", Inexact::OwnCode.reason()));
+        }
+        remarks
+    }
+}
+
+const BUILDING: &str = "building the model";
+
+/// The module as a model, and the width of its outputs.
+fn script(
+    path: &Path,
+    seed: u64,
+    shape: &DataShape,
+    arithmetic: Arithmetic,
+) -> Result<(Model, u64), TrialError> {
+    let unusable = |reason: String, help| {
+        Err(TrialError::Module { path: path.display().to_string(), reason, help })
+    };
+    let place = (arithmetic.kind, arithmetic.device);
+    let loaded = TorchError::catch(|| Script::load(path, seed, place));
+    let script = match loaded {
+        Err(error) if !error.is_out_of_memory() => return unusable(error.message, SAVE_IT),
+        other => other.doing(BUILDING)?,
+    };
+    if script.trained.is_empty() {
+        return unusable("it has no parameter that wants a gradient".to_owned(), CHECK_IT);
+    }
+    let mut model = TorchError::catch(|| Model::from_script(script)).doing(BUILDING)?;
+    let outputs = TorchError::catch(|| output_shape(&mut model, &shape.features, 2, arithmetic));
+    match outputs {
+        Ok(size) => match size[..] {
+            [2, width] if width as u64 >= shape.classes => Ok((model, width as u64)),
+            _ => unusable(
+                format!(
+                    "for 2 examples of shape {:?} it returns {size:?}, not (2, classes) with at least the {} classes \
+                     of the data",
+                    shape.features, shape.classes
+                ),
+                CHECK_IT,
+            ),
+        },
+        Err(error) if error.is_out_of_memory() => Err(error).doing(BUILDING),
+        Err(error) => {
+            unusable(format!("for examples of shape {:?} it fails: {}", shape.features, error.message), CHECK_IT)
+        }
+    }
+}
+
+/// The shape of the outputs for so many examples of zeros.
+pub(super) fn output_shape(
+    model: &mut Model,
+    features: &[u64],
+    examples: i64,
+    arithmetic: Arithmetic,
+) -> Result<Vec<i64>, TorchError> {
+    let _no_grad = tch::no_grad_guard();
+    let shape: Vec<i64> =
+        std::iter::once(examples).chain(features.iter().map(|&size| size as i64)).collect();
+    let inputs = Tensor::f_zeros(&shape[..], (arithmetic.kind, arithmetic.device))?;
+    Ok(model.forward(&inputs, Mode::Evaluating)?.size())
+}
+
+fn sha256_of(path: &Path) -> io::Result<String> {
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
+    let mut hash = Sha256::new();
+    loop {
+        let piece = file.fill_buf()?;
+        if piece.is_empty() {
+            break;
+        }
+        hash.update(piece);
+        let length = piece.len();
+        file.consume(length);
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,78 @@
+//! Whether a batch that is split has the gradient of the whole. Of layers this is known; of a module of the user's own
+//! it is tried out.
+
+use domain::architecture::Inexact;
+use tch::{Kind, Tensor};
+
+use super::data::Feed;
+use super::learner::Learner;
+use crate::shim::TorchError;
+use crate::shim::optimizer::TensorList;
+
+/// Examples that are taken, in two halves and as a whole.
+const EXAMPLES: u64 = 4;
+
+/// Compares the gradients of a few examples with those of their halves. Nothing that training sees is changed. Where
+/// memory is too short to find out, the answer is the careful one.
+///
+/// # Errors
+/// [`TorchError`] with what the module raised.
+pub fn check(
+    learner: &mut Learner,
+    feed: &mut Feed,
+    train_examples: u64,
+) -> Result<Option<Inexact>, TorchError> {
+    let examples = EXAMPLES.min(train_examples);
+    if examples < 2 {
+        return Ok(None);
+    }
+    learner.model.keep_buffers()?;
+    let differs = TorchError::catch(|| differs(learner, feed, examples));
+    learner.model.clear_gradients()?;
+    learner.model.restore_buffers()?;
+    learner.forget_scale();
+    match differs {
+        Ok(differs) => Ok(differs.then_some(Inexact::OwnCode)),
+        Err(error) if error.is_out_of_memory() => Ok(Some(Inexact::OwnCode)),
+        Err(error) => Err(error),
+    }
+}
+
+fn differs(learner: &mut Learner, feed: &mut Feed, examples: u64) -> Result<bool, TorchError> {
+    let half = examples / 2;
+    learner.model.clear_gradients()?;
+    let batch = feed.epoch_examples(0, examples)?;
+    let _ = learner.add_gradient(&batch, (0, 0), examples)?;
+    let whole = gradients(learner.model.parameters());
+    learner.model.clear_gradients()?;
+    for (start, count) in [(0, half), (half, examples - half)] {
+        let part = feed.epoch_examples(start, count)?;
+        let _ = learner.add_gradient(&part, (0, start), examples)?;
+    }
+    let parts = gradients(learner.model.parameters());
+    let (mut difference, mut size) = (0.0, 0.0);
+    for (whole, parts) in whole.iter().zip(&parts) {
+        difference += square(&parts.f_sub(whole)?)?;
+        size += square(whole)?;
+    }
+    Ok(whole.len() != parts.len() || difference.sqrt() > tolerance(learner) * size.sqrt())
+}
+
+/// Rounding alone stays well below this share of the gradient.
+fn tolerance(learner: &Learner) -> f64 {
+    match learner.arithmetic() {
+        arithmetic if arithmetic.autocast => 5e-2,
+        arithmetic if arithmetic.kind == Kind::Double => 1e-9,
+        _ => 1e-4,
+    }
+}
+
+/// Those that there are. They stay when the parameters drop them.
+fn gradients(parameters: &TensorList) -> Vec<Tensor> {
+    parameters.as_slice().iter().map(Tensor::grad).filter(Tensor::defined).collect()
+}
+
+fn square(tensor: &Tensor) -> Result<f64, TorchError> {
+    let flat = tensor.f_reshape([-1i64])?;
+    Ok(flat.f_dot(&flat)?.f_double_value(&[])?)
+}
