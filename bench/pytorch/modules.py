@@ -58,4 +58,36 @@ class Odd(nn.Module):
         return self.last(torch.relu(torch.relu(x @ self.twice) @ self.twice))
 
 
+class Pair(nn.Module):
+    """Returns two things."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.linear(x), x
+
+
+class TwoInputs(nn.Module):
+    """Wants two things."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 2)
+
+    def forward(self, x, mask):
+        return self.linear(x * mask)
+
+
+class Nothing(nn.Module):
+    """Has nothing to train."""
+
+    def forward(self, x):
+        return x.flatten(1)
+
+
+# Not usable, each for a reason of its own.
+UNUSABLE = {"pair": Pair, "two-inputs": TwoInputs, "nothing": Nothing}
+
 MODULES = {"seeded": Seeded, "convolutional": Convolutional, "odd": Odd}

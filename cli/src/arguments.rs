@@ -134,6 +134,13 @@ pub enum Verb {
     #[command(after_help = examples!["batchsweep doctor", "batchsweep doctor --device cuda:0 -o json"])]
     Doctor(command::doctor::Args),
 
+    /// Look into a scripted module before a sweep trains it
+    #[command(after_help = examples![
+        "batchsweep model check net.pt",
+        "batchsweep model check net.pt --input 3,32,32 -o json",
+    ])]
+    Model(command::model::Args),
+
     /// Print shell completions
     #[command(after_help = examples![
         "batchsweep completions bash > ~/.local/share/bash-completion/completions/batchsweep",

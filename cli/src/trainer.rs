@@ -9,7 +9,8 @@ use std::thread::JoinHandle;
 use domain::TrialSpec;
 use domain::units::Bytes;
 use proto::v1::{
-    Device, PlannedTrial, StartTrainer, TrainerEvent, TrainerRequest, trainer_event, trainer_request,
+    CheckModule, CheckedModule, Device, PlannedTrial, StartTrainer, TrainerEvent, TrainerRequest,
+    trainer_event, trainer_request,
 };
 use proto::{frame, to_wire};
 
@@ -86,6 +87,17 @@ impl Trainer {
         match self.ask(trainer_request::Kind::Plan(to_wire::trial(trial)))? {
             trainer_event::Kind::Planned(planned) => Ok(Ok(planned)),
             trainer_event::Kind::Problem(problem) if !problem.fatal => Ok(Err(problem.message)),
+            other => Err(self.unexpected(other)),
+        }
+    }
+
+    /// What is in a scripted module.
+    ///
+    /// # Errors
+    /// With what keeps it from being trained, and when the trainer ends.
+    pub fn check(&mut self, module: CheckModule) -> Result<CheckedModule, Failure> {
+        match self.ask(trainer_request::Kind::Check(module))? {
+            trainer_event::Kind::Checked(checked) => Ok(checked),
             other => Err(self.unexpected(other)),
         }
     }

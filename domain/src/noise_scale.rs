@@ -111,7 +111,13 @@ mod tests {
 
     /// Steps of a model with `dimensions` parameters: gradient (1, 0, 0, ...) and noise of standard deviation `sd` in
     /// every dimension. The noise scale is `dimensions * sd^2`.
-    fn steps(count: usize, dimensions: usize, sd: f64, (part, batch): (u64, u64), seed: u64) -> Vec<NoiseSample> {
+    fn steps(
+        count: usize,
+        dimensions: usize,
+        sd: f64,
+        (part, batch): (u64, u64),
+        seed: u64,
+    ) -> Vec<NoiseSample> {
         let mut normal = Normal(seed);
         let mut one = || {
             let (mut part_square, mut batch_square) = (0.0, 0.0);
@@ -158,9 +164,8 @@ mod tests {
     fn too_few_steps_or_a_gradient_lost_in_noise_give_no_number() {
         assert_eq!(noise_scale(&steps(7, 50, 2.0, (16, 128), 1), 1000), None);
         // With next to no signal the estimate of |G|^2 is as often negative as not.
-        let lost = (0..40).filter(|&seed| {
-            noise_scale(&steps(10, 200, 1000.0, (1, 2), seed), u64::MAX).is_none()
-        });
+        let lost =
+            (0..40).filter(|&seed| noise_scale(&steps(10, 200, 1000.0, (1, 2), seed), u64::MAX).is_none());
         assert!(lost.count() > 20);
     }
 

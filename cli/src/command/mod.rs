@@ -7,6 +7,7 @@ pub mod down;
 pub mod logs;
 pub mod ls;
 pub mod metrics;
+pub mod model;
 pub mod pause;
 pub mod plan;
 pub mod results;
@@ -52,6 +53,7 @@ pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Down(args) => block_on(down::run(args, context)),
         Verb::Status(args) => status::run(args, context),
         Verb::Doctor(args) => doctor::run(&args, context),
+        Verb::Model(args) => model::run(&args, context),
         Verb::Completions(args) => completions::run(&args),
     }
 }

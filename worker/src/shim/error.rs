@@ -115,6 +115,8 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 fn useful_line(text: &str) -> &str {
     let text = text.split("\nException raised from").next().unwrap_or(text);
     let text = text.split("\nframe #0").next().unwrap_or(text).trim();
+    // Four sentences that say "perhaps broken" after the one that says how.
+    let text = text.split(". This is an internal miniz error").next().unwrap_or(text);
     if let Some((_, cause)) = text.rsplit_once("RuntimeError: ") {
         return cause.lines().next().unwrap_or(cause).trim();
     }

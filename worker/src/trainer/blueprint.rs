@@ -32,7 +32,6 @@ pub enum Blueprint {
     },
 }
 
-const SAVE_IT: &str = "save it with torch.jit.script(model).save(path)";
 const CHECK_IT: &str = "`batchsweep model check` tells more";
 
 impl Blueprint {
@@ -143,13 +142,15 @@ fn script(
     shape: &DataShape,
     arithmetic: Arithmetic,
 ) -> Result<(Model, u64), TrialError> {
-    let unusable = |reason: String, help| {
-        Err(TrialError::Module { path: path.display().to_string(), reason, help })
-    };
+    let unusable =
+        |reason: String, help| Err(TrialError::Module { path: path.display().to_string(), reason, help });
     let place = (arithmetic.kind, arithmetic.device);
     let loaded = TorchError::catch(|| Script::load(path, seed, place));
     let script = match loaded {
-        Err(error) if !error.is_out_of_memory() => return unusable(error.message, SAVE_IT),
+        Err(error) if !error.is_out_of_memory() => {
+            let help = help_for(&error);
+            return unusable(error.message, help);
+        }
         other => other.doing(BUILDING)?,
     };
     if script.trained.is_empty() {
@@ -170,9 +171,19 @@ fn script(
             ),
         },
         Err(error) if error.is_out_of_memory() => Err(error).doing(BUILDING),
-        Err(error) => {
-            unusable(format!("for examples of shape {:?} it fails: {}", shape.features, error.message), CHECK_IT)
-        }
+        Err(error) => unusable(
+            format!("for examples of shape {:?} it fails: {}", shape.features, error.message),
+            CHECK_IT,
+        ),
+    }
+}
+
+/// What to do about a module that cannot be loaded.
+pub(super) fn help_for(error: &TorchError) -> &'static str {
+    if error.message.starts_with("`forward`") || error.message.contains("no method `forward`") {
+        "give it a `forward` that takes one tensor and returns one"
+    } else {
+        "save it with torch.jit.script(model).save(path)"
     }
 }
 
@@ -184,8 +195,7 @@ pub(super) fn output_shape(
     arithmetic: Arithmetic,
 ) -> Result<Vec<i64>, TorchError> {
     let _no_grad = tch::no_grad_guard();
-    let shape: Vec<i64> =
-        std::iter::once(examples).chain(features.iter().map(|&size| size as i64)).collect();
+    let shape: Vec<i64> = std::iter::once(examples).chain(features.iter().map(|&size| size as i64)).collect();
     let inputs = Tensor::f_zeros(&shape[..], (arithmetic.kind, arithmetic.device))?;
     Ok(model.forward(&inputs, Mode::Evaluating)?.size())
 }

@@ -41,7 +41,10 @@ pub fn evaluate(
         }
     }
     let examples = rows.end - rows.start;
-    Ok(Evaluation { loss: loss / learner.criterion.terms(examples) as f64, accuracy: right as f64 / examples as f64 })
+    Ok(Evaluation {
+        loss: loss / learner.criterion.terms(examples) as f64,
+        accuracy: right as f64 / examples as f64,
+    })
 }
 
 /// The summed loss, and how many are right.

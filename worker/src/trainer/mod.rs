@@ -5,6 +5,7 @@
 //! - [`session`]: one trial from its description to its result, with the training loop,
 //! - [`setup`]: data opened, model built, memory planned,
 //! - [`blueprint`] and [`exactness`]: from a model's description to a learner; whether splitting a batch is exact,
+//! - [`check`]: what is in a scripted module, before anything is trained,
 //! - [`learner`]: one optimizer step, whole or not at all,
 //! - [`planner`] and [`probe`]: how large a micro-batch may be,
 //! - [`memory`] and [`account`]: what the device says about bytes, and what a trial makes of it,
@@ -21,6 +22,8 @@ pub mod session;
 pub mod setup;
 
 pub mod blueprint;
+
+mod check;
 
 pub mod exactness;
 

@@ -19,7 +19,7 @@ use super::error::TrialError;
 use super::report::Reporter;
 use super::session::{Ended, train};
 use super::setup::Host;
-use super::{device, result};
+use super::{check, device, result};
 use crate::shim::TorchError;
 
 /// Serves one agent until it closes standard input.
@@ -43,6 +43,9 @@ pub fn serve() -> anyhow::Result<()> {
                 Err(error) => EventKind::Problem(problem(&error)),
             },
             (RequestKind::Plan(spec), Some(host)) => answer(spec, |spec| plan(spec, host)),
+            (RequestKind::Check(module), Some(host)) => {
+                attempt(|| Ok(EventKind::Checked(check::module(&module, host)?)))
+            }
             (RequestKind::Train(spec), Some(host)) => {
                 let mut send = |event| send(&mut events, event);
                 answer(spec, |spec| {
@@ -111,7 +114,7 @@ fn open(start: &v1::StartTrainer) -> Result<Host, TrialError> {
     Ok(Host::new(device::open(&start.device, start.threads)?, start.memory_limit_bytes))
 }
 
-/// Reads the trial, does the work, and turns every way in which that can fail into a problem.
+/// Reads the trial and does the work.
 fn answer(spec: v1::TrialSpec, work: impl FnOnce(&TrialSpec) -> Result<EventKind, TrialError>) -> EventKind {
     let spec = match from_wire::trial(spec) {
         Ok(spec) => spec,
@@ -123,9 +126,14 @@ fn answer(spec: v1::TrialSpec, work: impl FnOnce(&TrialSpec) -> Result<EventKind
             });
         }
     };
+    attempt(|| work(&spec))
+}
+
+/// Does the work, and turns every way in which that can fail into a problem.
+fn attempt(work: impl FnOnce() -> Result<EventKind, TrialError>) -> EventKind {
     let mut outcome = None;
     let caught = TorchError::catch(|| {
-        outcome = Some(work(&spec));
+        outcome = Some(work());
         Ok(())
     });
     match (caught, outcome) {

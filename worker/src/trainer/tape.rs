@@ -104,9 +104,7 @@ impl LossTape {
     /// [`TorchError`] when the device fails.
     pub fn fetch(&mut self) -> Result<Vec<f64>, TorchError> {
         let mut losses = match &mut self.sums {
-            Sums::Host { finished, .. } => {
-                std::mem::replace(finished, Vec::with_capacity(Self::CAPACITY))
-            }
+            Sums::Host { finished, .. } => std::mem::replace(finished, Vec::with_capacity(Self::CAPACITY)),
             Sums::Device { buffer, .. } => {
                 let done = self.scales.len();
                 let mut sums = vec![0.0; done];

@@ -91,7 +91,10 @@ fn what_this_worker_cannot_do_is_refused_with_advice() {
     let mut missing = seed_example(8, 0);
     missing.model = ModelSpec::TorchScript(ScriptModel { path: "/nowhere/net.pt".into() });
     let error = run(&missing, &mut host()).unwrap_err();
-    assert!(error.to_string().starts_with("/nowhere/net.pt cannot be used as a model: No such file"), "{error}");
+    assert!(
+        error.to_string().starts_with("/nowhere/net.pt cannot be used as a model: No such file"),
+        "{error}"
+    );
     let no_batch = with(seed_example(1024, 0), TrainSpec { drop_last: true, ..TrainSpec::default() });
     let error = run(&no_batch, &mut host()).unwrap_err();
     assert!(

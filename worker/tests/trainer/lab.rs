@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::memory::MemoryParts;
 use domain::spec::{
-    Budget, DataSource, DataSpec, Labels, MemorySpec, ModelSpec, Normalize, SyntheticData, TrainSpec,
+    Budget, CnnModel, DataSource, DataSpec, Labels, MemorySpec, ModelSpec, Norm, Normalize, OptimizerKind,
+    ScriptModel, SyntheticData, TrainSpec,
 };
 use domain::{BatchSize, Bytes, LearningRate, TrialSettings, TrialSpec};
 use proto::v1::{self, MetricName, trainer_event};
@@ -66,6 +67,25 @@ pub fn cnn_trial(examples: u64, batch_size: u64) -> TrialSpec {
     trial(&[1, 8, 8], examples, ModelSpec::cnn(&[4], &[8]), batch_size, 5)
 }
 
+/// A network with everything that a step must be able to take back: batch normalisation, dropout, momentum.
+pub fn stateful_trial(examples: u64, batch_size: u64) -> TrialSpec {
+    let model = CnnModel {
+        channels: vec![4],
+        hidden: vec![8],
+        dropout: 0.3,
+        norm: Norm::Batch,
+        ..CnnModel::default()
+    };
+    let train = TrainSpec { optimizer: OptimizerKind::Adam, shuffle: true, ..TrainSpec::default() };
+    with(trial(&[1, 8, 8], examples, ModelSpec::Cnn(model), batch_size, 5), train)
+}
+
+/// A file of the PyTorch fixtures.
+pub fn module(name: &str) -> ModelSpec {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/modules/");
+    ModelSpec::TorchScript(ScriptModel { path: format!("{path}{name}.pt") })
+}
+
 /// The trial, with a memory budget.
 pub fn within(mut spec: TrialSpec, budget: u64) -> TrialSpec {
     spec.memory.budget = Some(Bytes(budget));
@@ -97,6 +117,11 @@ pub fn does_not_fit(spec: &TrialSpec) -> DoesNotFit {
 /// All parameters, one after another.
 pub fn weights(learner: &Learner) -> Vec<f64> {
     learner.model.parameters().as_slice().iter().flat_map(numbers).collect()
+}
+
+/// All running statistics, one after another.
+pub fn buffers(learner: &Learner) -> Vec<f64> {
+    learner.model.buffers().iter().flat_map(numbers).collect()
 }
 
 /// All gradients, one after another.

@@ -17,6 +17,10 @@ mod data;
 
 mod endings;
 
+mod models;
+
+mod noise;
+
 mod process;
 
 mod speed;

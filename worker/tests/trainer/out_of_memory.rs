@@ -9,14 +9,17 @@ use worker::trainer::memory::Meter;
 use worker::trainer::setup::Ready;
 use worker::trainer::tape::LossTape;
 
-use crate::lab::{cnn_trial, exclusive, host, lasting, ready, run, weights, with};
+use crate::lab::{
+    buffers, cnn_trial, exclusive, host, lasting, module, ready, run, stateful_trial, trial, weights, with,
+};
 
 const STEPS: usize = 4;
 
-/// Micro-batch limits of each step, weights at the end, losses.
+/// Micro-batch limits of each step; weights and running statistics at the end, losses.
 struct Story {
     schedule: Vec<u64>,
     weights: Vec<f64>,
+    buffers: Vec<f64>,
     losses: Vec<f64>,
     refusals: usize,
 }
@@ -28,7 +31,7 @@ fn story(spec: &TrialSpec, failing: Option<u64>, schedule: Option<&[u64]>) -> St
     let options = StepOptions { learning_rate: 0.05, norms: Norms::None, meter };
     let mut tape = LossTape::new(Device::Cpu).unwrap();
     let mut micro_batch = course.batch_size();
-    let mut story = Story { schedule: vec![], weights: vec![], losses: vec![], refusals: 0 };
+    let mut story = Story { schedule: vec![], weights: vec![], buffers: vec![], losses: vec![], refusals: 0 };
     feed.start_epoch(0).unwrap();
     for (index, batch) in course.take(STEPS).enumerate() {
         if index == 1 {
@@ -42,6 +45,7 @@ fn story(spec: &TrialSpec, failing: Option<u64>, schedule: Option<&[u64]>) -> St
     }
     story.losses = tape.fetch().unwrap();
     story.weights = weights(&learner);
+    story.buffers = buffers(&learner);
     story
 }
 
@@ -50,26 +54,45 @@ fn spec() -> TrialSpec {
     with(cnn_trial(48, 12), train)
 }
 
+/// Fails every allocation of the second step, one story after another; how many there were.
+fn fail_each_allocation(spec: &TrialSpec) -> u64 {
+    for k in 1.. {
+        let meter = Meter::start(Device::Cpu).unwrap();
+        let broken = story(spec, Some(k), None);
+        assert_eq!(meter.live().unwrap(), 0, "allocation {k} leaves memory behind");
+        if broken.refusals == 0 {
+            return k - 1;
+        }
+        assert_eq!((broken.refusals, broken.schedule[0]), (1, 12));
+        assert!(broken.schedule[1] < 12);
+        let clean = story(spec, None, Some(&broken.schedule));
+        assert_eq!(broken.weights, clean.weights, "allocation {k}");
+        assert_eq!(broken.buffers, clean.buffers, "allocation {k}");
+        assert_eq!(broken.losses, clean.losses, "allocation {k}");
+    }
+    unreachable!("a step makes a finite number of allocations")
+}
+
 #[test]
 fn whichever_allocation_fails_the_weights_are_those_of_the_realized_schedule() {
     let _exclusive = exclusive();
-    let spec = spec();
-    let mut failures = 0;
-    for k in 1.. {
-        let meter = Meter::start(Device::Cpu).unwrap();
-        let broken = story(&spec, Some(k), None);
-        assert_eq!(meter.live().unwrap(), 0, "allocation {k} leaves memory behind");
-        if broken.refusals == 0 {
-            break;
-        }
-        failures += 1;
-        assert_eq!((broken.refusals, broken.schedule[0]), (1, 12));
-        assert!(broken.schedule[1] < 12);
-        let clean = story(&spec, None, Some(&broken.schedule));
-        assert_eq!(broken.weights, clean.weights, "allocation {k}");
-        assert_eq!(broken.losses, clean.losses, "allocation {k}");
-    }
+    let failures = fail_each_allocation(&spec());
     assert!(failures > 15, "only {failures} allocations in a step of a convolutional network");
+}
+
+#[test]
+fn with_batch_normalisation_dropout_and_adam_a_failed_step_leaves_no_trace_either() {
+    let _exclusive = exclusive();
+    let failures = fail_each_allocation(&stateful_trial(48, 12));
+    assert!(failures > 30, "only {failures} allocations in a step");
+}
+
+#[test]
+fn nor_does_a_failed_step_of_a_scripted_module() {
+    let _exclusive = exclusive();
+    let spec = trial(&[1, 9, 7], 48, module("convolutional"), 12, 5);
+    let failures = fail_each_allocation(&with(spec, TrainSpec { momentum: 0.9, ..TrainSpec::default() }));
+    assert!(failures > 20, "only {failures} allocations in a step");
 }
 
 #[test]

@@ -1,13 +1,20 @@
 //! The micro-batch is the largest that fits, its memory is told beforehand, and what does not fit says why.
 
 use domain::TrialSpec;
-use domain::memory::StaticParts;
-use domain::spec::{Budget, MicroBatchPolicy, ModelSpec, OptimizerKind, TrainSpec};
+use domain::memory::{MemoryParts, StaticParts};
+use domain::spec::{
+    Budget, CnnModel, MicroBatchPolicy, MlpModel, ModelSpec, Norm, OptimizerKind, Precision, ResNetModel,
+    TrainSpec,
+};
 use proto::v1::{Accumulation, Outcome};
+use worker::trainer::learner::{Norms, StepOptions};
 use worker::trainer::probe::{Depth, measure};
 use worker::trainer::setup::Ready;
 
-use crate::lab::{cnn_trial, does_not_fit, exclusive, host, lasting, ready, run, trial, with, within};
+use crate::lab::{
+    cnn_trial, does_not_fit, exclusive, gradients, host, lasting, ready, relative_difference, run, trial,
+    with, within,
+};
 
 const BATCH: u64 = 64;
 
@@ -58,6 +65,83 @@ fn the_chosen_micro_batch_is_the_largest_that_fits_or_there_is_none() {
                 assert_eq!(result.accumulation(), expected);
                 assert_eq!(trained.splits().len(), 1, "the plan held");
             }
+        }
+    }
+}
+
+#[test]
+fn under_any_budget_the_gradient_is_that_of_the_whole_batch() {
+    let _exclusive = exclusive();
+    let spec =
+        |batch_size| lasting(trial(&[12], 300, ModelSpec::mlp(&[16, 8]), batch_size, 1), Budget::Steps(1));
+    let mut random = 20_u64;
+    let mut draw = |below: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    let mut host = host();
+    let mut splits = std::collections::BTreeSet::new();
+    for _ in 0..200 {
+        let batch_size = 1 + draw(300);
+        let free = ready(&spec(batch_size));
+        let (least, most) = (free.account.fixed.total(), free.plan.predicted.total());
+        let budget = least + draw(most - least + 1);
+        let step = |mut ready: Ready| {
+            let mut tape = worker::trainer::tape::LossTape::new(tch::Device::Cpu).unwrap();
+            let options = StepOptions { learning_rate: 0.0, norms: Norms::None, meter: ready.meter };
+            let batch = ready.course.clone().next().unwrap();
+            let mut micro_batch = ready.plan.split.micro_batch();
+            let Ready { learner, feed, .. } = &mut ready;
+            let report = learner.train_batch(feed, &batch, &mut micro_batch, &mut tape, &options).unwrap();
+            assert!(report.refusals.is_empty(), "the plan holds: {report:?}");
+            // To look at the gradients takes memory too.
+            ready.meter.set_limit(None).unwrap();
+            gradients(&ready.learner)
+        };
+        let Ok(tight) = host.prepare(&within(spec(batch_size), budget)).unwrap() else { continue };
+        splits.insert((batch_size, tight.plan.split.accumulation_steps()));
+        let split = tight.plan.split;
+        let tight = step(*tight);
+        let difference = relative_difference(&tight, &step(free));
+        assert!(difference <= 1e-5, "{batch_size} under {budget} as {split:?}: off by {difference:e}");
+    }
+    assert!(splits.len() > 100 && splits.iter().any(|&(_, steps)| steps > 20), "{splits:?}");
+}
+
+#[test]
+fn parts_1_to_3_are_predicted_to_the_byte_for_every_model() {
+    let _exclusive = exclusive();
+    let cnn = |norm, dropout, hidden| {
+        ModelSpec::Cnn(CnnModel { channels: vec![4, 6], hidden, dropout, norm, ..CnnModel::default() })
+    };
+    let resnet = |norm| ModelSpec::ResNet(ResNetModel { depth: 8, width: 4, norm });
+    for model in [
+        ModelSpec::Linear,
+        ModelSpec::Mlp(MlpModel { hidden: vec![9], dropout: 0.5 }),
+        cnn(Norm::None, 0.0, vec![]),
+        cnn(Norm::Batch, 0.2, vec![7]),
+        cnn(Norm::Group, 0.0, vec![7]),
+        resnet(Norm::Batch),
+        resnet(Norm::Group),
+        resnet(Norm::None),
+    ] {
+        for precision in [Precision::Float32, Precision::BFloat16, Precision::Float64] {
+            let train = TrainSpec { precision, momentum: 0.9, ..TrainSpec::default() };
+            let spec = lasting(trial(&[3, 8, 8], 64, model.clone(), 24, 1), Budget::Steps(2));
+            let mut spec = with(spec, train.clone());
+            spec.memory.micro_batch = MicroBatchPolicy::Fixed(8);
+            let shape = ready(&spec).shape;
+            let layers = domain::architecture::layers(&spec.model, &shape).unwrap().unwrap();
+            let trained = run(&spec, &mut host()).unwrap();
+            assert_eq!(
+                trained.parts().fixed,
+                StaticParts::predict(&layers, &train),
+                "{model:?} {precision:?}"
+            );
+            assert_eq!(trained.parts().batch_bytes, 8 * MemoryParts::example_bytes(&shape, &train));
+            let memory = trained.memory();
+            assert_eq!(memory.peak_memory_bytes, trained.parts().total());
+            assert_close(memory.predicted_peak_memory_bytes, memory.peak_memory_bytes);
         }
     }
 }

@@ -65,12 +65,7 @@ impl Script {
 
 /// As for layers, weights are drawn on the CPU in the numbers of the file, whatever the precision and the device, so that
 /// all start alike.
-fn draw_weights(
-    module: &mut ScriptModule,
-    path: &Path,
-    seed: u64,
-    device: Device,
-) -> Result<(), TorchError> {
+fn draw_weights(module: &mut ScriptModule, path: &Path, seed: u64, device: Device) -> Result<(), TorchError> {
     if device == Device::Cpu {
         tch::manual_seed(seed as i64);
         return module.call(RESET);

@@ -164,8 +164,7 @@ impl<'a, 'b> Session<'a, 'b> {
         let total_steps = self.ready.course.total_steps();
         let learning_rate = settings.learning_rate.get()
             * schedule::factor(train.schedule, train.warmup_steps, batch.step, total_steps);
-        let at_milestone =
-            self.milestones.last().is_some_and(|next| batch.examples_after >= next.examples);
+        let at_milestone = self.milestones.last().is_some_and(|next| batch.examples_after >= next.examples);
         let norms = match (self.noise.is_sampled(batch, self.micro_batch), at_milestone) {
             (true, _) => Norms::BatchAndPart,
             (false, true) => Norms::Batch,
