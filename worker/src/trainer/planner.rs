@@ -182,10 +182,11 @@ impl Inquiry<'_> {
     fn probe(&mut self, examples: u64, depth: Depth) -> Result<(), TrialError> {
         match probe::measure(self.learner, self.feed, self.meter, examples, depth) {
             Ok(peaks) => {
-                let base = self.question.account.base().saturating_sub(self.missing_ahead(examples));
-                self.known.whole.record_fit(examples, peaks.whole.saturating_sub(base));
+                let (base, missing) = (self.question.account.base(), self.missing_ahead(examples));
+                let grown = |peak: u64| (peak + missing).saturating_sub(base);
+                self.known.whole.record_fit(examples, grown(peaks.whole));
                 match peaks.accumulated {
-                    Some(peak) => self.known.accumulated.record_fit(examples, peak.saturating_sub(base)),
+                    Some(peak) => self.known.accumulated.record_fit(examples, grown(peak)),
                     None if depth == Depth::Accumulated => self.known.accumulated.record_failure(examples),
                     None => {}
                 }
@@ -215,20 +216,18 @@ impl Inquiry<'_> {
                 }
             }
         }
-        let whole = self.known.whole.envelope().predict(first).unwrap_or(0);
-        let accumulated =
-            second.and_then(|size| self.known.accumulated.envelope().predict(size)).unwrap_or(0);
-        // Both are known with as many examples ahead again.
-        let (whole, accumulated) = match second {
-            None => (whole.saturating_sub(self.missing_ahead(first)), 0),
-            Some(second) => {
-                let more = self.feed.ahead_bytes(first - second);
-                let is_last_batch = self.feed.left_after(self.question.batch_size) == 0;
-                (whole.saturating_sub(more), accumulated + if is_last_batch { 0 } else { more })
-            }
-        };
+        let steps = self.feed.micro_batches(0, split).enumerate();
+        let mut kinds: Vec<_> = steps.map(|(index, (size, ahead))| (index == 0, size, ahead)).collect();
+        kinds.dedup();
+        let grown = kinds.into_iter().map(|(is_first, size, ahead)| {
+            let known = if is_first { &self.known.whole } else { &self.known.accumulated };
+            // Known with as many examples ahead again.
+            let bytes = known.envelope().predict(size).unwrap_or(0) + self.feed.ahead_bytes(ahead);
+            bytes.saturating_sub(self.feed.ahead_bytes(size))
+        });
+        let grown = grown.max().unwrap_or(0);
         let account = self.question.account;
-        let predicted = account.parts(account.base() + whole.max(accumulated), first);
+        let predicted = account.parts(account.base() + grown, first);
         let evaluation_examples = self.evaluation_examples().max(first);
         Ok(Plan { split, predicted, evaluation_examples, reason: self.reason(split) })
     }
