@@ -32,6 +32,20 @@ pub(super) struct DeviceMemory {
     pub total: u64,
 }
 
+/// A way to a device, opaque.
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct Lane {
+    _private: [u8; 0],
+}
+
+/// The end of one sending, opaque.
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct Arrival {
+    _private: [u8; 0],
+}
+
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Adam {
@@ -53,20 +67,6 @@ pub(super) struct RmsProp {
     pub epsilon_scalar: *mut C_tensor,
     pub momentum_scalar: *mut C_tensor,
     pub scratch: *mut C_tensor,
-}
-
-/// Opaque.
-#[repr(C)]
-#[derive(Debug)]
-pub(super) struct Lane {
-    _private: [u8; 0],
-}
-
-/// Opaque.
-#[repr(C)]
-#[derive(Debug)]
-pub(super) struct Arrival {
-    _private: [u8; 0],
 }
 
 unsafe extern "C" {

@@ -120,6 +120,15 @@ impl<const N: usize> Parcel<N> {
         arrival.settle()?;
         Ok(tensors)
     }
+
+    /// The tensors, to be computed with as after [`Parcel::receive`], while the parcel is kept.
+    ///
+    /// # Errors
+    /// [`TorchError`] when the device fails.
+    pub fn open(&mut self) -> Result<&[Tensor; N], TorchError> {
+        self.arrival.settle()?;
+        Ok(&self.tensors)
+    }
 }
 
 /// `None` for what is there.

@@ -118,7 +118,7 @@ impl Learner {
         self.model.clear_gradients()?;
         let mut next = batch.start;
         for (size, ahead) in feed.micro_batches(batch.start, split) {
-            let examples = feed.epoch_examples(next, size, ahead)?;
+            let examples = feed.micro_batch(next, size, ahead)?;
             let outputs = self.model.forward(&examples.inputs, Mode::Training)?;
             let share = self.scales.share(&self.criterion, split)?;
             let loss = self.criterion.value(&outputs, &examples.targets, share)?;

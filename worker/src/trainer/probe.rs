@@ -79,7 +79,7 @@ fn peak_of_one(
 ) -> Result<u64, TorchError> {
     meter.reset_peak()?;
     TorchError::catch(|| {
-        let batch = feed.epoch_examples(0, examples, examples)?;
+        let batch = feed.micro_batch(0, examples, examples)?;
         let outputs = learner.model.forward(&batch.inputs, Mode::Training)?;
         let share = learner.scales.share(&learner.criterion, split)?;
         let loss = learner.criterion.value(&outputs, &batch.targets, share)?;

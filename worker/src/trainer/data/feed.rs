@@ -93,16 +93,30 @@ impl Feed {
         }
     }
 
-    /// `count` training examples of the current epoch, from `start` on. The `ahead` examples that follow, as far as the
-    /// epoch has them, are sent to the device meanwhile; if they are what is asked for next, they are not gathered again.
+    /// The micro-batch of the current epoch that begins at `start`. The `ahead` examples that follow, as far as the epoch
+    /// has them, are sent to the device meanwhile; if they are the micro-batch asked for next, they are not gathered
+    /// again.
     ///
     /// # Errors
     /// [`TorchError`], such as when memory runs out, be it for the examples ahead.
-    pub fn epoch_examples(&mut self, start: u64, count: u64, ahead: u64) -> Result<Examples, TorchError> {
+    pub fn micro_batch(&mut self, start: u64, count: u64, ahead: u64) -> Result<Examples, TorchError> {
         let ahead = if self.fetches_ahead { ahead.min(self.left_after(start + count)) } else { 0 };
         let [inputs, targets] = match &mut self.store {
             Store::Resident(resident) => resident.epoch_rows(start, count)?,
-            Store::Streamed(streamed) => streamed.epoch_rows(&self.dataset, (start, count), ahead)?,
+            Store::Streamed(streamed) => streamed.micro_batch(&self.dataset, (start, count), ahead)?,
+        };
+        Ok(Examples { inputs: self.prepare.apply(inputs)?, targets })
+    }
+
+    /// `count` training examples of the current epoch, from `start` on, beside the micro-batches of a step: what is on its
+    /// way for these stays so.
+    ///
+    /// # Errors
+    /// [`TorchError`], such as when memory runs out.
+    pub fn epoch_examples(&mut self, start: u64, count: u64) -> Result<Examples, TorchError> {
+        let [inputs, targets] = match &mut self.store {
+            Store::Resident(resident) => resident.epoch_rows(start, count)?,
+            Store::Streamed(streamed) => streamed.epoch_rows(&self.dataset, start, count)?,
         };
         Ok(Examples { inputs: self.prepare.apply(inputs)?, targets })
     }

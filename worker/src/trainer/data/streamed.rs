@@ -37,7 +37,7 @@ impl Streamed {
     }
 
     /// Rows of the epoch, sent now unless they are on their way; then sends the `ahead` rows that follow them.
-    pub fn epoch_rows(
+    pub fn micro_batch(
         &mut self,
         data: &Dataset,
         (start, count): (u64, u64),
@@ -55,6 +55,17 @@ impl Streamed {
             self.ahead = Some(Ahead { start, count: ahead, parcel: self.send(data, start, ahead)? });
         }
         parcel.receive()
+    }
+
+    /// Rows of the epoch. What is on its way stays there; where it begins with these rows, they are a view of it.
+    pub fn epoch_rows(&mut self, data: &Dataset, start: u64, count: u64) -> Result<[Tensor; 2], TorchError> {
+        if let Some(known) = self.ahead.as_mut().filter(|known| known.start == start && known.count >= count)
+        {
+            let [inputs, targets] = known.parcel.open()?;
+            let count = count as i64;
+            return Ok([inputs.f_narrow(0, 0, count)?, targets.f_narrow(0, 0, count)?]);
+        }
+        self.send(data, start, count)?.receive()
     }
 
     pub fn file_rows(&self, data: &Dataset, start: u64, count: u64) -> Result<[Tensor; 2], TorchError> {
