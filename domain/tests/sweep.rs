@@ -145,6 +145,26 @@ fn a_target_needs_something_to_measure_it_on() {
 }
 
 #[test]
+fn data_from_files_is_checked_as_far_as_the_sweep_file_knows_it() {
+    use domain::spec::{CifarData, SafetensorsData};
+    let target = domain::spec::Target { metric: domain::spec::TargetMetric::ValidationLoss, below: 0.15 };
+    let cifar = || DataSource::Cifar10(CifarData { path: "cifar-10".into() });
+    let safetensors = || DataSource::Safetensors(SafetensorsData { path: "my.safetensors".into() });
+    let with = |source, limit, validation| {
+        issues(|draft| {
+            draft.data = DataSpec { source, limit, validation, normalize: Normalize::Unit };
+            draft.train.target = Some(target);
+        })
+    };
+    assert_eq!(with(cifar(), None, 0), ["train.target.metric"], "it brings no validation examples");
+    assert!(with(safetensors(), None, 0).is_empty(), "it may bring its own");
+    assert!(with(cifar(), Some(100), 99).is_empty());
+    assert_eq!(with(cifar(), Some(100), 100), ["data.validation"]);
+    assert_eq!(with(cifar(), Some(0), 100), ["data.limit"], "one mistake, told once");
+    assert_eq!(with(DataSource::Cifar100(CifarData { path: String::new() }), None, 1), ["data.path"]);
+}
+
+#[test]
 fn a_scaled_learning_rate_is_worked_out_for_each_batch_size() {
     let mut draft = seed_example();
     draft.grid.learning_rate =

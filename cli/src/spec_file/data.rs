@@ -98,18 +98,40 @@ fn synthetic(section: &mut Section<'_>, reader: &mut Reader) -> SyntheticData {
     }
 }
 
+/// What is meant by keys that other programs have, or that belong elsewhere.
 fn explain(key: &str, format: Option<Format>) -> Option<String> {
     let of_synthetic = ["examples", "features", "classes", "labels", "seed"].contains(&key);
-    match (key, format) {
-        ("upload", _) => {
-            Some("`upload` is not supported by this version; put the files on the worker, use `path`".into())
+    let is_file = !matches!(format, None | Some(Format::Synthetic));
+    let help = match key {
+        "upload" => {
+            "`upload` is not supported by this version; put the files on the worker, use `path`".to_owned()
         }
-        ("path", Some(Format::Synthetic)) => {
-            Some("`path` belongs to the formats that are read from files; synthetic data has none".into())
+        "path" if !is_file => {
+            "`path` belongs to the formats that are read from files; synthetic data has none".to_owned()
         }
-        (_, Some(_)) if of_synthetic => Some(format!("`{key}` belongs to format = \"synthetic\"")),
-        _ => None,
-    }
+        "classes" | "features" if is_file => {
+            format!("the files say so themselves; `{key}` belongs to format = \"synthetic\"")
+        }
+        _ if of_synthetic => format!("`{key}` belongs to format = \"synthetic\""),
+        "train_x" | "train_y" | "validation_x" | "validation_y" => {
+            format!("`{key}` is the name of a tensor within the safetensors file; here only `path` is given")
+        }
+        "test" | "split" | "train" if is_file => {
+            "test files are not read; `validation = N` holds out the last N training examples".to_owned()
+        }
+        "validation_split" | "validation_fraction" | "val_split" => {
+            "the hold-out is a number of examples: `validation = 5000`".to_owned()
+        }
+        "mean" | "std" | "standardize" | "standardise" => {
+            "`normalize = \"standard\"` uses the training set's own mean and deviation of each channel"
+                .to_owned()
+        }
+        "augment" | "augmentation" | "flip" | "crop" | "transform" => {
+            "images are not augmented; every trial of a sweep sees the same data".to_owned()
+        }
+        _ => return None,
+    };
+    Some(help)
 }
 
 fn data_spec(source: DataSource) -> DataSpec {

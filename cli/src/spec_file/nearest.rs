@@ -1,12 +1,20 @@
 //! Did you mean?
 
 /// What people abbreviate.
-const SHORT: [(&str, &str); 5] = [
+const SHORT: [(&str, &str); 13] = [
     ("lr", "learning_rate"),
     ("bs", "batch_size"),
     ("wd", "weight_decay"),
     ("warmup", "warmup_steps"),
     ("eps", "epsilon"),
+    ("mnist", "idx"),
+    ("fashion_mnist", "idx"),
+    ("val", "validation"),
+    ("root", "path"),
+    ("folder", "path"),
+    ("dir", "path"),
+    ("file", "path"),
+    ("random", "synthetic"),
 ];
 
 /// The candidate that a misspelt or abbreviated word most likely stands for; `None` when none is near.

@@ -108,6 +108,67 @@ epochs = 1
     ));
 }
 
+/// A file with this [data] section.
+fn with_data(data: &str) -> String {
+    let (before, after) = GOOD.split_once("[data]").unwrap();
+    let (_, after) = after.split_once("[model]").unwrap();
+    format!("{before}[data]\n{data}\n[model]{after}")
+}
+
+#[test]
+fn every_format_is_read() {
+    for (data, format) in [
+        ("format = \"idx\"\npath = \"fashion-mnist\"\nvalidation = 5000", "idx"),
+        ("format = \"cifar10\"\npath = \"cifar-10\"\nlimit = 2000\nnormalize = \"standard\"", "cifar10"),
+        ("format = \"cifar100\"\npath = \"cifar-100\"", "cifar100"),
+        ("format = \"safetensors\"\npath = \"my.safetensors\"\nnormalize = \"none\"", "safetensors"),
+    ] {
+        assert_eq!(parse_with(&with_data(data), &[]).unwrap().data.source.format(), format);
+    }
+}
+
+#[test]
+fn formats_are_guessed_and_missing_paths_asked_for() {
+    let mistakes: Vec<_> = ["cifar", "CIFAR-100", "fashion-mnist", "safetensor", "csv"]
+        .iter()
+        .map(|format| mistakes(&with_data(&format!("format = \"{format}\""))))
+        .chain(
+            ["cifar10", "safetensors"]
+                .iter()
+                .map(|format| mistakes(&with_data(&format!("format = \"{format}\"")))),
+        )
+        .collect();
+    insta::assert_snapshot!(mistakes.join("\n"));
+}
+
+#[test]
+fn keys_of_other_programs_are_explained() {
+    insta::assert_snapshot!(mistakes(&with_data(
+        r#"format = "cifar10"
+root = "cifar-10"
+classes = 10
+split = "train"
+validation_split = 0.1
+mean = [0.49, 0.48, 0.45]
+flip = true
+normalise = "standard""#
+    )));
+    insta::assert_snapshot!(mistakes(&with_data(
+        r#"format = "safetensors"
+path = "my.safetensors"
+train_x = "inputs"
+validation = 0.1
+normalize = "imagenet""#
+    )));
+}
+
+#[test]
+fn a_hold_out_of_all_that_the_limit_leaves_is_shown_at_its_place() {
+    insta::assert_snapshot!(mistakes(&with_data(
+        "format = \"cifar10\"\npath = \"cifar-10\"\nlimit = 2000\nvalidation = 5000"
+    )));
+}
+
 #[test]
 fn a_key_of_another_section_is_sent_home() {
     insta::assert_snapshot!(mistakes(&format!(

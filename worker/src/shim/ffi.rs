@@ -32,6 +32,20 @@ pub(super) struct DeviceMemory {
     pub total: u64,
 }
 
+/// A way to a device, opaque.
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct Lane {
+    _private: [u8; 0],
+}
+
+/// The end of one sending, opaque.
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct Arrival {
+    _private: [u8; 0],
+}
+
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Adam {
@@ -76,6 +90,23 @@ unsafe extern "C" {
     pub(super) fn bs_device_set_memory_fraction(fraction: f64) -> c_int;
 
     pub(super) fn bs_load_cuda() -> c_int;
+
+    pub(super) fn bs_pinned_empty(
+        prototype: *const C_tensor,
+        size: *const i64,
+        dimensions: usize,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
+    pub(super) fn bs_lane_open(device_type: i8, index: i8, out: *mut *mut Lane) -> c_int;
+    pub(super) fn bs_lane_close(lane: *mut Lane);
+    pub(super) fn bs_lane_send(
+        lane: *const Lane,
+        staged: *const *mut C_tensor,
+        count: usize,
+        out: *mut *mut C_tensor,
+        arrival: *mut *mut Arrival,
+    ) -> c_int;
+    pub(super) fn bs_arrival_await(arrival: *mut Arrival) -> c_int;
 
     pub(super) fn bs_fused_sgd(
         parameters: *const *mut C_tensor,

@@ -1,5 +1,6 @@
-//! What libtorch can do and tch does not bind: exact memory accounting with an enforced budget, fused optimizer
-//! steps, generator state, determinism. C++ in `worker/shim/`, declared in [`ffi`]; safe from here on.
+//! What libtorch can do and tch does not bind: exact memory accounting with an enforced budget, copies beside the
+//! computing, fused optimizer steps, generator state, determinism. C++ in `worker/shim/`, declared in [`ffi`]; safe
+//! from here on.
 #![expect(unsafe_code, reason = "the one place that calls the C++ shim; every call states why it is sound")]
 
 mod ffi;
@@ -9,6 +10,8 @@ pub mod error;
 pub mod cpu_memory;
 
 pub mod device_memory;
+
+pub mod transfer;
 
 pub mod optimizer;
 

@@ -109,6 +109,8 @@ fn try_out(
         kind: arithmetic.kind,
         shuffle: None,
         resident_limit: u64::MAX,
+        per_epoch: EXAMPLES,
+        fetch_ahead: false,
     };
     let mut feed = Feed::new(dataset, &options)?;
     let criterion = Criterion::new(Loss::CrossEntropy, report.outputs, arithmetic.kind);

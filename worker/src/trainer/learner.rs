@@ -139,6 +139,7 @@ impl Learner {
         while let Err(error) =
             TorchError::catch(|| self.accumulate(feed, batch, split, tape, options.norms, &mut report))
         {
+            feed.drop_ahead();
             self.roll_back(tape, &options.meter)?;
             if !error.is_out_of_memory() {
                 return Err(error.into());
@@ -174,8 +175,8 @@ impl Learner {
         }
         self.model.clear_gradients()?;
         let mut next = batch.start;
-        for size in split.sizes() {
-            let examples = feed.epoch_examples(next, size)?;
+        for (size, ahead) in feed.micro_batches(batch.start, split) {
+            let examples = feed.micro_batch(next, size, ahead)?;
             tape.add(&self.add_gradient(&examples, (batch.step, next), batch.examples)?)?;
             if wants_part && next == batch.start && size < batch.examples {
                 // The gradient so far is that of the first micro-batch, divided by the terms of the whole batch.

@@ -144,6 +144,7 @@ impl Inquiry<'_> {
     fn whole_batch_fits(&mut self) -> Result<bool, TrialError> {
         let Some(room) = self.question.account.room() else { return Ok(false) };
         let batch_size = self.question.batch_size;
+        let room = room + self.missing_ahead(batch_size);
         loop {
             if self.known.smallest_whole_failure.is_some_and(|failed| failed <= batch_size) {
                 return Ok(false);
@@ -181,10 +182,11 @@ impl Inquiry<'_> {
     fn probe(&mut self, examples: u64, depth: Depth) -> Result<(), TrialError> {
         match probe::measure(self.learner, self.feed, self.meter, examples, depth) {
             Ok(peaks) => {
-                let base = self.question.account.base();
-                self.known.whole.record_fit(examples, peaks.whole.saturating_sub(base));
+                let (base, missing) = (self.question.account.base(), self.missing_ahead(examples));
+                let grown = |peak: u64| (peak + missing).saturating_sub(base);
+                self.known.whole.record_fit(examples, grown(peaks.whole));
                 match peaks.accumulated {
-                    Some(peak) => self.known.accumulated.record_fit(examples, peak.saturating_sub(base)),
+                    Some(peak) => self.known.accumulated.record_fit(examples, grown(peak)),
                     None if depth == Depth::Accumulated => self.known.accumulated.record_failure(examples),
                     None => {}
                 }
@@ -214,11 +216,18 @@ impl Inquiry<'_> {
                 }
             }
         }
-        let whole = self.known.whole.envelope().predict(first).unwrap_or(0);
-        let accumulated =
-            second.and_then(|size| self.known.accumulated.envelope().predict(size)).unwrap_or(0);
+        let steps = self.feed.micro_batches(0, split).enumerate();
+        let mut kinds: Vec<_> = steps.map(|(index, (size, ahead))| (index == 0, size, ahead)).collect();
+        kinds.dedup();
+        let grown = kinds.into_iter().map(|(is_first, size, ahead)| {
+            let known = if is_first { &self.known.whole } else { &self.known.accumulated };
+            // Known with as many examples ahead again.
+            let bytes = known.envelope().predict(size).unwrap_or(0) + self.feed.ahead_bytes(ahead);
+            bytes.saturating_sub(self.feed.ahead_bytes(size))
+        });
+        let grown = grown.max().unwrap_or(0);
         let account = self.question.account;
-        let predicted = account.parts(account.base() + whole.max(accumulated), first);
+        let predicted = account.parts(account.base() + grown, first);
         let evaluation_examples = self.evaluation_examples().max(first);
         Ok(Plan { split, predicted, evaluation_examples, reason: self.reason(split) })
     }
@@ -242,6 +251,12 @@ impl Inquiry<'_> {
         }
     }
 
+    /// What is known of a micro-batch is known with as many examples ahead again. These are the bytes of those that an
+    /// epoch does not have behind one of this size at its beginning.
+    fn missing_ahead(&self, examples: u64) -> u64 {
+        self.feed.ahead_bytes(examples.saturating_sub(self.feed.left_after(examples)))
+    }
+
     /// Not even one example at a time fits.
     fn infeasible(&self) -> Infeasible {
         let alone = self.question.batch_size == 1;
@@ -253,7 +268,9 @@ impl Inquiry<'_> {
     fn infeasible_whole(&self) -> Infeasible {
         let examples = self.question.batch_size;
         let what = format!("the whole batch of {examples} (micro_batch = \"off\" forbids to split it)");
-        self.question.account.infeasible(&what, examples, self.known.whole.envelope().predict(examples))
+        let grown = self.known.whole.envelope().predict(examples);
+        let grown = grown.map(|bytes| bytes.saturating_sub(self.missing_ahead(examples)));
+        self.question.account.infeasible(&what, examples, grown)
     }
 }
 

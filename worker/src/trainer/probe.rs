@@ -40,6 +40,7 @@ pub fn measure(
     learner.model.keep_buffers()?;
     let peaks = measure_with_gradients(learner, feed, meter, examples, depth);
     learner.forget_scale();
+    feed.drop_ahead();
     learner.model.clear_gradients()?;
     learner.model.restore_buffers()?;
     meter.release_cache()?;
@@ -73,7 +74,7 @@ fn peak_of_one(
 ) -> Result<u64, TorchError> {
     meter.reset_peak()?;
     TorchError::catch(|| {
-        let batch = feed.epoch_examples(0, examples)?;
+        let batch = feed.micro_batch(0, examples, examples)?;
         learner.add_gradient(&batch, (0, 0), examples).map(drop)
     })?;
     meter.peak()

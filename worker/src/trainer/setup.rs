@@ -54,6 +54,8 @@ pub struct Ready {
     pub key: MemoryKey,
     /// What the user should know of it before it begins.
     pub remarks: Vec<String>,
+    /// What its data is, as [`Dataset::sha256`].
+    pub data_sha256: Option<String>,
 }
 
 /// A trial that cannot be trained within its memory.
@@ -118,11 +120,13 @@ impl Host {
             Err(error) if error.is_out_of_memory() => Err(account.infeasible("the model alone", 1, None)),
             Err(error) => return Err(error),
         };
-        let shape = dataset.shape.clone();
+        let (shape, data_sha256) = (dataset.shape.clone(), dataset.sha256.clone());
         Ok(match planned {
             Ok(Placed { learner, feed, plan, key }) => {
                 let remarks = blueprint.remarks(&learner.model);
-                Ok(Box::new(Ready { course, shape, feed, learner, plan, account, meter, key, remarks }))
+                let ready =
+                    Ready { course, shape, feed, learner, plan, account, meter, key, remarks, data_sha256 };
+                Ok(Box::new(ready))
             }
             Err(infeasible) => {
                 let ooms = meter.ooms().doing(READING)?;
@@ -133,7 +137,7 @@ impl Host {
     }
 
     /// A quarter of the memory is for data kept on the device; and if with it not even one example can be trained, none
-    /// of it.
+    /// of it, and at last none for examples sent ahead either.
     fn place_and_plan(
         &mut self,
         spec: &TrialSpec,
@@ -145,11 +149,13 @@ impl Host {
         let TrialSettings { train, seed, .. } = &spec.settings;
         let kind = learner.arithmetic().kind;
         let batch_size = spec.settings.batch_size.get().min(dataset.shape.train_examples);
-        let mut resident_limit = account.limit / 4;
+        let per_epoch = Course::new(&spec.settings, dataset.shape.train_examples).examples_per_epoch();
+        let (mut resident_limit, mut fetch_ahead) = (account.limit / 4, true);
         loop {
             meter.set_limit(Some(available)).doing(LIMITING)?;
             let shuffle = train.shuffle.then_some(*seed);
-            let options = FeedOptions { device: self.device, kind, shuffle, resident_limit };
+            let options =
+                FeedOptions { device: self.device, kind, shuffle, resident_limit, per_epoch, fetch_ahead };
             let mut feed = Feed::new(Rc::clone(dataset), &options).doing("placing the data on the device")?;
             if blueprint.is_script() {
                 let inexact = exactness::check(&mut learner, &mut feed, dataset.shape.train_examples)
@@ -159,10 +165,12 @@ impl Host {
             account.resident = feed.resident_bytes();
             account.shared_per_example = feed.shared_bytes_per_example();
             let key = MemoryKey(format!(
-                "{} on {:?} normalize {:?} resident {} loss {:?} {:?} optimizer {:?} momentum {} threads {} \
+                "{} on {:?} of {:?} normalize {:?} resident {} ahead {fetch_ahead} loss {:?} {:?} optimizer {:?} \
+                 momentum {} threads {} \
                  budget {:?}",
                 blueprint.identity(),
                 dataset.shape.features,
+                dataset.inputs.storage,
                 spec.data.normalize,
                 account.resident > 0,
                 train.loss,
@@ -176,6 +184,7 @@ impl Host {
             match self.planner.plan(&question, &mut learner, &mut feed, &meter)? {
                 Ok(plan) => return Ok(Ok(Placed { learner, feed, plan, key: question.key })),
                 Err(_) if account.resident > 0 => resident_limit = 0,
+                Err(_) if fetch_ahead => fetch_ahead = false,
                 Err(infeasible) => return Ok(Err(infeasible)),
             }
         }

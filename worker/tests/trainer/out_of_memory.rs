@@ -11,6 +11,7 @@ use worker::trainer::tape::LossTape;
 
 use crate::lab::{
     buffers, cnn_trial, exclusive, host, lasting, module, ready, run, stateful_trial, trial, weights, with,
+    within,
 };
 
 const STEPS: usize = 4;
@@ -76,8 +77,11 @@ fn fail_each_allocation(spec: &TrialSpec) -> u64 {
 #[test]
 fn whichever_allocation_fails_the_weights_are_those_of_the_realized_schedule() {
     let _exclusive = exclusive();
-    let failures = fail_each_allocation(&spec());
-    assert!(failures > 15, "only {failures} allocations in a step of a convolutional network");
+    // With data that stays on the device, and with data that is streamed, where an example ahead may be one too many.
+    for spec in [spec(), within(spec(), 100_000)] {
+        let failures = fail_each_allocation(&spec);
+        assert!(failures > 15, "only {failures} allocations in a step of a convolutional network");
+    }
 }
 
 #[test]

@@ -119,8 +119,22 @@ fn check_data(data: &DataSpec, found: &mut Issues) {
         | DataSource::Cifar100(_)
         | DataSource::Safetensors(_) => {}
     }
-    if data.limit == Some(0) {
-        found.add("data.limit", "a limit of 0 leaves no examples", Some("leave `limit` out to use all"));
+    match data.limit {
+        Some(0) => {
+            found.add("data.limit", "a limit of 0 leaves no examples", Some("leave `limit` out to use all"));
+        }
+        // How many there are a worker knows, but there are no more than the limit.
+        Some(limit) if data.source.path().is_some() && data.validation >= limit => {
+            found.add(
+                "data.validation",
+                format!(
+                    "holding out {} of at most {limit} examples leaves none to train on",
+                    data.validation
+                ),
+                Some("hold out fewer, or raise `limit`"),
+            );
+        }
+        _ => {}
     }
 }
 
@@ -340,10 +354,10 @@ fn check_target(draft: &SweepDraft, found: &mut Issues) {
     if !target.below.is_finite() {
         found.add("train.target.below", format!("{} is not a bound", target.below), None);
     }
-    // Own validation files of a format are known on the worker only; synthetic data has none.
+    // Whether a safetensors file brings validation examples of its own, the worker knows; no other format does.
     if target.metric != TargetMetric::TrainSetLoss
         && draft.data.validation == 0
-        && matches!(draft.data.source, DataSource::Synthetic(_))
+        && !matches!(draft.data.source, DataSource::Safetensors(_))
     {
         found.add(
             "train.target.metric",

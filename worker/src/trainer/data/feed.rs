@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use domain::AccumulationPlan;
 use tch::{Device, Kind, Tensor};
 
 use super::dataset::Dataset;
@@ -28,6 +29,10 @@ pub struct Feed {
     prepare: Prepare,
     /// Seeds each epoch's order; `None` is file order.
     shuffle: Option<u64>,
+    /// The training examples that an epoch takes.
+    per_epoch: u64,
+    /// Streamed rows are sent before they are asked for.
+    fetches_ahead: bool,
 }
 
 #[derive(Debug)]
@@ -47,6 +52,10 @@ pub struct FeedOptions {
     pub shuffle: Option<u64>,
     /// Bytes that the data may take on the device for good; if it needs more, it is streamed from the host.
     pub resident_limit: u64,
+    /// Training examples that an epoch takes, which may be fewer than there are.
+    pub per_epoch: u64,
+    /// Whether streamed data is sent one micro-batch ahead.
+    pub fetch_ahead: bool,
 }
 
 impl Feed {
@@ -60,9 +69,11 @@ impl Feed {
         let store = if Resident::bytes_needed(&dataset, shuffled) <= options.resident_limit {
             Store::Resident(Resident::new(&dataset, shuffled, options.device)?)
         } else {
-            Store::Streamed(Streamed::new(options.device))
+            Store::Streamed(Streamed::new(options.device)?)
         };
-        Ok(Self { dataset, store, prepare, shuffle: options.shuffle })
+        let fetches_ahead = options.fetch_ahead && matches!(store, Store::Streamed(_));
+        let FeedOptions { shuffle, per_epoch, .. } = *options;
+        Ok(Self { dataset, store, prepare, shuffle, per_epoch, fetches_ahead })
     }
 
     /// Puts the training examples in the order of an epoch (from 0): one gather on the device when they are there.
@@ -82,28 +93,81 @@ impl Feed {
         }
     }
 
-    /// `count` training examples of the current epoch, from `start` on.
+    /// The micro-batch of the current epoch that begins at `start`. The `ahead` examples that follow, as far as the epoch
+    /// has them, are sent to the device meanwhile; if they are the micro-batch asked for next, they are not gathered
+    /// again.
+    ///
+    /// # Errors
+    /// [`TorchError`], such as when memory runs out, be it for the examples ahead.
+    pub fn micro_batch(&mut self, start: u64, count: u64, ahead: u64) -> Result<Examples, TorchError> {
+        let ahead = if self.fetches_ahead { ahead.min(self.left_after(start + count)) } else { 0 };
+        let [inputs, targets] = match &mut self.store {
+            Store::Resident(resident) => resident.epoch_rows(start, count)?,
+            Store::Streamed(streamed) => streamed.micro_batch(&self.dataset, (start, count), ahead)?,
+        };
+        Ok(Examples { inputs: self.prepare.apply(inputs)?, targets })
+    }
+
+    /// `count` training examples of the current epoch, from `start` on, beside the micro-batches of a step: what is on its
+    /// way for these stays so.
     ///
     /// # Errors
     /// [`TorchError`], such as when memory runs out.
     pub fn epoch_examples(&mut self, start: u64, count: u64) -> Result<Examples, TorchError> {
-        let (inputs, targets) = match &mut self.store {
+        let [inputs, targets] = match &mut self.store {
             Store::Resident(resident) => resident.epoch_rows(start, count)?,
             Store::Streamed(streamed) => streamed.epoch_rows(&self.dataset, start, count)?,
         };
         Ok(Examples { inputs: self.prepare.apply(inputs)?, targets })
     }
 
-    /// `count` rows in file order, from `start` on: training examples first, then validation examples.
+    /// `count` rows in file order, from `start` on: training examples first, then validation examples. Training
+    /// examples that are on their way are given up: they are not what is wanted, and leave the more room.
     ///
     /// # Errors
     /// [`TorchError`], such as when memory runs out.
     pub fn rows(&mut self, start: u64, count: u64) -> Result<Examples, TorchError> {
-        let (inputs, targets) = match &mut self.store {
+        self.drop_ahead();
+        let [inputs, targets] = match &mut self.store {
             Store::Resident(resident) => resident.file_rows(start, count)?,
             Store::Streamed(streamed) => streamed.file_rows(&self.dataset, start, count)?,
         };
         Ok(Examples { inputs: self.prepare.apply(inputs)?, targets })
+    }
+
+    /// Gives up the examples that are on their way, as when a step is done over in other micro-batches.
+    pub fn drop_ahead(&mut self) {
+        if let Store::Streamed(streamed) = &mut self.store {
+            streamed.drop_ahead();
+        }
+    }
+
+    /// Bytes on the device of so many examples ahead: as stored, with their targets; 0 when nothing is sent ahead. They
+    /// add to whatever else a micro-batch takes.
+    #[must_use]
+    pub fn ahead_bytes(&self, examples: u64) -> u64 {
+        if self.fetches_ahead { examples * self.dataset.example_bytes() } else { 0 }
+    }
+
+    /// The sizes of the micro-batches of a batch that begins at `start`, each with the size of the one after it: after the
+    /// last, the first one of the next batch in the same epoch, or 0.
+    pub fn micro_batches(
+        &self,
+        start: u64,
+        split: AccumulationPlan,
+    ) -> impl Iterator<Item = (u64, u64)> + use<> {
+        let next_batch = self.left_after(start + split.batch_size()).min(split.batch_size());
+        let following = match next_batch {
+            0 => 0,
+            examples => AccumulationPlan::at_most(examples, split.micro_batch()).micro_batch(),
+        };
+        split.sizes().zip(split.sizes().skip(1).chain([following]))
+    }
+
+    /// Training examples that an epoch still takes after so many.
+    #[must_use]
+    pub fn left_after(&self, examples: u64) -> u64 {
+        self.per_epoch.saturating_sub(examples)
     }
 
     /// Bytes of data kept on the device, all of it.
@@ -120,7 +184,7 @@ impl Feed {
     #[must_use]
     pub fn shared_bytes_per_example(&self) -> u64 {
         let Store::Resident(_) = self.store else { return 0 };
-        let input = if self.prepare.is_identity { 4 * self.dataset.shape.feature_elements() } else { 0 };
+        let input = if self.prepare.is_identity { self.dataset.row_bytes() } else { 0 };
         input + 8
     }
 }
