@@ -53,6 +53,10 @@ pub fn serve() -> anyhow::Result<()> {
                 })
             }
             (RequestKind::Stop(_), _) => continue,
+            (RequestKind::Learn(lessons), Some(host)) => {
+                host.planner.learn(&lessons.memory);
+                continue;
+            }
             (_, None) => EventKind::Problem(v1::Problem {
                 fatal: true,
                 kind: v1::FailureKind::Trainer.into(),
@@ -144,7 +148,10 @@ fn answer(spec: v1::TrialSpec, work: impl FnOnce(&TrialSpec) -> Result<EventKind
 }
 
 fn plan(spec: &TrialSpec, host: &mut Host) -> Result<EventKind, TrialError> {
-    let planned = match host.prepare(spec)? {
+    let probes_before = host.planner.probes();
+    let prepared = host.prepare(spec)?;
+    let probes = host.planner.probes() - probes_before;
+    let planned = match prepared {
         Ok(ready) => v1::PlannedTrial {
             train_examples: ready.shape.train_examples,
             validation_examples: ready.shape.validation_examples,
@@ -153,6 +160,8 @@ fn plan(spec: &TrialSpec, host: &mut Host) -> Result<EventKind, TrialError> {
             accumulation_steps: ready.plan.split.accumulation_steps(),
             memory: Some(result::predicted(ready.plan.predicted, ready.account.budget)),
             infeasible: String::new(),
+            probes,
+            is_measured: ready.plan.is_measured,
         },
         Err(trial) => v1::PlannedTrial {
             train_examples: trial.shape.train_examples,
@@ -160,6 +169,7 @@ fn plan(spec: &TrialSpec, host: &mut Host) -> Result<EventKind, TrialError> {
             total_steps: trial.course.total_steps(),
             memory: Some(result::predicted(trial.infeasible.needed, trial.budget)),
             infeasible: trial.infeasible.message,
+            probes,
             ..v1::PlannedTrial::default()
         },
     };

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use domain::architecture::{DataShape, Layer, layers};
-use domain::memory::{MemoryParts, StaticParts};
+use domain::memory::{DeviceKind, MemoryParts, StaticParts, training};
 use domain::spec::Precision;
 use domain::{TrialSettings, TrialSpec};
 use tch::Device;
@@ -34,6 +34,8 @@ pub struct Host {
     pub library: Library,
     /// What is known about memory.
     pub planner: Planner,
+    /// What kind of device it is, as far as memory depends on that.
+    pub device_kind: DeviceKind,
 }
 
 /// A trial that can take its first step.
@@ -77,7 +79,11 @@ impl Host {
     #[must_use]
     pub fn new(device: Device, memory_limit: Option<u64>) -> Self {
         let threads = u64::try_from(tch::get_num_threads()).unwrap_or(1);
-        Self { device, memory_limit, threads, library: Library::default(), planner: Planner::default() }
+        let described = super::device::describe(device, None);
+        let device_kind =
+            DeviceKind::new(&described.name, &described.description, &described.libtorch_version);
+        let (library, planner) = (Library::default(), Planner::default());
+        Self { device, memory_limit, threads, library, planner, device_kind }
     }
 
     /// Opens a trial's data, builds its model and plans its memory, running a few micro-batches if need be.
@@ -169,18 +175,7 @@ impl Host {
             let mut feed = Feed::new(Rc::clone(dataset), &options).doing("placing the data on the device")?;
             account.resident = feed.resident_bytes();
             account.shared_per_example = feed.shared_bytes_per_example();
-            let key = MemoryKey(format!(
-                "{layers:?} on {:?} normalize {:?} resident {} loss {:?} {kind:?} optimizer {:?} momentum {} threads {} \
-                 budget {:?}",
-                dataset.shape.features,
-                spec.data.normalize,
-                account.resident > 0,
-                train.loss,
-                train.optimizer,
-                train.momentum > 0.0,
-                tch::get_num_threads(),
-                account.budget,
-            ));
+            let key = self.memory_key(spec, layers, dataset, account);
             let question = Question { key, batch_size, policy: spec.memory.micro_batch, account };
             match self.planner.plan(&question, &mut learner, &mut feed, &meter)? {
                 Ok(plan) => return Ok(Ok(Placed { learner, feed, plan, key: question.key })),
@@ -188,6 +183,30 @@ impl Host {
                 Err(infeasible) => return Ok(Err(infeasible)),
             }
         }
+    }
+}
+
+impl Host {
+    /// All that memory depends on besides the micro-batch. A CUDA library may choose its workspace by what is left, so
+    /// there the limit is part of it.
+    fn memory_key(
+        &self,
+        spec: &TrialSpec,
+        layers: &[Layer],
+        dataset: &Dataset,
+        account: &Account,
+    ) -> MemoryKey {
+        let limit = if self.device == Device::Cpu { None } else { account.budget };
+        MemoryKey(format!(
+            "{layers:?} on {:?} normalize {:?} resident {} {} threads {} limit {limit:?} on {:?} by batchsweep {}",
+            dataset.shape.features,
+            spec.data.normalize,
+            account.resident > 0,
+            training(&spec.settings.train),
+            tch::get_num_threads(),
+            self.device_kind,
+            env!("CARGO_PKG_VERSION"),
+        ))
     }
 }
 
