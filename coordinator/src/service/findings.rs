@@ -24,8 +24,11 @@ pub async fn report(
     request: v1::ReportFindingsRequest,
 ) -> Result<v1::ReportFindingsResponse, Status> {
     let key = decode::lease(request.lease.as_ref())?;
-    let findings = request.findings.ok_or_else(|| invalid("findings", "is missing"))?;
+    let mut findings = request.findings.ok_or_else(|| invalid("findings", "is missing"))?;
     check(&findings)?;
+    for known in &mut findings.memory {
+        known.description = decode::text(&known.description);
+    }
     let data_sha256 = store(context, &key, &findings).await.map_err(of_store)?;
     Ok(v1::ReportFindingsResponse { data_sha256: data_sha256.unwrap_or_default() })
 }

@@ -7,7 +7,6 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::lease::LeaseKey;
-use super::record::storable;
 use super::{Result, bigint, count};
 
 /// Kinds of trial that a family tells of at most: it is the data that makes them differ, so a sweep needs one or two.
@@ -55,7 +54,7 @@ pub async fn merge(connection: &mut PgConnection, family: &str, memory: &[v1::Kn
         "queries/memory/merge_kinds.sql",
         family,
         &memory.iter().map(|known| known.kind.clone()).collect::<Vec<_>>(),
-        &memory.iter().map(|known| storable(&known.description)).collect::<Vec<_>>(),
+        &memory.iter().map(|known| known.description.clone()).collect::<Vec<_>>(),
     )
     .execute(&mut *connection)
     .await?;
