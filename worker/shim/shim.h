@@ -61,6 +61,24 @@ bs_status bs_device_set_memory_fraction(double fraction);
 // Loads libtorch_cuda.so, which an ordinary link drops. Before the first CUDA call: its hooks are looked up once.
 bs_status bs_load_cuda();
 
+// --- transfer.cpp: copies to an accelerator beside its computing ---
+
+// A new tensor of `prototype`'s number type in page-locked host memory.
+bs_status bs_pinned_empty(const at::Tensor* prototype, const int64_t* size, size_t dimensions, at::Tensor** out);
+
+struct bs_lane;     // a stream for copies to one device
+struct bs_arrival;  // when one sending is complete
+
+bs_status bs_lane_open(int8_t device_type, int8_t index, bs_lane** out);
+void bs_lane_close(bs_lane* lane);
+// Copies `count` page-locked tensors to the lane's device, into `out`, without waiting for it. The copies start when all
+// that is queued for computing so far is done. The staged tensors may be dropped at once. What arrives must not be used, nor
+// dropped, before bs_arrival_await.
+bs_status bs_lane_send(const bs_lane* lane, at::Tensor* const* staged, size_t count, at::Tensor** out,
+                       bs_arrival** arrival);
+// Lets what is queued for computing from now on wait for the arrival; the host does not wait. Frees `arrival`.
+bs_status bs_arrival_await(bs_arrival* arrival);
+
 // --- optimizer.cpp: libtorch's fused kernels over arrays of tensors; gradients are the parameters' own ---
 
 // `momentum_buffers` is null when `momentum` is 0.

@@ -55,6 +55,20 @@ pub(super) struct RmsProp {
     pub scratch: *mut C_tensor,
 }
 
+/// Opaque.
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct Lane {
+    _private: [u8; 0],
+}
+
+/// Opaque.
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct Arrival {
+    _private: [u8; 0],
+}
+
 unsafe extern "C" {
     pub(super) fn bs_error_text() -> *const c_char;
 
@@ -70,6 +84,23 @@ unsafe extern "C" {
     pub(super) fn bs_device_set_memory_fraction(fraction: f64) -> c_int;
 
     pub(super) fn bs_load_cuda() -> c_int;
+
+    pub(super) fn bs_pinned_empty(
+        prototype: *const C_tensor,
+        size: *const i64,
+        dimensions: usize,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
+    pub(super) fn bs_lane_open(device_type: i8, index: i8, out: *mut *mut Lane) -> c_int;
+    pub(super) fn bs_lane_close(lane: *mut Lane);
+    pub(super) fn bs_lane_send(
+        lane: *const Lane,
+        staged: *const *mut C_tensor,
+        count: usize,
+        out: *mut *mut C_tensor,
+        arrival: *mut *mut Arrival,
+    ) -> c_int;
+    pub(super) fn bs_arrival_await(arrival: *mut Arrival) -> c_int;
 
     pub(super) fn bs_fused_sgd(
         parameters: *const *mut C_tensor,

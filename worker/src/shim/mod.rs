@@ -1,5 +1,5 @@
 //! What libtorch can do and tch does not bind: exact memory accounting with an enforced budget, fused optimizer
-//! steps, generator state, determinism. C++ in `worker/shim/`, declared in [`ffi`]; safe from here on.
+//! steps, copies beside the computing, generator state, determinism. C++ in `worker/shim/`, declared in [`ffi`]; safe from here on.
 #![expect(unsafe_code, reason = "the one place that calls the C++ shim; every call states why it is sound")]
 
 mod ffi;
@@ -13,5 +13,7 @@ pub mod device_memory;
 pub mod optimizer;
 
 pub mod reproducibility;
+
+pub mod transfer;
 
 pub use error::{TorchError, TorchErrorKind};

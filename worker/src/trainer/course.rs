@@ -55,6 +55,12 @@ impl Course {
         self.steps_per_epoch
     }
 
+    /// Examples in one pass: fewer than there are where `drop_last` drops some, or the trial ends before.
+    #[must_use]
+    pub fn examples_per_epoch(&self) -> u64 {
+        (self.steps_per_epoch.min(self.total_steps) * self.batch_size).min(self.train_examples)
+    }
+
     /// Optimizer steps in all; 0 when `drop_last` leaves no batch.
     #[must_use]
     pub fn total_steps(&self) -> u64 {
@@ -118,7 +124,7 @@ mod tests {
     fn drop_last_leaves_only_full_batches() {
         let course = |batch_size| Course::new(&settings(batch_size, Budget::Epochs(2), true), 100);
         assert!(course(32).all(|batch| batch.examples == 32));
-        assert_eq!(course(32).count(), 6);
+        assert_eq!((course(32).count(), course(32).examples_per_epoch()), (6, 96));
         assert_eq!(course(101).count(), 0);
     }
 

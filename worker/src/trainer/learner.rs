@@ -87,7 +87,8 @@ impl Learner {
     ) -> Result<StepReport, StepError> {
         let mut report = StepReport::default();
         let mut split = AccumulationPlan::at_most(batch.examples, *micro_batch);
-        while let Err(error) = TorchError::catch(|| self.accumulate(feed, batch.start, split, tape)) {
+        while let Err(error) = TorchError::catch(|| self.accumulate(feed, batch, split, tape)) {
+            feed.drop_ahead();
             self.roll_back(tape, &options.meter)?;
             if !error.is_out_of_memory() {
                 return Err(error.into());
@@ -110,14 +111,17 @@ impl Learner {
     fn accumulate(
         &mut self,
         feed: &mut Feed,
-        start: u64,
+        batch: &Batch,
         split: AccumulationPlan,
         tape: &mut LossTape,
     ) -> Result<(), TorchError> {
         self.model.clear_gradients()?;
-        let mut next = start;
-        for size in split.sizes() {
-            let examples = feed.epoch_examples(next, size)?;
+        let mut next = batch.start;
+        // After the last micro-batch comes the first one of the next batch.
+        let following = feed.left_after(batch.start + batch.examples).min(batch.examples);
+        let first_following = AccumulationPlan::at_most(following, split.micro_batch()).micro_batch();
+        for (size, ahead) in split.sizes().zip(split.sizes().skip(1).chain([first_following])) {
+            let examples = feed.epoch_examples(next, size, ahead)?;
             let outputs = self.model.forward(&examples.inputs, Mode::Training)?;
             let share = self.scales.share(&self.criterion, split)?;
             let loss = self.criterion.value(&outputs, &examples.targets, share)?;

@@ -5,8 +5,8 @@
 //! - [`session`]: one trial from its description to its result, with the training loop,
 //! - [`setup`]: data opened, model built, memory planned,
 //! - [`learner`]: one optimizer step, whole or not at all,
-//! - [`planner`], [`probe`] and [`knowledge`]: how large a micro-batch may be, how that is found out, and what is known
-//!   of it already,
+//! - [`planner`], [`probe`], [`knowledge`] and [`forecast`]: how large a micro-batch may be, how that is found out, what
+//!   is known of it already, and what follows for a split,
 //! - [`memory`] and [`account`]: what the device says about bytes, and what a trial makes of it,
 //! - [`course`], [`milestones`]: which examples a step takes, when a trial is evaluated,
 //! - [`data`], [`model`], [`loss`], [`optimizer`]: what is trained, on what, how,
@@ -25,6 +25,8 @@ pub mod learner;
 pub mod planner;
 
 pub mod knowledge;
+
+mod forecast;
 
 pub mod probe;
 

@@ -13,6 +13,7 @@ use proto::v1;
 use super::account::{Account, Infeasible};
 use super::data::Feed;
 use super::error::{Doing, TrialError};
+use super::forecast::{self, grown, is_measured, missing_ahead};
 use super::knowledge::{Kind, Knowledge};
 use super::learner::Learner;
 use super::memory::Meter;
@@ -111,54 +112,49 @@ impl Planner {
         })
     }
 
-    /// Remembers that a micro-batch ran out of memory in training, so that later trials start lower.
-    pub fn record_failure(&mut self, key: &MemoryKey, account: &Account, split: AccumulationPlan) {
-        let room = account.room().unwrap_or(0);
-        self.knowledge.of(key).record(|known| match split.accumulation_steps() {
-            1 => known.record_whole_failure(split.micro_batch(), room),
-            _ => known.accumulated.record_failure(split.micro_batch(), room),
-        });
+    /// Remembers that a split ran out of memory in training, so that later trials start lower.
+    pub fn record_failure(&mut self, trained: &Trained<'_>, split: AccumulationPlan) {
+        let room = trained.account.room().unwrap_or(0);
+        self.knowledge
+            .of(trained.key)
+            .record(|known| forecast::record_failure(known, trained.feed, split, room));
     }
 
     /// The peak to expect of a split, as far as anything is known.
-    pub fn predict(&mut self, key: &MemoryKey, account: &Account, split: AccumulationPlan) -> Option<u64> {
-        grown(self.knowledge.of(key).known(), split).map(|grown| account.base() + grown)
+    pub fn predict(&mut self, trained: &Trained<'_>, split: AccumulationPlan) -> Option<u64> {
+        let grown = grown(self.knowledge.of(trained.key).known(), trained.feed, split);
+        grown.map(|grown| trained.account.base() + grown)
     }
 
     /// Compares a plan with the peak of the steps that followed it. What was measured elsewhere is believed until this
     /// says otherwise: a higher peak corrects what is known, here and, as news, everywhere. Gives what is to be said
     /// about a difference.
-    pub fn verify(&mut self, key: &MemoryKey, account: &Account, plan: &Plan, peak: u64) -> Option<String> {
+    pub fn verify(&mut self, trained: &Trained<'_>, plan: &Plan, peak: u64) -> Option<String> {
         let predicted = plan.predicted.total();
         let difference = peak.abs_diff(predicted);
         if difference < LEAST_DIFFERENCE || difference as f64 <= TOLERANCE * predicted as f64 {
             return None;
         }
         if peak > predicted {
-            let grown = peak.saturating_sub(account.base());
-            self.knowledge.of(key).record(|known| match plan.split.sizes().nth(1) {
-                None => known.whole.record_fit(plan.split.micro_batch(), grown),
-                Some(second) => known.accumulated.record_fit(second, grown),
-            });
+            let grown = peak.saturating_sub(trained.account.base());
+            self.knowledge
+                .of(trained.key)
+                .record(|known| forecast::record_peak(known, trained.feed, plan.split, grown));
         }
         let (predicted, peak) = (domain::Bytes(predicted), domain::Bytes(peak));
         Some(format!("the plan predicted a peak of {predicted}, training took {peak}"))
     }
 }
 
-/// What a split takes besides [`Account::base`], as far as anything is known.
-fn grown(known: &KnownMemory, split: AccumulationPlan) -> Option<u64> {
-    let whole = known.whole.envelope().predict(split.micro_batch());
-    let second = split.sizes().nth(1);
-    let accumulated = second.and_then(|second| known.accumulated.envelope().predict(second));
-    whole.max(accumulated)
-}
-
-/// Whether what a split takes was measured, not predicted.
-fn is_measured(known: &KnownMemory, split: AccumulationPlan) -> bool {
-    let measured = |search: &MicroBatchSearch, size| search.envelope().measured(size).is_some();
-    measured(&known.whole, split.micro_batch())
-        && split.sizes().nth(1).is_none_or(|second| measured(&known.accumulated, second))
+/// A trial in training, as far as its memory depends on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Trained<'a> {
+    /// All that memory depends on.
+    pub key: &'a MemoryKey,
+    /// What it may take, and what is fixed of it.
+    pub account: &'a Account,
+    /// What gives its examples.
+    pub feed: &'a Feed,
 }
 
 /// One question being answered.
@@ -189,7 +185,8 @@ impl Inquiry<'_> {
     /// What one example takes is always measured: how many are evaluated together depends on it.
     fn first_probe(&mut self) -> Result<(), TrialError> {
         let one = &self.known().accumulated;
-        let is_known = one.envelope().measured(1).is_some() || one.smallest_over(self.room_now()) == Some(1);
+        let is_known = one.envelope().measured(1).is_some()
+            || one.smallest_over(self.room_now() + missing_ahead(self.feed, 1)) == Some(1);
         if is_known { Ok(()) } else { self.probe(1, Depth::Accumulated) }
     }
 
@@ -201,6 +198,7 @@ impl Inquiry<'_> {
     fn whole_batch_fits(&mut self) -> Result<bool, TrialError> {
         let Some(room) = self.question.account.room() else { return Ok(false) };
         let batch_size = self.question.batch_size;
+        let room = room + missing_ahead(self.feed, batch_size);
         loop {
             // A size below the batch that is over the limit answers the question.
             if self.known().whole.smallest_over(room).is_some_and(|over| over <= batch_size) {
@@ -233,7 +231,9 @@ impl Inquiry<'_> {
 
     fn probe(&mut self, examples: u64, depth: Depth) -> Result<(), TrialError> {
         *self.probes += 1;
-        let (base, room) = (self.question.account.base(), self.room_now());
+        // As if the epoch had enough examples to send ahead; see `forecast`.
+        let missing = missing_ahead(self.feed, examples);
+        let (base, room) = (self.question.account.base().saturating_sub(missing), self.room_now() + missing);
         match probe::measure(self.learner, self.feed, self.meter, examples, depth) {
             Ok(peaks) => {
                 self.kind.record(|known| {
@@ -272,7 +272,8 @@ impl Inquiry<'_> {
             }
         }
         let account = self.question.account;
-        let predicted = account.parts(account.base() + grown(self.known(), split).unwrap_or(0), first);
+        let predicted =
+            account.parts(account.base() + grown(self.known(), self.feed, split).unwrap_or(0), first);
         Ok(Plan {
             split,
             predicted,
@@ -313,7 +314,9 @@ impl Inquiry<'_> {
     fn infeasible_whole(&self) -> Infeasible {
         let examples = self.question.batch_size;
         let what = format!("the whole batch of {examples} (micro_batch = \"off\" forbids to split it)");
-        self.question.account.infeasible(&what, examples, self.known().whole.envelope().predict(examples))
+        let grown = self.known().whole.envelope().predict(examples);
+        let grown = grown.map(|bytes| bytes.saturating_sub(missing_ahead(self.feed, examples)));
+        self.question.account.infeasible(&what, examples, grown)
     }
 }
 

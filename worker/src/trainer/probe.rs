@@ -42,6 +42,7 @@ pub fn measure(
 ) -> Result<Peaks, TorchError> {
     let peaks = measure_with_gradients(learner, feed, meter, examples, depth);
     learner.scales.forget();
+    feed.drop_ahead();
     learner.model.clear_gradients()?;
     meter.release_cache()?;
     peaks
@@ -78,7 +79,7 @@ fn peak_of_one(
 ) -> Result<u64, TorchError> {
     meter.reset_peak()?;
     TorchError::catch(|| {
-        let batch = feed.epoch_examples(0, examples)?;
+        let batch = feed.epoch_examples(0, examples, examples)?;
         let outputs = learner.model.forward(&batch.inputs, Mode::Training)?;
         let share = learner.scales.share(&learner.criterion, split)?;
         let loss = learner.criterion.value(&outputs, &batch.targets, share)?;

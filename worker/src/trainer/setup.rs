@@ -57,6 +57,8 @@ pub struct Ready {
     pub meter: Meter,
     /// What it shares its memory behaviour with.
     pub key: MemoryKey,
+    /// What its data is, as [`Dataset::sha256`].
+    pub data_sha256: Option<String>,
 }
 
 /// A trial that cannot be trained within its memory.
@@ -72,6 +74,8 @@ pub struct DoesNotFit {
     pub budget: Option<u64>,
     /// Allocations refused while finding out.
     pub ooms: u64,
+    /// What its data is, as [`Dataset::sha256`].
+    pub data_sha256: Option<String>,
 }
 
 impl Host {
@@ -132,15 +136,15 @@ impl Host {
             Err(error) if error.is_out_of_memory() => Err(account.infeasible("the model alone", 1, None)),
             Err(source) => return Err(TrialError::Torch { doing: "building the model", source }),
         };
-        let shape = dataset.shape.clone();
+        let (shape, data_sha256) = (dataset.shape.clone(), dataset.sha256.clone());
         Ok(match planned {
             Ok(Placed { learner, feed, plan, key }) => {
-                Ok(Box::new(Ready { course, shape, feed, learner, plan, account, meter, key }))
+                Ok(Box::new(Ready { course, shape, feed, learner, plan, account, meter, key, data_sha256 }))
             }
             Err(infeasible) => {
                 let ooms = meter.ooms().doing(READING)?;
                 meter.set_limit(None).doing(LIMITING)?;
-                Err(Box::new(DoesNotFit { course, shape, infeasible, budget, ooms }))
+                Err(Box::new(DoesNotFit { course, shape, infeasible, budget, ooms, data_sha256 }))
             }
         })
     }
@@ -155,7 +159,7 @@ impl Host {
     }
 
     /// A quarter of the memory is for data kept on the device; and if with it not even one example can be trained, none
-    /// of it.
+    /// of it, and at last none for examples sent ahead either.
     fn place_and_plan(
         &mut self,
         spec: &TrialSpec,
@@ -167,19 +171,22 @@ impl Host {
         let TrialSettings { train, seed, .. } = &spec.settings;
         let kind = kind_of(train.precision);
         let batch_size = spec.settings.batch_size.get().min(dataset.shape.train_examples);
-        let mut resident_limit = account.limit / 4;
+        let per_epoch = Course::new(&spec.settings, dataset.shape.train_examples).examples_per_epoch();
+        let (mut resident_limit, mut fetch_ahead) = (account.limit / 4, true);
         loop {
             meter.set_limit(Some(available)).doing(LIMITING)?;
             let shuffle = train.shuffle.then_some(*seed);
-            let options = FeedOptions { device: self.device, kind, shuffle, resident_limit };
+            let options =
+                FeedOptions { device: self.device, kind, shuffle, resident_limit, per_epoch, fetch_ahead };
             let mut feed = Feed::new(Rc::clone(dataset), &options).doing("placing the data on the device")?;
             account.resident = feed.resident_bytes();
             account.shared_per_example = feed.shared_bytes_per_example();
-            let key = self.memory_key(spec, layers, dataset, account);
+            let key = self.memory_key(spec, layers, dataset, (account, fetch_ahead));
             let question = Question { key, batch_size, policy: spec.memory.micro_batch, account };
             match self.planner.plan(&question, &mut learner, &mut feed, &meter)? {
                 Ok(plan) => return Ok(Ok(Placed { learner, feed, plan, key: question.key })),
                 Err(_) if account.resident > 0 => resident_limit = 0,
+                Err(_) if fetch_ahead => fetch_ahead = false,
                 Err(infeasible) => return Ok(Err(infeasible)),
             }
         }
@@ -194,12 +201,14 @@ impl Host {
         spec: &TrialSpec,
         layers: &[Layer],
         dataset: &Dataset,
-        account: &Account,
+        (account, fetch_ahead): (&Account, bool),
     ) -> MemoryKey {
         let limit = if self.device == Device::Cpu { None } else { account.budget };
         MemoryKey(format!(
-            "{layers:?} on {:?} normalize {:?} resident {} {} threads {} limit {limit:?} on {:?} by batchsweep {}",
+            "{layers:?} on {:?} of {:?} normalize {:?} resident {} ahead {fetch_ahead} {} threads {} limit {limit:?} on \
+             {:?} by batchsweep {}",
             dataset.shape.features,
+            dataset.inputs.storage,
             spec.data.normalize,
             account.resident > 0,
             training(&spec.settings.train),

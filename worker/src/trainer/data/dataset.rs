@@ -4,27 +4,23 @@ use domain::architecture::DataShape;
 use domain::spec::{DataSpec, Normalize};
 
 use super::DataError;
+use super::inputs::{Inputs, Storage};
+use super::statistics::by_channel;
 
 /// Training examples followed by validation examples, one row each.
 #[derive(Debug)]
 pub struct Dataset {
     /// Counts, shape of an example's input, classes.
     pub shape: DataShape,
-    /// The inputs, row by row.
+    /// The inputs, row by row, in the number type of their file.
     pub inputs: Inputs,
     /// The class of each row.
     pub targets: Vec<i64>,
     /// What is still to be done to the inputs.
     pub scaling: Scaling,
-}
-
-/// Inputs as stored.
-#[derive(Debug)]
-pub enum Inputs {
-    /// One byte a number, as in image files.
-    Bytes(Vec<u8>),
-    /// Four bytes a number.
-    Floats(Vec<f32>),
+    /// SHA-256 of the contents of the files that were read, unpacked, one after another, in hexadecimal: of all that is in
+    /// them, whatever `limit` says. `None` for examples that are made from a seed.
+    pub sha256: Option<String>,
 }
 
 /// From stored numbers to what the model sees, besides the conversion to its precision.
@@ -48,30 +44,46 @@ pub enum Scaling {
 pub(super) struct Raw {
     pub features: Vec<u64>,
     pub classes: u64,
+    /// Training examples, followed by the validation examples that the data brings itself.
     pub inputs: Inputs,
     pub targets: Vec<i64>,
+    pub own_validation: Option<u64>,
+    pub sha256: Option<String>,
 }
 
 impl Raw {
-    /// Takes the first `limit` examples, holds out the last ones of these, and settles how inputs are scaled.
+    /// Takes the first `limit` training examples, holds out the last ones of these, and settles how inputs are scaled.
     pub(super) fn into_dataset(mut self, spec: &DataSpec) -> Result<Dataset, DataError> {
-        let found = self.targets.len() as u64;
+        if self.own_validation.is_some() && spec.validation > 0 {
+            return Err(DataError::TwoValidationSets { validation: spec.validation });
+        }
+        let found = self.targets.len() as u64 - self.own_validation.unwrap_or(0);
         let available = spec.limit.map_or(found, |limit| limit.min(found));
         let train_examples = available
             .checked_sub(spec.validation)
             .filter(|&train| train > 0)
             .ok_or(DataError::NothingToTrainOn { validation: spec.validation, available })?;
-        let row: u64 = self.features.iter().product();
-        self.targets.truncate(available as usize);
-        self.inputs.truncate((available * row) as usize);
+        self.leave_out(available as usize, found as usize);
         let shape = DataShape {
             train_examples,
-            validation_examples: spec.validation,
+            validation_examples: self.own_validation.unwrap_or(spec.validation),
             features: self.features,
             classes: self.classes,
         };
-        let scaling = self.inputs.scaling(spec.normalize, &shape);
-        Ok(Dataset { shape, inputs: self.inputs, targets: self.targets, scaling })
+        let scaling = scaling(spec.normalize, &self.inputs, &shape)?;
+        Ok(Dataset { shape, inputs: self.inputs, targets: self.targets, scaling, sha256: self.sha256 })
+    }
+
+    /// Drops the rows from `start` to before `end`, and their memory.
+    fn leave_out(&mut self, start: usize, end: usize) {
+        if start == end {
+            return;
+        }
+        let row = self.features.iter().product::<u64>() as usize * self.inputs.storage.size();
+        self.targets.drain(start..end);
+        self.inputs.bytes.drain(start * row..end * row);
+        self.targets.shrink_to_fit();
+        self.inputs.bytes.shrink_to_fit();
     }
 }
 
@@ -81,45 +93,43 @@ impl Dataset {
     pub fn rows(&self) -> u64 {
         self.targets.len() as u64
     }
-}
 
-impl Inputs {
-    fn truncate(&mut self, numbers: usize) {
-        match self {
-            Self::Bytes(bytes) => bytes.truncate(numbers),
-            Self::Floats(floats) => floats.truncate(numbers),
-        }
+    /// Bytes of one example's input as stored.
+    #[must_use]
+    pub fn row_bytes(&self) -> u64 {
+        self.shape.feature_elements() * self.inputs.storage.size() as u64
     }
 
-    fn scaling(&self, normalize: Normalize, shape: &DataShape) -> Scaling {
-        match (normalize, self) {
-            (Normalize::None, _) | (Normalize::Unit, Self::Floats(_)) => Scaling::None,
-            (Normalize::Unit, Self::Bytes(_)) => Scaling::Unit,
-            (Normalize::Standard, Self::Bytes(bytes)) => standard(bytes, shape),
-            (Normalize::Standard, Self::Floats(floats)) => standard(floats, shape),
-        }
+    /// Bytes of one example as stored: its input, and its target as a 64-bit class.
+    #[must_use]
+    pub fn example_bytes(&self) -> u64 {
+        self.row_bytes() + 8
+    }
+}
+
+fn scaling(normalize: Normalize, inputs: &Inputs, shape: &DataShape) -> Result<Scaling, DataError> {
+    match normalize {
+        Normalize::None => Ok(Scaling::None),
+        Normalize::Unit if inputs.storage == Storage::U8 => Ok(Scaling::Unit),
+        Normalize::Unit => Ok(Scaling::None),
+        Normalize::Standard => standard(inputs, shape),
     }
 }
 
 /// The training set's own mean and standard deviation of each channel: of the first dimension of images, of all
 /// numbers together where an example has no image shape.
-fn standard<T: Copy + Into<f64>>(numbers: &[T], shape: &DataShape) -> Scaling {
+fn standard(inputs: &Inputs, shape: &DataShape) -> Result<Scaling, DataError> {
     let row = shape.feature_elements() as usize;
     let channels = if shape.features.len() == 3 { shape.features[0] as usize } else { 1 };
-    let plane = row / channels;
-    let of_channel = |channel: usize| {
-        let rows = numbers.chunks_exact(row).take(shape.train_examples as usize);
-        rows.flat_map(move |row| &row[channel * plane..(channel + 1) * plane]).map(|&number| number.into())
-    };
-    let count = (shape.train_examples as usize * plane) as f64;
-    let means: Vec<f64> = (0..channels).map(|channel| of_channel(channel).sum::<f64>() / count).collect();
-    let deviations = (0..channels).map(|channel| {
-        let squares: f64 = of_channel(channel).map(|number| (number - means[channel]).powi(2)).sum();
-        let deviation = (squares / count).sqrt();
-        // A constant channel carries nothing; divided by 1 it becomes 0 instead of NaN.
-        if deviation > 0.0 { deviation } else { 1.0 }
-    });
-    Scaling::Standard { deviations: deviations.collect(), means: means.clone() }
+    let moments = by_channel(inputs, shape.train_examples as usize, row, channels);
+    // A constant channel carries nothing; divided by 1 it becomes 0 instead of NaN.
+    let deviation = |deviation: f64| if deviation == 0.0 { 1.0 } else { deviation };
+    let means: Vec<_> = moments.iter().map(|moments| moments.mean).collect();
+    let deviations: Vec<_> = moments.iter().map(|moments| deviation(moments.deviation())).collect();
+    match means.iter().chain(&deviations).all(|number| number.is_finite()) {
+        true => Ok(Scaling::Standard { means, deviations }),
+        false => Err(DataError::TooLargeToNormalize),
+    }
 }
 
 #[cfg(test)]
@@ -129,8 +139,9 @@ mod tests {
     use super::*;
 
     fn raw() -> Raw {
-        let inputs = Inputs::Bytes((0..40).collect());
-        Raw { features: vec![2, 2, 2], classes: 3, inputs, targets: vec![0, 1, 2, 0, 1] }
+        let inputs = Inputs { storage: Storage::U8, bytes: (0..40).collect() };
+        let (targets, own_validation, sha256) = (vec![0, 1, 2, 0, 1], None, None);
+        Raw { features: vec![2, 2, 2], classes: 3, inputs, targets, own_validation, sha256 }
     }
 
     fn spec(limit: Option<u64>, validation: u64) -> DataSpec {
@@ -143,7 +154,37 @@ mod tests {
         let data = raw().into_dataset(&spec(Some(4), 1)).unwrap();
         assert_eq!((data.shape.train_examples, data.shape.validation_examples, data.rows()), (3, 1, 4));
         assert_eq!(data.targets, [0, 1, 2, 0]);
-        assert!(matches!(data.inputs, Inputs::Bytes(bytes) if bytes.len() == 32));
+        assert_eq!(data.inputs.bytes.len(), 32);
+    }
+
+    #[test]
+    fn validation_examples_of_the_datas_own_are_kept_whatever_the_limit() {
+        let data = Raw { own_validation: Some(2), ..raw() }.into_dataset(&spec(Some(2), 0)).unwrap();
+        assert_eq!((data.shape.train_examples, data.shape.validation_examples, data.rows()), (2, 2, 4));
+        assert_eq!(data.targets, [0, 1, 0, 1]);
+        assert_eq!(data.inputs.bytes, (0..16).chain(24..40).collect::<Vec<u8>>());
+        let error = Raw { own_validation: Some(2), ..raw() }.into_dataset(&spec(None, 1)).unwrap_err();
+        assert!(error.to_string().contains("validation = 0"), "{error}");
+    }
+
+    #[test]
+    fn floats_are_not_divided_by_255_and_a_constant_channel_is_not_divided_by_0() {
+        let inputs = Inputs { storage: Storage::F64, bytes: [7f64; 8].map(f64::to_le_bytes).concat() };
+        let raw = |normalize| {
+            let raw = Raw { features: vec![4], inputs: inputs.clone(), targets: vec![0, 1], ..raw() };
+            raw.into_dataset(&DataSpec { normalize, ..spec(None, 0) }).unwrap().scaling
+        };
+        assert_eq!(raw(Normalize::Unit), Scaling::None);
+        assert_eq!(raw(Normalize::Standard), Scaling::Standard { means: vec![7.0], deviations: vec![1.0] });
+    }
+
+    #[test]
+    fn numbers_whose_spread_is_no_number_are_refused() {
+        let bytes = [1e300, -1e300].map(f64::to_le_bytes).concat();
+        let inputs = Inputs { storage: Storage::F64, bytes };
+        let raw = Raw { features: vec![1], inputs, targets: vec![0, 1], ..raw() };
+        let error = raw.into_dataset(&spec(None, 0)).unwrap_err().to_string();
+        assert!(error.contains("normalize"), "{error}");
     }
 
     #[test]

@@ -28,6 +28,10 @@ pub struct Feed {
     prepare: Prepare,
     /// Seeds each epoch's order; `None` is file order.
     shuffle: Option<u64>,
+    /// The training examples that an epoch takes.
+    per_epoch: u64,
+    /// Streamed rows are sent before they are asked for.
+    fetches_ahead: bool,
 }
 
 #[derive(Debug)]
@@ -47,6 +51,10 @@ pub struct FeedOptions {
     pub shuffle: Option<u64>,
     /// Bytes that the data may take on the device for good; if it needs more, it is streamed from the host.
     pub resident_limit: u64,
+    /// Training examples that an epoch takes, which may be fewer than there are.
+    pub per_epoch: u64,
+    /// Whether streamed data is sent one micro-batch ahead.
+    pub fetch_ahead: bool,
 }
 
 impl Feed {
@@ -60,9 +68,11 @@ impl Feed {
         let store = if Resident::bytes_needed(&dataset, shuffled) <= options.resident_limit {
             Store::Resident(Resident::new(&dataset, shuffled, options.device)?)
         } else {
-            Store::Streamed(Streamed::new(options.device))
+            Store::Streamed(Streamed::new(options.device)?)
         };
-        Ok(Self { dataset, store, prepare, shuffle: options.shuffle })
+        let fetches_ahead = options.fetch_ahead && matches!(store, Store::Streamed(_));
+        let FeedOptions { shuffle, per_epoch, .. } = *options;
+        Ok(Self { dataset, store, prepare, shuffle, per_epoch, fetches_ahead })
     }
 
     /// Puts the training examples in the order of an epoch (from 0): one gather on the device when they are there.
@@ -82,28 +92,52 @@ impl Feed {
         }
     }
 
-    /// `count` training examples of the current epoch, from `start` on.
+    /// `count` training examples of the current epoch, from `start` on. The `ahead` examples that follow, as far as the
+    /// epoch has them, are sent to the device meanwhile; if they are what is asked for next, they are not gathered again.
     ///
     /// # Errors
-    /// [`TorchError`], such as when memory runs out.
-    pub fn epoch_examples(&mut self, start: u64, count: u64) -> Result<Examples, TorchError> {
-        let (inputs, targets) = match &mut self.store {
+    /// [`TorchError`], such as when memory runs out, be it for the examples ahead.
+    pub fn epoch_examples(&mut self, start: u64, count: u64, ahead: u64) -> Result<Examples, TorchError> {
+        let ahead = if self.fetches_ahead { ahead.min(self.left_after(start + count)) } else { 0 };
+        let [inputs, targets] = match &mut self.store {
             Store::Resident(resident) => resident.epoch_rows(start, count)?,
-            Store::Streamed(streamed) => streamed.epoch_rows(&self.dataset, start, count)?,
+            Store::Streamed(streamed) => streamed.epoch_rows(&self.dataset, (start, count), ahead)?,
         };
         Ok(Examples { inputs: self.prepare.apply(inputs)?, targets })
     }
 
-    /// `count` rows in file order, from `start` on: training examples first, then validation examples.
+    /// `count` rows in file order, from `start` on: training examples first, then validation examples. Training
+    /// examples that are on their way are given up: they are not what is wanted, and leave the more room.
     ///
     /// # Errors
     /// [`TorchError`], such as when memory runs out.
     pub fn rows(&mut self, start: u64, count: u64) -> Result<Examples, TorchError> {
-        let (inputs, targets) = match &mut self.store {
+        self.drop_ahead();
+        let [inputs, targets] = match &mut self.store {
             Store::Resident(resident) => resident.file_rows(start, count)?,
             Store::Streamed(streamed) => streamed.file_rows(&self.dataset, start, count)?,
         };
         Ok(Examples { inputs: self.prepare.apply(inputs)?, targets })
+    }
+
+    /// Gives up the examples that are on their way, as when a step is done over in other micro-batches.
+    pub fn drop_ahead(&mut self) {
+        if let Store::Streamed(streamed) = &mut self.store {
+            streamed.drop_ahead();
+        }
+    }
+
+    /// Bytes on the device of so many examples ahead: as stored, with their targets; 0 when nothing is sent ahead. They
+    /// add to whatever else a micro-batch takes.
+    #[must_use]
+    pub fn ahead_bytes(&self, examples: u64) -> u64 {
+        if self.fetches_ahead { examples * self.dataset.example_bytes() } else { 0 }
+    }
+
+    /// Training examples that an epoch still takes after so many.
+    #[must_use]
+    pub fn left_after(&self, examples: u64) -> u64 {
+        self.per_epoch.saturating_sub(examples)
     }
 
     /// Bytes of data kept on the device, all of it.
@@ -120,7 +154,7 @@ impl Feed {
     #[must_use]
     pub fn shared_bytes_per_example(&self) -> u64 {
         let Store::Resident(_) = self.store else { return 0 };
-        let input = if self.prepare.is_identity { 4 * self.dataset.shape.feature_elements() } else { 0 };
+        let input = if self.prepare.is_identity { self.dataset.row_bytes() } else { 0 };
         input + 8
     }
 }

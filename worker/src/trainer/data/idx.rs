@@ -3,26 +3,23 @@
 //! A file is two zero bytes, one byte for the number type (8: unsigned bytes), one for the number of dimensions,
 //! each dimension as four bytes (most significant first), then the numbers.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
-
 use super::DataError;
-use super::dataset::{Inputs, Raw};
+use super::dataset::Raw;
+use super::files::{self, Files, MAX_BYTES, malformed};
+use super::inputs::{Inputs, Storage};
 
 const IMAGES: &str = "train-images-idx3-ubyte";
 const LABELS: &str = "train-labels-idx1-ubyte";
 
-/// Refuses headers that ask for more than this: no data set of bytes is as large.
-const MAX_BYTES: u64 = 1 << 38;
-
 /// Reads the training images and labels of a folder.
 pub(super) fn read(folder: &Path) -> Result<Raw, DataError> {
     let (images_path, labels_path) = (find(folder, IMAGES)?, find(folder, LABELS)?);
-    let images = read_file(&images_path, 3)?;
-    let labels = read_file(&labels_path, 1)?;
+    let mut files = Files::default();
+    let images = read_file(&mut files, &images_path, 3)?;
+    let labels = read_file(&mut files, &labels_path, 1)?;
     let [count, height, width] = images.dimensions[..] else {
         unreachable!("read_file checked the dimensions")
     };
@@ -41,8 +38,10 @@ pub(super) fn read(folder: &Path) -> Result<Raw, DataError> {
     Ok(Raw {
         features: vec![1, height, width],
         classes: classes.max(2),
-        inputs: Inputs::Bytes(images.numbers),
+        inputs: Inputs { storage: Storage::U8, bytes: images.numbers },
         targets: labels.numbers.into_iter().map(i64::from).collect(),
+        own_validation: None,
+        sha256: Some(files.digest()),
     })
 }
 
@@ -54,30 +53,18 @@ struct IdxFile {
 /// The file of this name, with or without .gz, in the folder or in the `raw` folder that torchvision makes.
 fn find(folder: &Path, name: &str) -> Result<PathBuf, DataError> {
     let dotted = name.replace("-idx", ".idx");
-    let candidates = [folder.to_owned(), folder.join("raw")].into_iter().flat_map(|folder| {
-        [name.to_owned(), format!("{name}.gz"), dotted.clone(), format!("{dotted}.gz")]
-            .map(|name| folder.join(name))
-    });
-    candidates.into_iter().find(|path| path.is_file()).ok_or_else(|| DataError::Unreadable {
+    let found = [folder.to_owned(), folder.join("raw")]
+        .iter()
+        .find_map(|folder| files::find(folder, name).or_else(|| files::find(folder, &dotted)));
+    found.ok_or_else(|| DataError::Unreadable {
         path: folder.join(name).display().to_string(),
         source: io::Error::new(io::ErrorKind::NotFound, "no such file, with or without .gz"),
         help: format!("`data.path` names the folder that holds {IMAGES} and {LABELS} on the worker"),
     })
 }
 
-fn read_file(path: &Path, rank: u8) -> Result<IdxFile, DataError> {
-    let unreadable = |source| DataError::Unreadable {
-        path: path.display().to_string(),
-        source,
-        help: "check that the worker may read it".to_owned(),
-    };
-    let file = BufReader::with_capacity(1 << 16, File::open(path).map_err(unreadable)?);
-    let mut stream: Box<dyn Read> = if path.extension().is_some_and(|extension| extension == "gz") {
-        Box::new(MultiGzDecoder::new(file))
-    } else {
-        Box::new(file)
-    };
-    parse(&mut stream, rank).map_err(|reason| malformed(path, reason))
+fn read_file(files: &mut Files, path: &Path, rank: u8) -> Result<IdxFile, DataError> {
+    parse(&mut files.open(path)?, rank).map_err(|reason| malformed(path, reason))
 }
 
 /// Reads one IDX stream of unsigned bytes; the error is the reason alone.
@@ -127,10 +114,6 @@ fn header_error(error: &io::Error) -> String {
     }
 }
 
-fn malformed(path: &Path, reason: String) -> DataError {
-    DataError::Malformed { path: path.display().to_string(), reason }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -138,6 +121,7 @@ mod tests {
 
     use flate2::Compression;
     use flate2::write::GzEncoder;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -198,6 +182,24 @@ mod tests {
         ] {
             let refusal = refusal(images, labels);
             assert!(refusal.contains(reason), "{refusal:?} lacks {reason:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(
+            rank in 1u8..4,
+            at in 0usize..40,
+            mut bytes in prop::collection::vec(any::<u8>(), 0..40),
+            magic: bool,
+        ) {
+            if magic {
+                bytes = [idx(&[2, 2, 3], &[7; 12])[..at.min(28)].to_vec(), bytes].concat();
+            }
+            let parsed = parse(&mut &bytes[..], rank);
+            if let Ok(file) = parsed {
+                prop_assert_eq!(file.dimensions.iter().product::<u64>(), file.numbers.len() as u64);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use domain::spec::{DataSource, DataSpec};
 
 use super::dataset::Dataset;
-use super::{DataError, idx, synthetic};
+use super::{DataError, cifar, idx, safetensors, synthetic};
 
 /// Opens data sets and keeps the last one: the trials of a sweep come one after another and mostly share it.
 #[derive(Debug, Default)]
@@ -39,7 +39,9 @@ impl Library {
         let raw = match &spec.source {
             DataSource::Synthetic(data) => synthetic::make(data, seed.unwrap_or(trial_seed))?,
             DataSource::Idx(data) => idx::read(Path::new(&data.path))?,
-            other => return Err(DataError::Unsupported(other.format())),
+            DataSource::Cifar10(data) => cifar::read(Path::new(&data.path), &cifar::CIFAR_10)?,
+            DataSource::Cifar100(data) => cifar::read(Path::new(&data.path), &cifar::CIFAR_100)?,
+            DataSource::Safetensors(data) => safetensors::read(Path::new(&data.path))?,
         };
         let dataset = Rc::new(raw.into_dataset(spec)?);
         self.last = Some((key, Rc::clone(&dataset)));

@@ -1,14 +1,24 @@
 //! Examples: from a file or a seed into host memory, and from there to the device, one micro-batch at a time.
 //!
-//! - [`dataset`]: examples in host memory, as stored, outside the counted memory of the device,
-//! - [`idx`] and [`synthetic`]: where they come from,
+//! - [`dataset`] and [`inputs`]: examples in host memory, as stored, outside the counted memory of the device,
+//! - [`idx`], [`cifar`], [`safetensors`] and [`synthetic`]: where they come from,
 //! - [`library`]: which are kept between trials,
 //! - [`prepare`]: from stored numbers to what the model sees,
 //! - [`feed`]: micro-batches of an epoch, out of the device's memory ([`resident`]) or the host's ([`streamed`]).
 
 pub mod dataset;
 
+pub mod inputs;
+
+mod statistics;
+
+mod files;
+
 pub mod idx;
+
+pub mod cifar;
+
+pub mod safetensors;
 
 pub mod synthetic;
 
@@ -17,6 +27,8 @@ pub mod library;
 mod prepare;
 
 pub mod feed;
+
+mod rows;
 
 mod resident;
 
@@ -57,9 +69,21 @@ pub enum DataError {
         /// Examples there are.
         available: u64,
     },
-    /// Another version of the worker reads it.
-    #[error("data format \"{0}\" is not supported yet by this worker")]
-    Unsupported(&'static str),
+    /// The data brings its own validation examples, and others were to be held out.
+    #[error(
+        "the file brings its own validation examples (validation_x), and `data.validation` asks to hold out {validation} \
+         more; set `validation = 0` in [data], or take validation_x and validation_y out of the file"
+    )]
+    TwoValidationSets {
+        /// Examples to be held out.
+        validation: u64,
+    },
+    /// The standard deviation of the training set is over the range of numbers.
+    #[error(
+        "the inputs are too large for `data.normalize = \"standard\"`: their standard deviation is not a number; scale \
+         them down in the file"
+    )]
+    TooLargeToNormalize,
     /// libtorch failed while making synthetic data.
     #[error("making synthetic data: {0}")]
     Torch(#[from] crate::shim::TorchError),

@@ -2,7 +2,8 @@
 
 use tch::{Device, Tensor};
 
-use super::dataset::{Dataset, Inputs};
+use super::dataset::Dataset;
+use super::rows::{Rows, gather};
 use crate::shim::TorchError;
 use crate::shim::optimizer::bytes;
 
@@ -28,24 +29,20 @@ const GATHERED_AT_A_TIME: usize = 1 << 16;
 impl Resident {
     /// What keeping this data on a device takes.
     pub fn bytes_needed(dataset: &Dataset, shuffled: bool) -> u64 {
-        let number = match dataset.inputs {
-            Inputs::Bytes(_) => 1,
-            Inputs::Floats(_) => 4,
-        };
         let copies = dataset.rows() + if shuffled { dataset.shape.train_examples } else { 0 };
-        copies.saturating_mul(number * dataset.shape.feature_elements() + 8)
+        copies.saturating_mul(dataset.example_bytes())
     }
 
     pub fn new(dataset: &Dataset, shuffled: bool, device: Device) -> Result<Self, TorchError> {
-        let rows = dataset.rows() as i64;
-        let shape: Vec<i64> =
-            std::iter::once(rows).chain(dataset.shape.features.iter().map(|&size| size as i64)).collect();
-        let inputs = match &dataset.inputs {
-            Inputs::Bytes(bytes) => Tensor::f_from_slice(bytes)?,
-            Inputs::Floats(floats) => Tensor::f_from_slice(floats)?,
+        let rows = Rows::From(0, dataset.rows() as usize);
+        let [inputs, targets] = match device {
+            Device::Cpu => gather(dataset, rows, device)?,
+            // In ordinary memory on its way: locking the pages of a whole data set takes longer than copying them.
+            _ => {
+                let [inputs, targets] = gather(dataset, rows, Device::Cpu)?;
+                [inputs.f_to_device(device)?, targets.f_to_device(device)?]
+            }
         };
-        let inputs = inputs.f_view(&shape[..])?.f_to_device(device)?;
-        let targets = Tensor::f_from_slice(&dataset.targets)?.f_to_device(device)?;
         let train = dataset.shape.train_examples as i64;
         let shuffled = shuffled
             .then(|| -> Result<_, TorchError> {
@@ -81,18 +78,18 @@ impl Resident {
         Ok(())
     }
 
-    pub fn epoch_rows(&self, start: u64, count: u64) -> Result<(Tensor, Tensor), TorchError> {
+    pub fn epoch_rows(&self, start: u64, count: u64) -> Result<[Tensor; 2], TorchError> {
         let (inputs, targets) = match &self.shuffled {
             Some(shuffled) => (&shuffled.inputs, &shuffled.targets),
             None => (&self.inputs, &self.targets),
         };
         let (start, count) = (start as i64, count as i64);
-        Ok((inputs.f_narrow(0, start, count)?, targets.f_narrow(0, start, count)?))
+        Ok([inputs.f_narrow(0, start, count)?, targets.f_narrow(0, start, count)?])
     }
 
-    pub fn file_rows(&self, start: u64, count: u64) -> Result<(Tensor, Tensor), TorchError> {
+    pub fn file_rows(&self, start: u64, count: u64) -> Result<[Tensor; 2], TorchError> {
         let (start, count) = (start as i64, count as i64);
-        Ok((self.inputs.f_narrow(0, start, count)?, self.targets.f_narrow(0, start, count)?))
+        Ok([self.inputs.f_narrow(0, start, count)?, self.targets.f_narrow(0, start, count)?])
     }
 
     pub fn bytes(&self) -> u64 {

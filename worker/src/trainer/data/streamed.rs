@@ -1,81 +1,78 @@
-//! Data that stays in host memory: each micro-batch is copied to the device.
-
-use std::mem;
+//! Data that stays in host memory: each micro-batch is copied to the device, and the next one is on its way while a
+//! micro-batch is computed with.
 
 use tch::{Device, Tensor};
 
-use super::dataset::{Dataset, Inputs};
+use super::dataset::Dataset;
+use super::rows::{Rows, gather};
 use crate::shim::TorchError;
+use crate::shim::transfer::{Lane, Parcel};
 
 /// Copies rows to the device, in the order of the epoch or of the file.
 #[derive(Debug)]
 pub(super) struct Streamed {
     device: Device,
+    lane: Lane,
     /// The order of the epoch; empty is file order.
     order: Vec<i64>,
-    /// Rows put beside each other before they are copied; kept, so that a step allocates nothing on the host.
-    bytes: Vec<u8>,
-    floats: Vec<f32>,
-    targets: Vec<i64>,
+    ahead: Option<Ahead>,
+}
+
+/// A micro-batch that was sent before it was asked for; it takes its bytes on the device until it is taken or dropped.
+#[derive(Debug)]
+struct Ahead {
+    start: u64,
+    count: u64,
+    parcel: Parcel<2>,
 }
 
 impl Streamed {
-    pub fn new(device: Device) -> Self {
-        Self { device, order: Vec::new(), bytes: Vec::new(), floats: Vec::new(), targets: Vec::new() }
+    pub fn new(device: Device) -> Result<Self, TorchError> {
+        Ok(Self { device, lane: Lane::to(device)?, order: Vec::new(), ahead: None })
     }
 
     pub fn set_order(&mut self, order: Vec<i64>) {
+        self.ahead = None;
         self.order = order;
     }
 
+    /// Rows of the epoch, sent now unless they are on their way; then sends the `ahead` rows that follow them.
     pub fn epoch_rows(
         &mut self,
         data: &Dataset,
-        start: u64,
-        count: u64,
-    ) -> Result<(Tensor, Tensor), TorchError> {
-        if self.order.is_empty() {
-            return self.file_rows(data, start, count);
+        (start, count): (u64, u64),
+        ahead: u64,
+    ) -> Result<[Tensor; 2], TorchError> {
+        let known = self.ahead.take().filter(|known| (known.start, known.count) == (start, count));
+        let parcel = match known {
+            Some(known) => known.parcel,
+            None => self.send(data, start, count)?,
+        };
+        // Before these rows are used: what they are converted to comes on top in any case, so that the bytes of those
+        // ahead simply add to what a micro-batch takes.
+        if ahead > 0 {
+            let start = start + count;
+            self.ahead = Some(Ahead { start, count: ahead, parcel: self.send(data, start, ahead)? });
         }
-        let rows = &self.order[start as usize..(start + count) as usize];
-        let width = data.shape.feature_elements() as usize;
-        self.targets.clear();
-        self.targets.extend(rows.iter().map(|&row| data.targets[row as usize]));
-        let inputs = match &data.inputs {
-            Inputs::Bytes(stored) => Tensor::f_from_slice(gather(&mut self.bytes, stored, rows, width))?,
-            Inputs::Floats(stored) => Tensor::f_from_slice(gather(&mut self.floats, stored, rows, width))?,
+        parcel.receive()
+    }
+
+    pub fn file_rows(&self, data: &Dataset, start: u64, count: u64) -> Result<[Tensor; 2], TorchError> {
+        let rows = Rows::From(start as usize, count as usize);
+        self.lane.send(gather(data, rows, self.device)?)?.receive()
+    }
+
+    /// Gives up what is on its way, and its memory.
+    pub fn drop_ahead(&mut self) {
+        self.ahead = None;
+    }
+
+    fn send(&self, data: &Dataset, start: u64, count: u64) -> Result<Parcel<2>, TorchError> {
+        let (start, count) = (start as usize, count as usize);
+        let rows = match &self.order[..] {
+            [] => Rows::From(start, count),
+            order => Rows::These(&order[start..start + count]),
         };
-        let targets = mem::take(&mut self.targets);
-        let placed = self.place(data, inputs, &targets);
-        self.targets = targets;
-        placed
+        self.lane.send(gather(data, rows, self.device)?)
     }
-
-    pub fn file_rows(&self, data: &Dataset, start: u64, count: u64) -> Result<(Tensor, Tensor), TorchError> {
-        let rows = start as usize..(start + count) as usize;
-        let width = data.shape.feature_elements() as usize;
-        let numbers = rows.start * width..rows.end * width;
-        let inputs = match &data.inputs {
-            Inputs::Bytes(stored) => Tensor::f_from_slice(&stored[numbers])?,
-            Inputs::Floats(stored) => Tensor::f_from_slice(&stored[numbers])?,
-        };
-        self.place(data, inputs, &data.targets[rows])
-    }
-
-    fn place(&self, data: &Dataset, inputs: Tensor, targets: &[i64]) -> Result<(Tensor, Tensor), TorchError> {
-        let features = data.shape.features.iter().map(|&size| size as i64);
-        let shape: Vec<i64> = std::iter::once(targets.len() as i64).chain(features).collect();
-        Ok((
-            inputs.f_view(&shape[..])?.f_to_device(self.device)?,
-            Tensor::f_from_slice(targets)?.f_to_device(self.device)?,
-        ))
-    }
-}
-
-fn gather<'a, T: Copy>(into: &'a mut Vec<T>, stored: &[T], rows: &[i64], width: usize) -> &'a [T] {
-    into.clear();
-    for &row in rows {
-        into.extend_from_slice(&stored[row as usize * width..(row as usize + 1) * width]);
-    }
-    into
 }

@@ -3,7 +3,8 @@
 use domain::spec::{Labels, SyntheticData};
 use tch::{Device, Kind, Tensor};
 
-use super::dataset::{Inputs, Raw};
+use super::dataset::Raw;
+use super::inputs::{Inputs, Storage};
 use crate::shim::TorchError;
 use crate::trainer::seed::{Purpose, derive};
 
@@ -18,9 +19,11 @@ const ROWS_AT_A_TIME: u64 = 1 << 14;
 pub(super) fn make(data: &SyntheticData, seed: u64) -> Result<Raw, TorchError> {
     let row: u64 = data.features.iter().product();
     tch::manual_seed(derive(seed, Purpose::Inputs) as i64);
-    let mut inputs = vec![0.0; (data.examples * row) as usize];
-    for piece in inputs.chunks_mut((ROWS_AT_A_TIME * row) as usize) {
-        Tensor::f_randn([piece.len() as i64], (Kind::Float, Device::Cpu))?.f_copy_data(piece, piece.len())?;
+    let number = Storage::F32.size();
+    let mut inputs = vec![0; (data.examples * row) as usize * number];
+    for piece in inputs.chunks_mut((ROWS_AT_A_TIME * row) as usize * number) {
+        let numbers = piece.len() / number;
+        Tensor::f_randn([numbers as i64], (Kind::Float, Device::Cpu))?.f_copy_data_u8(piece, numbers)?;
     }
     let targets = match data.labels {
         Labels::Random => random_labels(data, derive(seed, Purpose::Labels))?,
@@ -29,8 +32,10 @@ pub(super) fn make(data: &SyntheticData, seed: u64) -> Result<Raw, TorchError> {
     Ok(Raw {
         features: data.features.clone(),
         classes: data.classes,
-        inputs: Inputs::Floats(inputs),
+        inputs: Inputs { storage: Storage::F32, bytes: inputs },
         targets,
+        own_validation: None,
+        sha256: None,
     })
 }
 
@@ -42,7 +47,7 @@ fn random_labels(data: &SyntheticData, seed: u64) -> Result<Vec<i64>, TorchError
 }
 
 /// The most likely class of a fixed random network with one hidden layer of tanh units.
-fn teacher_labels(data: &SyntheticData, row: i64, inputs: &[f32]) -> Result<Vec<i64>, TorchError> {
+fn teacher_labels(data: &SyntheticData, row: i64, inputs: &[u8]) -> Result<Vec<i64>, TorchError> {
     tch::manual_seed(TEACHER_SEED);
     let options = (Kind::Float, Device::Cpu);
     // Unit variance before the tanh: the weights of a unit have variance 1 / inputs.
@@ -50,8 +55,10 @@ fn teacher_labels(data: &SyntheticData, row: i64, inputs: &[f32]) -> Result<Vec<
     let hidden = Tensor::f_randn([row, TEACHER_WIDTH], options)?.f_div(&scale)?;
     let output = Tensor::f_randn([TEACHER_WIDTH, data.classes as i64], options)?;
     let mut labels = Vec::with_capacity(data.examples as usize);
-    for piece in inputs.chunks((ROWS_AT_A_TIME as i64 * row) as usize) {
-        let inputs = Tensor::f_from_slice(piece)?.f_view([-1, row])?;
+    let row_bytes = row as usize * Storage::F32.size();
+    for piece in inputs.chunks(ROWS_AT_A_TIME as usize * row_bytes) {
+        let size = [(piece.len() / row_bytes) as i64, row];
+        let inputs = Tensor::f_from_data_size(piece, &size, Kind::Float)?;
         let scores = inputs.f_matmul(&hidden)?.f_tanh()?.f_matmul(&output)?;
         labels.extend(copied(&scores.f_argmax(1, false)?)?);
     }
@@ -73,11 +80,10 @@ mod tests {
         SyntheticData { examples: 4000, features: vec![10], classes: 3, labels, seed: None }
     }
 
-    fn floats(raw: &Raw) -> &[f32] {
-        match &raw.inputs {
-            Inputs::Floats(floats) => floats,
-            Inputs::Bytes(_) => panic!("synthetic inputs are floats"),
-        }
+    fn floats(raw: &Raw) -> Vec<f64> {
+        let mut numbers = Vec::new();
+        Inputs::decode(Storage::F32, &raw.inputs.bytes, &mut numbers);
+        numbers
     }
 
     #[test]
@@ -85,8 +91,8 @@ mod tests {
         let _exclusive = exclusive();
         let raw = make(&data(Labels::Random), 7).unwrap();
         let count = floats(&raw).len() as f64;
-        let mean = floats(&raw).iter().map(|&x| f64::from(x)).sum::<f64>() / count;
-        let variance = floats(&raw).iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / count - mean * mean;
+        let mean = floats(&raw).iter().sum::<f64>() / count;
+        let variance = floats(&raw).iter().map(|x| x.powi(2)).sum::<f64>() / count - mean * mean;
         assert!(mean.abs() < 0.02 && (variance - 1.0).abs() < 0.03, "{mean} {variance}");
         for class in 0..3 {
             let share = raw.targets.iter().filter(|&&label| label == class).count() as f64 / 4000.0;

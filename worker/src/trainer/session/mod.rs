@@ -17,6 +17,7 @@ use crate::trainer::divergence::Divergence;
 use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::learner::{StepError, StepOptions};
 use crate::trainer::milestones::{Milestone, milestones};
+use crate::trainer::planner::Trained;
 use crate::trainer::report::Reporter;
 use crate::trainer::result;
 use crate::trainer::setup::{Host, Ready};
@@ -48,7 +49,12 @@ pub fn train(
     let probes_before = host.planner.probes();
     let prepared = host.prepare(spec)?;
     reporter.note(told_probes(host.planner.probes() - probes_before));
-    reporter.found(v1::Findings { data_sha256: String::new(), memory: host.planner.take_news() })?;
+    let data_sha256 = match &prepared {
+        Ok(ready) => ready.data_sha256.clone(),
+        Err(does_not_fit) => does_not_fit.data_sha256.clone(),
+    };
+    let data_sha256 = data_sha256.unwrap_or_default();
+    reporter.found(v1::Findings { data_sha256, memory: host.planner.take_news() })?;
     match prepared {
         Ok(ready) => {
             let meter = ready.meter;
@@ -200,12 +206,13 @@ impl<'a, 'b> Session<'a, 'b> {
         let point = StepPoint { batch: *batch, seconds: self.watch.seconds(), learning_rate, gradient_norm };
         self.unread.push(point);
         if self.micro_batch != before {
-            let (planner, Ready { key, account, .. }) = (&mut self.host.planner, &self.ready);
+            let (planner, Ready { key, account, feed, .. }) = (&mut self.host.planner, &self.ready);
+            let trained = Trained { key, account, feed };
             for refusal in &report.refusals {
-                planner.record_failure(key, account, refusal.split);
+                planner.record_failure(&trained, refusal.split);
             }
             let split = AccumulationPlan::at_most(self.ready.course.batch_size(), self.micro_batch);
-            let predicted = planner.predict(key, account, split).unwrap_or(0);
+            let predicted = planner.predict(&trained, split).unwrap_or(0);
             let tried: Vec<_> =
                 report.refusals.iter().map(|refusal| refusal.split.micro_batch().to_string()).collect();
             let reason =
@@ -250,11 +257,13 @@ impl<'a, 'b> Session<'a, 'b> {
 
     /// Whether the steps took what the plan said, where they were split as it said.
     fn verify_plan(&mut self) -> Result<(), TrialError> {
-        let Ready { key, account, plan, .. } = &self.ready;
+        let Ready { key, account, feed, plan, .. } = &self.ready;
         if self.summary.steps == 0 || self.micro_batch != plan.split.micro_batch() {
             return Ok(());
         }
-        if let Some(difference) = self.host.planner.verify(key, account, plan, self.peak.bytes) {
+        if let Some(difference) =
+            self.host.planner.verify(&Trained { key, account, feed }, plan, self.peak.bytes)
+        {
             self.reporter.warn(difference);
         }
         self.tell_news()

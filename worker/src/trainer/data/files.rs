@@ -1,0 +1,102 @@
+//! The files of a data set, read one after another, with a digest of what is in them.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+
+use super::DataError;
+
+/// Refuses what would unpack to more than this: no data set for one machine is as large.
+pub(super) const MAX_BYTES: u64 = 1 << 38;
+
+/// Reads files, and knows afterwards what was read.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    hasher: Sha256,
+}
+
+/// One of the files, unpacked if it ends in .gz.
+pub(super) struct Contents<'a> {
+    stream: Box<dyn Read>,
+    hasher: &'a mut Sha256,
+}
+
+impl Files {
+    /// The contents of a file from its beginning.
+    ///
+    /// # Errors
+    /// [`DataError::Unreadable`].
+    pub fn open(&mut self, path: &Path) -> Result<Contents<'_>, DataError> {
+        let file = File::open(path).map_err(|source| unreadable(path, source))?;
+        let stream: Box<dyn Read> = if path.extension().is_some_and(|extension| extension == "gz") {
+            Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, file)))
+        } else {
+            Box::new(file)
+        };
+        Ok(Contents { stream, hasher: &mut self.hasher })
+    }
+
+    /// SHA-256 of the contents (unpacked) of all files, in the order in which they were read, in hexadecimal.
+    pub fn digest(self) -> String {
+        self.hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl Read for Contents<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.read(into)?;
+        self.hasher.update(&into[..count]);
+        Ok(count)
+    }
+}
+
+/// The file of this name in the folder, plain or gzipped.
+pub(super) fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+    [name.to_owned(), format!("{name}.gz")]
+        .map(|name| folder.join(name))
+        .into_iter()
+        .find(|path| path.is_file())
+}
+
+pub(super) fn unreadable(path: &Path, source: io::Error) -> DataError {
+    let help = "check that the worker may read it".to_owned();
+    DataError::Unreadable { path: path.display().to_string(), source, help }
+}
+
+pub(super) fn malformed(path: &Path, reason: impl Into<String>) -> DataError {
+    DataError::Malformed { path: path.display().to_string(), reason: reason.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn the_digest_is_that_of_the_contents_one_after_another_packed_or_not() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a"), "ab").unwrap();
+        let mut packed =
+            GzEncoder::new(File::create(folder.path().join("b.gz")).unwrap(), Compression::default());
+        packed.write_all(b"c").unwrap();
+        packed.finish().unwrap();
+        let mut files = Files::default();
+        let mut text = String::new();
+        for name in ["a", "b"] {
+            let path = find(folder.path(), name).unwrap();
+            files.open(&path).unwrap().read_to_string(&mut text).unwrap();
+        }
+        assert_eq!(text, "abc");
+        // The example of FIPS 180-2.
+        assert_eq!(files.digest(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(find(folder.path(), "c"), None);
+    }
+}
