@@ -13,23 +13,17 @@ pub fn missing_ahead(feed: &Feed, examples: u64) -> u64 {
     feed.ahead_bytes(examples.saturating_sub(feed.left_after(examples)))
 }
 
-/// What a split takes that grows with its micro-batches, as far as anything is known.
+/// What a split of an epoch's first batch takes that grows with its micro-batches, as far as anything is known.
 pub fn grown(known: &KnownMemory, feed: &Feed, split: AccumulationPlan) -> Option<u64> {
-    let first = split.micro_batch();
-    let whole = known.whole.envelope().predict(first);
-    let Some(second) = split.sizes().nth(1) else {
-        return whole.map(|bytes| bytes.saturating_sub(missing_ahead(feed, first)));
-    };
-    let (before, after) = ahead_of(feed, split, second);
-    let whole = whole.map(|bytes| bytes.saturating_sub(before));
-    whole.max(known.accumulated.envelope().predict(second).map(|bytes| bytes + after))
-}
-
-/// Bytes ahead that the first micro-batch of a split has less, and the second one more, than is known of them.
-fn ahead_of(feed: &Feed, split: AccumulationPlan, second: u64) -> (u64, u64) {
-    let more = feed.ahead_bytes(split.micro_batch() - second);
-    let is_last_batch = feed.left_after(split.batch_size()) == 0;
-    (more, if is_last_batch { 0 } else { more })
+    let steps = feed.micro_batches(0, split).enumerate();
+    let mut kinds: Vec<_> = steps.map(|(index, (size, ahead))| (index == 0, size, ahead)).collect();
+    kinds.dedup();
+    let takes = kinds.into_iter().filter_map(|(is_first, size, ahead)| {
+        let search = if is_first { &known.whole } else { &known.accumulated };
+        let bytes = search.envelope().predict(size)? + feed.ahead_bytes(ahead);
+        Some(bytes.saturating_sub(feed.ahead_bytes(size)))
+    });
+    takes.max()
 }
 
 /// Whether what a split takes was measured, not predicted from sizes around it.
@@ -39,18 +33,15 @@ pub fn is_measured(known: &KnownMemory, split: AccumulationPlan) -> bool {
         && split.sizes().nth(1).is_none_or(|second| measured(&known.accumulated, second))
 }
 
-/// Notes that training in this split took so much.
+/// Notes that training in this split took so much; which of its micro-batches did, only it knows, so it is told of the
+/// one that mostly does.
 pub fn record_peak(known: &mut KnownMemory, feed: &Feed, split: AccumulationPlan, grown: u64) {
-    match split.sizes().nth(1) {
-        None => {
-            let first = split.micro_batch();
-            known.whole.record_fit(first, grown + missing_ahead(feed, first));
-        }
-        Some(second) => {
-            let (_, after) = ahead_of(feed, split, second);
-            known.accumulated.record_fit(second, grown.saturating_sub(after));
-        }
-    }
+    let mut steps = feed.micro_batches(0, split);
+    let (first, second) = (steps.next(), steps.next());
+    let Some((size, ahead)) = second.or(first) else { return };
+    let bytes = (grown + feed.ahead_bytes(size)).saturating_sub(feed.ahead_bytes(ahead));
+    let search = if second.is_some() { &mut known.accumulated } else { &mut known.whole };
+    search.record_fit(size, bytes);
 }
 
 /// Notes that training in this split ran out of memory with this room.

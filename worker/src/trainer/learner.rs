@@ -117,10 +117,7 @@ impl Learner {
     ) -> Result<(), TorchError> {
         self.model.clear_gradients()?;
         let mut next = batch.start;
-        // After the last micro-batch comes the first one of the next batch.
-        let following = feed.left_after(batch.start + batch.examples).min(batch.examples);
-        let first_following = AccumulationPlan::at_most(following, split.micro_batch()).micro_batch();
-        for (size, ahead) in split.sizes().zip(split.sizes().skip(1).chain([first_following])) {
+        for (size, ahead) in feed.micro_batches(batch.start, split) {
             let examples = feed.epoch_examples(next, size, ahead)?;
             let outputs = self.model.forward(&examples.inputs, Mode::Training)?;
             let share = self.scales.share(&self.criterion, split)?;

@@ -187,7 +187,10 @@ impl Inquiry<'_> {
         let one = &self.known().accumulated;
         let is_known = one.envelope().measured(1).is_some()
             || one.smallest_over(self.room_now() + missing_ahead(self.feed, 1)) == Some(1);
-        if is_known { Ok(()) } else { self.probe(1, Depth::Accumulated) }
+        if !is_known {
+            self.probe(1, Depth::Accumulated)?;
+        }
+        Ok(())
     }
 
     /// Bytes for what grows under the limit in force now.
@@ -210,7 +213,10 @@ impl Inquiry<'_> {
                 Next::Probe(examples) => {
                     // The whole batch may be a large part of an epoch: one micro-batch of it is enough.
                     let depth = if examples == batch_size { Depth::Whole } else { Depth::Accumulated };
-                    self.probe(examples, depth)?;
+                    if !self.probe(examples, depth)? {
+                        // A larger one takes no less.
+                        self.kind.record(|known| known.whole.record_failure(batch_size, room));
+                    }
                 }
             }
         }
@@ -224,33 +230,37 @@ impl Inquiry<'_> {
             match self.known().accumulated.next(wanted, Some(room)) {
                 Next::Fits(examples) => return Ok(Some(examples)),
                 Next::Infeasible => return Ok(None),
-                Next::Probe(examples) => self.probe(examples, Depth::Accumulated)?,
+                Next::Probe(examples) => {
+                    self.probe(examples, Depth::Accumulated)?;
+                }
             }
         }
     }
 
-    fn probe(&mut self, examples: u64, depth: Depth) -> Result<(), TrialError> {
+    /// Runs a micro-batch and notes what it takes. Whether it fitted.
+    fn probe(&mut self, examples: u64, depth: Depth) -> Result<bool, TrialError> {
         *self.probes += 1;
         // As if the epoch had enough examples to send ahead; see `forecast`.
         let missing = missing_ahead(self.feed, examples);
-        let (base, room) = (self.question.account.base().saturating_sub(missing), self.room_now() + missing);
+        let (base, room) = (self.question.account.base(), self.room_now() + missing);
         match probe::measure(self.learner, self.feed, self.meter, examples, depth) {
             Ok(peaks) => {
+                let grown = |peak: u64| (peak + missing).saturating_sub(base);
                 self.kind.record(|known| {
-                    known.whole.record_fit(examples, peaks.whole.saturating_sub(base));
+                    known.whole.record_fit(examples, grown(peaks.whole));
                     match peaks.accumulated {
-                        Some(peak) => known.accumulated.record_fit(examples, peak.saturating_sub(base)),
+                        Some(peak) => known.accumulated.record_fit(examples, grown(peak)),
                         None if depth == Depth::Accumulated => {
-                            known.accumulated.record_failure(examples, room)
+                            known.accumulated.record_failure(examples, room);
                         }
                         None => {}
                     }
                 });
-                Ok(())
+                Ok(true)
             }
             Err(error) if error.is_out_of_memory() => {
                 self.kind.record(|known| known.record_whole_failure(examples, room));
-                Ok(())
+                Ok(false)
             }
             Err(error) => Err(probing_failed(error)),
         }

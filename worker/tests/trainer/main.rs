@@ -15,6 +15,10 @@ mod planning;
 
 mod data;
 
+mod formats;
+
+mod streaming;
+
 mod endings;
 
 mod process;

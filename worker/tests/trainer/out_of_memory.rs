@@ -9,7 +9,7 @@ use worker::trainer::memory::Meter;
 use worker::trainer::setup::Ready;
 use worker::trainer::tape::LossTape;
 
-use crate::lab::{cnn_trial, exclusive, host, lasting, ready, run, weights, with};
+use crate::lab::{cnn_trial, exclusive, host, lasting, ready, run, weights, with, within};
 
 const STEPS: usize = 4;
 
@@ -53,11 +53,17 @@ fn spec() -> TrialSpec {
 #[test]
 fn whichever_allocation_fails_the_weights_are_those_of_the_realized_schedule() {
     let _exclusive = exclusive();
-    let spec = spec();
+    // With data that stays on the device, and with data that is streamed, where an example ahead may be one too many.
+    for spec in [spec(), within(spec(), 100_000)] {
+        any_allocation_may_fail(&spec);
+    }
+}
+
+fn any_allocation_may_fail(spec: &TrialSpec) {
     let mut failures = 0;
     for k in 1.. {
         let meter = Meter::start(Device::Cpu).unwrap();
-        let broken = story(&spec, Some(k), None);
+        let broken = story(spec, Some(k), None);
         assert_eq!(meter.live().unwrap(), 0, "allocation {k} leaves memory behind");
         if broken.refusals == 0 {
             break;
@@ -65,7 +71,7 @@ fn whichever_allocation_fails_the_weights_are_those_of_the_realized_schedule() {
         failures += 1;
         assert_eq!((broken.refusals, broken.schedule[0]), (1, 12));
         assert!(broken.schedule[1] < 12);
-        let clean = story(&spec, None, Some(&broken.schedule));
+        let clean = story(spec, None, Some(&broken.schedule));
         assert_eq!(broken.weights, clean.weights, "allocation {k}");
         assert_eq!(broken.losses, clean.losses, "allocation {k}");
     }

@@ -11,6 +11,9 @@ use crate::lab::{cnn_trial, does_not_fit, exclusive, host, lasting, ready, run, 
 
 const BATCH: u64 = 64;
 
+/// Bytes of an example of [`mlp_trial`] that is sent ahead.
+const EXAMPLE: u64 = 64 * 4 + 8;
+
 /// An MLP on data that is too large to stay on the device under the budgets of these tests.
 fn mlp_trial(batch_size: u64) -> TrialSpec {
     lasting(trial(&[64], 8192, ModelSpec::mlp(&[24]), batch_size, 2), Budget::Steps(3))
@@ -36,11 +39,16 @@ fn the_chosen_micro_batch_is_the_largest_that_fits_or_there_is_none() {
     let peaks = peaks(&spec, 1..=BATCH);
     let fixed = ready(&spec).account.fixed.total();
     let (least, most) = (fixed, peaks[BATCH as usize - 1].1 + 100);
+    // Between these two, one example at a time fits only with nothing sent ahead.
+    let one = [peaks[0].2 - 1, peaks[0].2 - EXAMPLE, peaks[0].2 - EXAMPLE - 1];
     let mut host = host();
-    for budget in (least..most).step_by(((most - least) / 60) as usize) {
+    for budget in (least..most).step_by(((most - least) / 60) as usize).chain(one) {
         let whole_fits = peaks[BATCH as usize - 1].1 <= budget;
         let largest = peaks[..BATCH as usize / 2].iter().rfind(|(_, _, peak)| *peak <= budget);
-        let expected = if whole_fits { Some(BATCH) } else { largest.map(|&(size, _, _)| size) };
+        let alone =
+            || peaks[..BATCH as usize / 2].iter().rfind(|(size, _, peak)| *peak - size * EXAMPLE <= budget);
+        let expected =
+            if whole_fits { Some(BATCH) } else { largest.or_else(alone).map(|&(size, _, _)| size) };
         let trained = run(&within(spec.clone(), budget), &mut host).unwrap();
         let result = &trained.result;
         match expected {
@@ -128,7 +136,7 @@ fn a_batch_that_does_not_fit_trains_as_it_would_without_a_budget() {
 fn what_cannot_fit_says_so_in_four_numbers() {
     let _exclusive = exclusive();
     let spec = mlp_trial(BATCH);
-    let one = peaks(&spec, 1..=1)[0].2;
+    let one = peaks(&spec, 1..=1)[0].2 - EXAMPLE;
     for budget in [100, one - 1] {
         let trained = run(&within(spec.clone(), budget), &mut host()).unwrap();
         assert_eq!(trained.result.outcome(), Outcome::Infeasible);
@@ -168,7 +176,7 @@ fn a_batch_that_must_not_be_split_is_infeasible_when_it_does_not_fit() {
     let whole = peaks(&mlp_trial(BATCH), BATCH..=BATCH)[0].1;
     let mut spec = mlp_trial(BATCH);
     spec.memory.micro_batch = MicroBatchPolicy::Off;
-    let refused = does_not_fit(&within(spec.clone(), whole - 1));
+    let refused = does_not_fit(&within(spec.clone(), whole - BATCH * EXAMPLE - 1));
     assert!(
         refused.infeasible.message.contains("micro_batch = \"off\" forbids"),
         "{}",

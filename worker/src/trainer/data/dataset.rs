@@ -1,5 +1,7 @@
 //! Examples in host memory.
 
+use std::fmt;
+
 use domain::architecture::DataShape;
 use domain::spec::{DataSpec, Normalize};
 
@@ -8,7 +10,6 @@ use super::inputs::{Inputs, Storage};
 use super::statistics::by_channel;
 
 /// Training examples followed by validation examples, one row each.
-#[derive(Debug)]
 pub struct Dataset {
     /// Counts, shape of an example's input, classes.
     pub shape: DataShape,
@@ -84,6 +85,14 @@ impl Raw {
         self.inputs.bytes.drain(start * row..end * row);
         self.targets.shrink_to_fit();
         self.inputs.bytes.shrink_to_fit();
+    }
+}
+
+/// Without the examples: they may be gigabytes.
+impl fmt::Debug for Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { shape, inputs, scaling, sha256, .. } = self;
+        write!(f, "{shape:?} in {inputs:?}, {scaling:?}, sha256 {sha256:?}")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use domain::AccumulationPlan;
 use tch::{Device, Kind, Tensor};
 
 use super::dataset::Dataset;
@@ -132,6 +133,21 @@ impl Feed {
     #[must_use]
     pub fn ahead_bytes(&self, examples: u64) -> u64 {
         if self.fetches_ahead { examples * self.dataset.example_bytes() } else { 0 }
+    }
+
+    /// The sizes of the micro-batches of a batch that begins at `start`, each with the size of the one after it: after the
+    /// last, the first one of the next batch in the same epoch, or 0.
+    pub fn micro_batches(
+        &self,
+        start: u64,
+        split: AccumulationPlan,
+    ) -> impl Iterator<Item = (u64, u64)> + use<> {
+        let next_batch = self.left_after(start + split.batch_size()).min(split.batch_size());
+        let following = match next_batch {
+            0 => 0,
+            examples => AccumulationPlan::at_most(examples, split.micro_batch()).micro_batch(),
+        };
+        split.sizes().zip(split.sizes().skip(1).chain([following]))
     }
 
     /// Training examples that an epoch still takes after so many.

@@ -1,12 +1,14 @@
 //! Inputs in host memory, in the number type of their file.
 
+use std::fmt;
+
 use tch::Kind;
 
 #[cfg(target_endian = "big")]
 compile_error!("the files are little-endian, and their numbers are used as they are");
 
 /// Numbers as stored, one example after another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Inputs {
     /// Their type.
     pub storage: Storage,
@@ -27,6 +29,13 @@ pub enum Storage {
     F32,
     /// Double precision.
     F64,
+}
+
+/// Without the numbers: they may be gigabytes.
+impl fmt::Debug for Inputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes of {:?}", self.bytes.len(), self.storage)
+    }
 }
 
 impl Storage {
