@@ -111,7 +111,12 @@ impl Trainer {
         loop {
             match frame::read::<TrainerEvent>(&mut self.stdout) {
                 Ok(Some(TrainerEvent {
-                    kind: Some(trainer_event::Kind::Progress(_) | trainer_event::Kind::Records(_)),
+                    kind:
+                        Some(
+                            trainer_event::Kind::Progress(_)
+                            | trainer_event::Kind::Records(_)
+                            | trainer_event::Kind::Found(_),
+                        ),
                 })) => {}
                 Ok(Some(TrainerEvent { kind: Some(kind) })) => return Ok(kind),
                 Ok(Some(TrainerEvent { kind: None }) | None) => return Err(self.ended(sent.err().as_ref())),

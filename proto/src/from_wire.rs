@@ -2,7 +2,7 @@
 //! what breaks a rule of the sweep file is told by the domain, all at once.
 
 use domain::lifecycle::Outcome;
-use domain::memory::{MemoryParts, StaticParts};
+use domain::memory::{KnownMemory, MemoryParts, MicroBatchSearch, StaticParts};
 use domain::spec::{
     BatchSizeAxis, Budget, CifarData, CnnModel, DataSource, DataSpec, GridSpec, IdxData, Labels,
     LearningRateAxis, Loss, MemorySpec, MicroBatchPolicy, MlpModel, ModelSpec, Norm, Normalize,
@@ -284,4 +284,22 @@ pub fn memory_parts(message: &v1::Memory) -> MemoryParts {
         activation_bytes: message.activation_bytes,
         resident_data_bytes: message.resident_data_bytes,
     }
+}
+
+/// What is known of one kind of trial's memory. A step of no examples says nothing and is left out.
+#[must_use]
+pub fn known_memory(message: &v1::KnownMemory) -> KnownMemory {
+    let steps = |steps: &Option<v1::KnownSteps>| steps.as_ref().map(known_steps).unwrap_or_default();
+    KnownMemory { whole: steps(&message.whole), accumulated: steps(&message.accumulated) }
+}
+
+fn known_steps(message: &v1::KnownSteps) -> MicroBatchSearch {
+    let mut search = MicroBatchSearch::default();
+    for step in message.measured.iter().filter(|step| step.micro_batch > 0) {
+        search.record_fit(step.micro_batch, step.bytes);
+    }
+    for step in message.failed.iter().filter(|step| step.micro_batch > 0) {
+        search.record_failure(step.micro_batch, step.room_bytes);
+    }
+    search
 }

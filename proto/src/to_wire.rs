@@ -1,6 +1,6 @@
 //! From domain types to messages. Never fails.
 
-use domain::memory::MemoryParts;
+use domain::memory::{KnownMemory, MemoryParts, MicroBatchSearch};
 use domain::spec::{
     BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, Labels, LearningRateAxis, MemorySpec,
     MicroBatchPolicy, ModelSpec, Normalize, ScalingRule, SweepDraft, TrainAxis, TrainSpec, TrialSettings,
@@ -221,5 +221,25 @@ pub fn memory_parts(parts: MemoryParts) -> v1::Memory {
         peak_reserved_bytes: parts.total(),
         predicted_peak_memory_bytes: parts.total(),
         memory_budget_bytes: None,
+    }
+}
+
+/// What is known of one kind of trial's memory.
+#[must_use]
+pub fn known_memory(kind: &str, description: &str, known: &KnownMemory) -> v1::KnownMemory {
+    v1::KnownMemory {
+        kind: kind.to_owned(),
+        description: description.to_owned(),
+        whole: Some(known_steps(&known.whole)),
+        accumulated: Some(known_steps(&known.accumulated)),
+    }
+}
+
+fn known_steps(search: &MicroBatchSearch) -> v1::KnownSteps {
+    let measured = search.envelope().points();
+    let failed = search.failures().iter();
+    v1::KnownSteps {
+        measured: measured.map(|(micro_batch, bytes)| v1::MeasuredStep { micro_batch, bytes }).collect(),
+        failed: failed.map(|(micro_batch, room_bytes)| v1::FailedStep { micro_batch, room_bytes }).collect(),
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by ending")]
 
+use domain::memory::{KnownMemory, MicroBatchSearch};
 use domain::spec::{
     BatchSizeAxis, Budget, CifarData, CnnModel, DataSource, DataSpec, GridSpec, IdxData, Labels,
     LearningRateAxis, Loss, MemorySpec, MicroBatchPolicy, MlpModel, ModelSpec, Norm, Normalize,
@@ -47,6 +48,16 @@ fn any_model() -> impl Strategy<Value = ModelSpec> {
             .prop_map(|(depth, width, norm)| ModelSpec::ResNet(ResNetModel { depth, width, norm })),
         ".{0,9}".prop_map(|path| ModelSpec::TorchScript(ScriptModel { path })),
     ]
+}
+
+fn any_search() -> impl Strategy<Value = MicroBatchSearch> {
+    let steps = || prop::collection::vec((1..u64::MAX, any::<u64>()), 0..5);
+    (steps(), steps()).prop_map(|(fits, failures)| {
+        let mut search = MicroBatchSearch::default();
+        fits.into_iter().for_each(|(micro_batch, bytes)| search.record_fit(micro_batch, bytes));
+        failures.into_iter().for_each(|(micro_batch, room)| search.record_failure(micro_batch, room));
+        search
+    })
 }
 
 fn any_value() -> impl Strategy<Value = Value> {
@@ -174,6 +185,15 @@ proptest! {
         };
         let trial = TrialSpec { data, model, memory, settings };
         prop_assert_eq!(from_wire::trial(to_wire::trial(&trial)), Ok(trial));
+    }
+
+    #[test]
+    fn known_memory_crosses_the_wire_unchanged(whole in any_search(), accumulated in any_search()) {
+        let known = KnownMemory { whole, accumulated };
+        let bytes = to_wire::known_memory("ab", "a kind", &known).encode_to_vec();
+        let message = v1::KnownMemory::decode(bytes.as_slice()).unwrap();
+        prop_assert_eq!((message.kind.as_str(), message.description.as_str()), ("ab", "a kind"));
+        prop_assert_eq!(from_wire::known_memory(&message), known);
     }
 
     #[test]

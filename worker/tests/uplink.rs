@@ -99,6 +99,13 @@ impl WorkerService for Service {
         Err(Status::unimplemented("not in this test"))
     }
 
+    async fn report_findings(
+        &self,
+        _: Request<v1::ReportFindingsRequest>,
+    ) -> Result<Response<v1::ReportFindingsResponse>, Status> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
     async fn complete_trial(
         &self,
         _: Request<v1::CompleteTrialRequest>,

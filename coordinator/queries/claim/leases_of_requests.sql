@@ -7,9 +7,14 @@ select
     lease.sweep_id,
     trial.trial_index,
     trial.settings,
-    sweep.spec
+    sweep.spec,
+    sweep.data_sha256,
+    worker.device,
+    worker.device_description,
+    worker.libtorch_version
 from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as wanted (worker_id, instance_id, request_id)
 join core.lease using (worker_id, instance_id, request_id)
 join core.trial using (trial_id)
 join core.sweep on sweep.sweep_id = lease.sweep_id
+join core.worker on worker.worker_id = lease.worker_id
 order by lease.request_id, lease.request_index

@@ -93,11 +93,13 @@ fn running(row: &RunningRow) -> v1::RunningTrial {
 }
 
 /// A trial handed out.
-pub fn leased_trial(row: LeasedRow) -> Result<v1::LeasedTrial, StoreError> {
+pub fn leased_trial(row: &LeasedRow) -> Result<v1::LeasedTrial, StoreError> {
     let spec = sweep::decode_spec(row.sweep_id, &row.spec)?;
     Ok(v1::LeasedTrial {
         sweep_id: row.sweep_id.to_string(),
         trial_index: count(row.trial_index),
+        memory: Vec::new(),
+        data_sha256: row.data_sha256.clone().unwrap_or_default(),
         spec: Some(v1::TrialSpec {
             data: spec.data,
             model: spec.model,
@@ -107,7 +109,7 @@ pub fn leased_trial(row: LeasedRow) -> Result<v1::LeasedTrial, StoreError> {
         lease: Some(v1::Lease {
             trial_id: row.trial_id.to_string(),
             attempt: row.attempt.unsigned_abs(),
-            token: row.token,
+            token: row.token.clone(),
         }),
     })
 }

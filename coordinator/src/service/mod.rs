@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod findings;
 mod status;
 mod steer;
 mod submit;

@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 
 use super::status::{invalid, of_reader, of_store, shutting_down};
 use super::steer::{Steer, steer};
-use super::{Context, decode, encode, submit};
+use super::{Context, decode, encode, findings, submit};
 use crate::config::public_url;
 use crate::store::rows::{self, View};
 use crate::store::sweep::{self, Cancel};
@@ -148,6 +148,13 @@ impl SweepService for Sweeps {
             return Err(Reason::LimitExceeded.status(message));
         }
         Ok(Response::new(v1::ListRowsResponse { table: Some(table) }))
+    }
+
+    async fn list_known_memory(
+        &self,
+        request: Request<v1::ListKnownMemoryRequest>,
+    ) -> Answer<v1::ListKnownMemoryResponse> {
+        findings::list(&self.context, request.into_inner()).await.map(Response::new)
     }
 
     async fn query(&self, request: Request<v1::QueryRequest>) -> Answer<v1::QueryResponse> {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
 use super::status::{invalid, of_store, of_wire};
-use super::{Context, decode, encode};
+use super::{Context, decode, encode, findings};
 use crate::store::claim::ClaimRequest;
 use crate::store::ending::{self, Why};
 use crate::store::lease::{self, LeaseKey};
@@ -84,8 +84,9 @@ impl WorkerService for Workers {
         let wait = request.wait.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or_default();
         let deadline = arrived + wait.min(MAX_WAIT);
         let rows = claim_trials(&self.context, claim, deadline).await.map_err(of_store)?;
-        let trials =
-            rows.into_iter().map(encode::leased_trial).collect::<Result<_, _>>().map_err(of_store)?;
+        let leased = rows.iter().map(encode::leased_trial).collect::<Result<_, _>>();
+        let mut trials: Vec<v1::LeasedTrial> = leased.map_err(of_store)?;
+        findings::add_lessons(&self.context, &rows, &mut trials).await;
         Ok(Response::new(v1::ClaimTrialsResponse { trials }))
     }
 
@@ -124,6 +125,13 @@ impl WorkerService for Workers {
         }
         let acked_seq = report(&self.context, &key, &request).await.map_err(of_store)?;
         Ok(Response::new(v1::ReportMetricsResponse { acked_seq: store::count(acked_seq) }))
+    }
+
+    async fn report_findings(
+        &self,
+        request: Request<v1::ReportFindingsRequest>,
+    ) -> Answer<v1::ReportFindingsResponse> {
+        findings::report(&self.context, request.into_inner()).await.map(Response::new)
     }
 
     async fn complete_trial(

@@ -42,6 +42,14 @@ pub struct LeasedRow {
     pub settings: Vec<u8>,
     /// Encoded `v1::SweepSpec`.
     pub spec: Vec<u8>,
+    /// Hash of the files that the sweep's trials are trained on, once it is known.
+    pub data_sha256: Option<String>,
+    /// The worker's device, such as `cuda:0`.
+    pub device: String,
+    /// What that device is.
+    pub device_description: String,
+    /// Version of libtorch there.
+    pub libtorch_version: String,
 }
 
 /// Answers a batch of requests: with the leases that they were given before, else with as many trials as wait. Trials

@@ -8,7 +8,7 @@
 //! - records of an attempt are numbered without gap up to the watermark of its lease ([`record`]);
 //! - all times are the database's clock.
 //!
-//! Locks are taken in one order: worker, sweep, lease, trial state.
+//! Locks are taken in one order: worker, sweep, lease, trial state; after them what is known of memory.
 
 pub mod connect;
 /// What can go wrong here.
@@ -22,6 +22,7 @@ pub mod claim;
 pub mod ending;
 pub mod expiry;
 pub mod lease;
+pub mod memory;
 pub mod record;
 pub mod result;
 pub mod worker;

@@ -227,6 +227,21 @@ pub async fn retry(connection: &mut PgConnection, sweep_id: Uuid) -> Result<u64>
     Ok(retried.rows_affected())
 }
 
+/// Keeps the hash of the files that a sweep's trials are trained on, unless one is kept already. Gives the one that is.
+///
+/// # Errors
+/// As any query.
+pub async fn keep_data_sha256(
+    connection: &mut PgConnection,
+    sweep_id: Uuid,
+    sha256: &str,
+) -> Result<Option<String>> {
+    sqlx::query_file!("queries/sweep/keep_data_sha256.sql", sweep_id, sha256)
+        .execute(&mut *connection)
+        .await?;
+    Ok(sqlx::query_file_scalar!("queries/sweep/data_sha256.sql", sweep_id).fetch_one(connection).await?)
+}
+
 /// The spec of a stored sweep.
 ///
 /// # Errors

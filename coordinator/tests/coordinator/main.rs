@@ -8,6 +8,7 @@ mod claims;
 mod endings;
 mod expiry;
 mod fencing;
+mod findings;
 mod names;
 mod outage;
 mod reader;

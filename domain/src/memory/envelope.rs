@@ -20,6 +20,17 @@ impl Envelope {
         *entry = bytes.max(*entry);
     }
 
+    /// Adds what others measured.
+    pub fn merge(&mut self, others: &Self) {
+        others.points().for_each(|(micro_batch, bytes)| self.record(micro_batch, bytes));
+    }
+
+    /// The bytes measured at exactly this micro-batch.
+    #[must_use]
+    pub fn measured(&self, micro_batch: u64) -> Option<u64> {
+        self.points.get(&micro_batch).copied()
+    }
+
     /// The measured points, smallest micro-batch first.
     pub fn points(&self) -> impl DoubleEndedIterator<Item = (u64, u64)> + '_ {
         self.points.iter().map(|(&micro_batch, &bytes)| (micro_batch, bytes))

@@ -1,16 +1,19 @@
 //! The search for the largest micro-batch that fits: probe, predict, verify, bisect.
 
-use super::Envelope;
+use super::{Envelope, Failures};
 
-/// What is known about one kind of trial's memory (same model, shapes, precision, optimizer, device, budget),
-/// and what to try next. Pure: the trainer runs the probes and records what they gave.
+/// What is known about one kind of trial's memory (same model, shapes, precision, optimizer, device), and what to try
+/// next. Pure: the trainer runs the probes and records what they gave.
 ///
-/// Batch size and learning rate do not enter, so one search serves a whole sweep, growing as trials ask for
+/// Batch size, learning rate and budget do not enter, so one search serves a whole fleet, growing as trials ask for
 /// more.
+///
+/// What it finds depends on the memory that steps really take, not on what happens to be known of it: as long as that
+/// rises with the micro-batch and bends upwards only, every search ends at the same size, after more probes or fewer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MicroBatchSearch {
     envelope: Envelope,
-    smallest_failure: Option<u64>,
+    failures: Failures,
 }
 
 /// The next thing to do.
@@ -33,16 +36,40 @@ impl MicroBatchSearch {
         self.envelope.record(micro_batch, bytes);
     }
 
-    /// A probe, or a training step, ran out of memory.
-    pub fn record_failure(&mut self, micro_batch: u64) {
-        self.smallest_failure =
-            Some(self.smallest_failure.map_or(micro_batch, |known| known.min(micro_batch)));
+    /// A probe, or a training step, ran out of memory with `room` bytes for its batch and activations.
+    pub fn record_failure(&mut self, micro_batch: u64, room: u64) {
+        self.failures.record(micro_batch, room);
+    }
+
+    /// Adds what others measured and met.
+    pub fn merge(&mut self, others: &Self) {
+        self.envelope.merge(&others.envelope);
+        self.failures.merge(&others.failures);
     }
 
     /// What was measured so far.
     #[must_use]
     pub fn envelope(&self) -> &Envelope {
         &self.envelope
+    }
+
+    /// What ran out of memory so far.
+    #[must_use]
+    pub fn failures(&self) -> &Failures {
+        &self.failures
+    }
+
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.envelope.points().next().is_none() && self.failures.iter().next().is_none()
+    }
+
+    /// The smallest micro-batch that is known to take more than `room` bytes.
+    #[must_use]
+    pub fn smallest_over(&self, room: u64) -> Option<u64> {
+        let measured = self.envelope.points().find(|&(_, bytes)| bytes > room).map(|(size, _)| size);
+        [self.failures.smallest(room), measured].into_iter().flatten().min()
     }
 
     /// What to do to find the largest micro-batch of at most `wanted` examples whose batch and activations take
@@ -53,9 +80,7 @@ impl MicroBatchSearch {
     #[must_use]
     pub fn next(&self, wanted: u64, limit: Option<u64>) -> Next {
         let allowed = |bytes: u64| limit.is_none_or(|limit| bytes <= limit);
-        let too_large = self.envelope.points().find(|&(_, bytes)| !allowed(bytes)).map(|(size, _)| size);
-        let fail =
-            [self.smallest_failure, too_large, Some(wanted + 1)].into_iter().flatten().min().unwrap_or(1);
+        let fail = self.smallest_over(limit.unwrap_or(u64::MAX)).unwrap_or(u64::MAX).min(wanted + 1);
         let fit =
             self.envelope.points().map(|(size, _)| size).take_while(|&size| size < fail).last().unwrap_or(0);
         if fail - fit <= 1 {
@@ -79,12 +104,18 @@ impl MicroBatchSearch {
         let expected =
             limit.map_or(Some(fail - 1), |limit| self.envelope.largest_within(limit)).unwrap_or(fail - 1);
         let middle = fit + (fail - fit) / 2;
-        let just_moved_up_by_one = fit > 1 && self.envelope.points().any(|(size, _)| size == fit - 1);
+        // Below a steep end the chord predicts sizes just above the last one, again and again.
+        let hardly_moved = self
+            .envelope
+            .points()
+            .map(|(size, _)| size)
+            .take_while(|&size| size < fit)
+            .last()
+            .is_some_and(|before| fit - before <= (fail - fit) / 4);
         if failed {
             // A failure gives no bytes to predict from: where the prediction would repeat it, halve instead.
             match expected {
-                _ if expected >= fail => middle,
-                _ if expected <= fit && just_moved_up_by_one => middle,
+                _ if expected >= fail || hardly_moved => middle,
                 _ if expected <= fit => fit + 1,
                 _ => expected,
             }
@@ -117,7 +148,7 @@ mod tests {
                     if truth(size) <= limit {
                         search.record_fit(size, truth(size));
                     } else {
-                        search.record_failure(size);
+                        search.record_failure(size, limit);
                     }
                 }
                 done => return (done, probes),
@@ -169,6 +200,28 @@ mod tests {
             let (found, probes) = run(&mut MicroBatchSearch::default(), wanted, limit, truth);
             prop_assert_eq!(found, brute.map_or(Next::Infeasible, Next::Fits));
             prop_assert!(probes <= 40, "{} probes", probes);
+        }
+
+        #[test]
+        fn the_answer_does_not_depend_on_what_others_found_out_before(
+            lines in prop::collection::vec((0u64..1_000_000, 0u64..10_000), 1..4),
+            measured in prop::collection::btree_set(1u64..4000, 0..8),
+            failed in prop::collection::vec((1u64..4000, 0.0f64..1.0), 0..8),
+            wanted in 1u64..3000,
+            limit in 0u64..10_000_000,
+        ) {
+            let truth = |m: u64| 1 + lines.iter().map(|(a, b)| a + b * m).max().unwrap();
+            let mut search = MicroBatchSearch::default();
+            measured.iter().for_each(|&size| search.record_fit(size, truth(size)));
+            // Under budgets of their own, each too small for its micro-batch.
+            failed.iter().for_each(|&(size, share)| {
+                search.record_failure(size, ((truth(size) - 1) as f64 * share) as u64);
+            });
+            let brute = (1..=wanted).take_while(|&m| truth(m) <= limit).last();
+            let (found, probes) = run(&mut search, wanted, limit, truth);
+            prop_assert_eq!(found, brute.map_or(Next::Infeasible, Next::Fits));
+            prop_assert!(probes <= 40, "{} probes", probes);
+            prop_assert_eq!(run(&mut search, wanted, limit, truth), (found, 0), "asked again, nothing is probed");
         }
     }
 }

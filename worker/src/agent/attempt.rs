@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use super::coordinator::{Coordinator, Retry, is_lease_lost};
+use super::findings::{FindingsLink, OtherData};
 use super::heartbeat::Heartbeat;
 use super::trainer_process::{Death, Heard, TrainerProcess};
 use super::uplink::{Uplink, UplinkError};
@@ -32,6 +33,7 @@ pub struct Attempt<'a> {
 enum Event {
     Trainer(trainer_event::Kind),
     TrainerGone(Death),
+    OtherData(OtherData),
     Ordered(LeaseOrder),
     Shutdown,
 }
@@ -45,11 +47,17 @@ enum End {
     LeaseLost,
 }
 
+impl End {
+    fn failed(other: &OtherData) -> Self {
+        Self::Failed { kind: FailureKind::Input, message: other.to_string() }
+    }
+}
+
 impl Attempt<'_> {
     /// Trains the trial and reports how it ended. Whatever happens to it is told to the coordinator or, where the lease
     /// is lost, is no longer ours to tell; nothing is left for the caller but a trainer that may be gone.
     pub async fn run(mut self, trainer: &mut TrainerProcess, leased: v1::LeasedTrial) {
-        let (Some(lease), Some(spec)) = (leased.lease, leased.spec) else {
+        let (Some(lease), Some(spec)) = (leased.lease.clone(), leased.spec.clone()) else {
             tracing::error!("the coordinator sent a trial without lease or spec; ignoring it");
             return;
         };
@@ -57,26 +65,36 @@ impl Attempt<'_> {
         tracing::info!(trial, attempt = lease.attempt, index = leased.trial_index, "training");
         self.heartbeat.carry(Some(lease.clone()));
         let uplink = Uplink::start(self.coordinator.clone(), lease.clone());
+        let mut findings = FindingsLink::start(self.coordinator.clone(), &leased);
+        trainer.send(trainer_request::Kind::Learn(v1::Lessons { memory: leased.memory })).await;
         trainer.send(trainer_request::Kind::Train(spec)).await;
-        let end = self.follow(trainer, &lease, &uplink).await;
-        self.settle(end, &lease, uplink).await;
+        let end = self.follow(trainer, &lease, &uplink, &mut findings).await;
+        self.settle(end, &lease, uplink, findings).await;
         self.heartbeat.carry(None);
     }
 
     /// Passes on what the trainer tells until the attempt ends.
-    async fn follow(&mut self, trainer: &mut TrainerProcess, lease: &v1::Lease, uplink: &Uplink) -> End {
+    async fn follow(
+        &mut self,
+        trainer: &mut TrainerProcess,
+        lease: &v1::Lease,
+        uplink: &Uplink,
+        findings: &mut FindingsLink,
+    ) -> End {
         loop {
             let event = tokio::select! {
                 heard = trainer.next() => match heard {
                     Heard::Event(event) => Event::Trainer(event),
                     Heard::Gone(death) => Event::TrainerGone(death),
                 },
+                other = findings.other_data() => Event::OtherData(other),
                 order = self.heartbeat.order(lease) => Event::Ordered(order),
                 () = self.shutdown.cancelled() => Event::Shutdown,
             };
             match event {
                 Event::Trainer(trainer_event::Kind::Records(records)) => uplink.send(records.records).await,
                 Event::Trainer(trainer_event::Kind::Progress(progress)) => self.heartbeat.tell(progress),
+                Event::Trainer(trainer_event::Kind::Found(found)) => findings.send(found),
                 Event::Trainer(trainer_event::Kind::Finished(result)) => return End::Finished(result),
                 Event::Trainer(trainer_event::Kind::Problem(problem)) => {
                     if problem.fatal {
@@ -87,6 +105,9 @@ impl Attempt<'_> {
                 // A stop that nobody here asked for any more, or an answer to another question.
                 Event::Trainer(_) => {}
                 Event::TrainerGone(Death { kind, message }) => return End::Failed { kind, message },
+                Event::OtherData(other) => {
+                    return stop(trainer, uplink, End::failed(&other)).await;
+                }
                 Event::Ordered(LeaseOrder::Stop) => {
                     return stop(trainer, uplink, End::Released { reason: "the sweep was cancelled" }).await;
                 }
@@ -99,14 +120,21 @@ impl Attempt<'_> {
     }
 
     /// Hands in the records and then the end of the attempt.
-    async fn settle(&self, end: End, lease: &v1::Lease, uplink: Uplink) {
+    async fn settle(&self, end: End, lease: &v1::Lease, uplink: Uplink, findings: FindingsLink) {
         let trial = &lease.trial_id;
         let farewell = async {
+            if matches!(end, End::LeaseLost) {
+                uplink.abandon();
+                findings.abandon();
+                return Err(Settled::LeaseLost);
+            }
+            // A result that was there before the answer about its data is none if that was another's.
+            let end = match (findings.finish().await, end) {
+                (Some(other), End::Finished(_)) => End::failed(&other),
+                (_, end) => end,
+            };
             match end {
-                End::LeaseLost => {
-                    uplink.abandon();
-                    Err(Settled::LeaseLost)
-                }
+                End::LeaseLost => Err(Settled::LeaseLost),
                 End::Finished(result) => {
                     let last_seq = uplink.finish().await?;
                     tracing::info!(trial, outcome = result.outcome().as_str_name(), "finished");

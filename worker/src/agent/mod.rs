@@ -7,12 +7,14 @@
 //! - [`coordinator`]: calls that are tried again until they are answered,
 //! - [`heartbeat`]: renews the lease, and hears what the coordinator wants of it,
 //! - [`uplink`]: brings the records of one attempt to the coordinator, each once,
+//! - [`findings`]: brings what an attempt found out and others can use,
 //! - [`trainer_process`]: the child process,
 //! - [`attempt`]: one leased trial, from its claim to its end.
 
 pub mod attempt;
 pub mod config;
 pub mod coordinator;
+pub mod findings;
 pub mod heartbeat;
 pub mod trainer_process;
 pub mod uplink;

@@ -7,7 +7,8 @@
 //! - [`blueprint`] and [`exactness`]: from a model's description to a learner; whether splitting a batch is exact,
 //! - [`check`]: what is in a scripted module, before anything is trained,
 //! - [`learner`]: one optimizer step, whole or not at all,
-//! - [`planner`] and [`probe`]: how large a micro-batch may be,
+//! - [`planner`], [`probe`], [`knowledge`] and [`forecast`]: how large a micro-batch may be, how that is found out, what
+//!   is known of it already, and what follows for a split,
 //! - [`memory`] and [`account`]: what the device says about bytes, and what a trial makes of it,
 //! - [`course`], [`milestones`]: which examples a step takes, when a trial is evaluated,
 //! - [`data`], [`model`], [`loss`], [`optimizer`]: what is trained, on what, how,
@@ -30,6 +31,10 @@ pub mod exactness;
 pub mod learner;
 
 pub mod planner;
+
+pub mod knowledge;
+
+mod forecast;
 
 pub mod probe;
 

@@ -1,37 +1,33 @@
 //! From a batch size and a memory budget to micro-batches: probe, predict, verify, and remember.
-
-use std::collections::HashMap;
+//!
+//! A plan is a function of the memory that steps really take, not of what happens to be known of it: whoever probed first,
+//! every worker of a kind splits the same trial in the same way. Knowing more saves probes. Two things do depend on what
+//! is known: the predicted peak, by less than [`CERTAIN`], where it is read between two measured sizes; and, where no
+//! budget is set, the limit itself, which is what the device has free at that moment.
 
 use domain::AccumulationPlan;
-use domain::memory::{MemoryParts, MicroBatchSearch, Next};
+use domain::memory::{KnownMemory, MemoryParts, MicroBatchSearch, Next};
 use domain::spec::MicroBatchPolicy;
+use proto::v1;
 
 use super::account::{Account, Infeasible};
 use super::data::Feed;
 use super::error::{Doing, TrialError};
+use super::forecast::{self, grown, is_measured, missing_ahead};
+use super::knowledge::{Kind, Knowledge};
 use super::learner::Learner;
 use super::memory::Meter;
 use super::probe::{self, Depth};
 use crate::shim::TorchError;
 
-/// What is known about memory, for each kind of trial that this process has met. Learning rate, batch size and seed
-/// do not enter, so the trials of a sweep share what one of them found out.
+pub use super::knowledge::MemoryKey;
+
+/// Plans trials, and knows what was found out before, here or elsewhere. Learning rate, batch size, seed and budget do
+/// not enter into what is known, so the trials of a sweep share what one of them found out.
 #[derive(Debug, Default)]
 pub struct Planner {
-    known: HashMap<MemoryKey, Known>,
-}
-
-/// All that memory depends on, besides the micro-batch.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct MemoryKey(pub String);
-
-#[derive(Debug, Default)]
-struct Known {
-    /// Of batches trained whole.
-    whole: MicroBatchSearch,
-    smallest_whole_failure: Option<u64>,
-    /// Of batches that are split.
-    accumulated: MicroBatchSearch,
+    knowledge: Knowledge,
+    probes: u64,
 }
 
 /// What a plan is made for.
@@ -58,9 +54,27 @@ pub struct Plan {
     pub evaluation_examples: u64,
     /// Why this split, in words.
     pub reason: String,
+    /// Whether the peak was measured at exactly these sizes, rather than predicted from sizes around them.
+    pub is_measured: bool,
 }
 
 impl Planner {
+    /// Takes in what others found out.
+    pub fn learn(&mut self, lessons: &[v1::KnownMemory]) {
+        self.knowledge.learn(lessons);
+    }
+
+    /// What was found out here since this was last asked.
+    pub fn take_news(&mut self) -> Vec<v1::KnownMemory> {
+        self.knowledge.take_news()
+    }
+
+    /// How often micro-batches were run so far, to find out what they take.
+    #[must_use]
+    pub fn probes(&self) -> u64 {
+        self.probes
+    }
+
     /// The largest micro-batch within the limit, found by running some unless enough is known already.
     ///
     /// # Errors
@@ -72,14 +86,15 @@ impl Planner {
         feed: &mut Feed,
         meter: &Meter,
     ) -> Result<Result<Plan, Infeasible>, TrialError> {
-        let known = self.known.entry(question.key.clone()).or_default();
-        let mut inquiry = Inquiry { question, known, learner, feed, meter };
+        let kind = self.knowledge.of(&question.key);
+        let limit = question.account.limit;
+        let mut inquiry = Inquiry { question, kind, learner, feed, meter, limit, probes: &mut self.probes };
 
         // Measured under the device's own limit only, so that "it does not fit" can be told in bytes.
-        let available = meter.available().doing(LIMITING)?;
-        let limit = question.account.limit;
-        meter.set_limit(Some(limit.max(available))).doing(LIMITING)?;
+        inquiry.limit = limit.max(meter.available().doing(LIMITING)?);
+        meter.set_limit(Some(inquiry.limit)).doing(LIMITING)?;
         let one = inquiry.first_probe();
+        inquiry.limit = limit;
         meter.set_limit(Some(limit)).doing(LIMITING)?;
         one?;
 
@@ -97,32 +112,61 @@ impl Planner {
         })
     }
 
-    /// Remembers that a micro-batch ran out of memory in training, so that later trials start lower.
-    pub fn record_failure(&mut self, key: &MemoryKey, split: AccumulationPlan) {
-        let Some(known) = self.known.get_mut(key) else { return };
-        if split.accumulation_steps() == 1 {
-            known.fail_whole(split.micro_batch());
-        } else {
-            known.accumulated.record_failure(split.micro_batch());
+    /// Remembers that a split ran out of memory in training, so that later trials start lower.
+    pub fn record_failure(&mut self, trained: &Trained<'_>, split: AccumulationPlan) {
+        let room = trained.account.room().unwrap_or(0);
+        self.knowledge
+            .of(trained.key)
+            .record(|known| forecast::record_failure(known, trained.feed, split, room));
+    }
+
+    /// The peak to expect of a split, as far as anything is known.
+    pub fn predict(&mut self, trained: &Trained<'_>, split: AccumulationPlan) -> Option<u64> {
+        let grown = grown(self.knowledge.of(trained.key).known(), trained.feed, split);
+        grown.map(|grown| trained.account.base() + grown)
+    }
+
+    /// Compares a plan with the peak of the steps that followed it. What was measured elsewhere is believed until this
+    /// says otherwise: a higher peak corrects what is known, here and, as news, everywhere. Gives what is to be said
+    /// about a difference.
+    pub fn verify(&mut self, trained: &Trained<'_>, plan: &Plan, peak: u64) -> Option<String> {
+        let predicted = plan.predicted.total();
+        let difference = peak.abs_diff(predicted);
+        if difference < LEAST_DIFFERENCE || difference as f64 <= TOLERANCE * predicted as f64 {
+            return None;
         }
+        if peak > predicted {
+            let grown = peak.saturating_sub(trained.account.base());
+            self.knowledge
+                .of(trained.key)
+                .record(|known| forecast::record_peak(known, trained.feed, plan.split, grown));
+        }
+        let (predicted, peak) = (domain::Bytes(predicted), domain::Bytes(peak));
+        Some(format!("the plan predicted a peak of {predicted}, training took {peak}"))
     }
 }
 
-impl Known {
-    fn fail_whole(&mut self, examples: u64) {
-        self.whole.record_failure(examples);
-        self.smallest_whole_failure =
-            Some(self.smallest_whole_failure.map_or(examples, |known| known.min(examples)));
-    }
+/// A trial in training, as far as its memory depends on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Trained<'a> {
+    /// All that memory depends on.
+    pub key: &'a MemoryKey,
+    /// What it may take, and what is fixed of it.
+    pub account: &'a Account,
+    /// What gives its examples.
+    pub feed: &'a Feed,
 }
 
 /// One question being answered.
 struct Inquiry<'a> {
     question: &'a Question<'a>,
-    known: &'a mut Known,
+    kind: &'a mut Kind,
     learner: &'a mut Learner,
     feed: &'a mut Feed,
     meter: &'a Meter,
+    /// In force now.
+    limit: u64,
+    probes: &'a mut u64,
 }
 
 impl Inquiry<'_> {
@@ -134,32 +178,44 @@ impl Inquiry<'_> {
         }
     }
 
+    fn known(&self) -> &KnownMemory {
+        self.kind.known()
+    }
+
+    /// What one example takes is always measured: how many are evaluated together depends on it.
     fn first_probe(&mut self) -> Result<(), TrialError> {
-        if self.known.accumulated.envelope().points().next().is_none() {
+        let one = &self.known().accumulated;
+        let is_known = one.envelope().measured(1).is_some()
+            || one.smallest_over(self.room_now() + missing_ahead(self.feed, 1)) == Some(1);
+        if !is_known {
             self.probe(1, Depth::Accumulated)?;
         }
         Ok(())
     }
 
+    /// Bytes for what grows under the limit in force now.
+    fn room_now(&self) -> u64 {
+        self.limit.saturating_sub(self.question.account.base())
+    }
+
     fn whole_batch_fits(&mut self) -> Result<bool, TrialError> {
         let Some(room) = self.question.account.room() else { return Ok(false) };
         let batch_size = self.question.batch_size;
-        let room = room + self.missing_ahead(batch_size);
+        let room = room + missing_ahead(self.feed, batch_size);
         loop {
-            if self.known.smallest_whole_failure.is_some_and(|failed| failed <= batch_size) {
+            // A size below the batch that is over the limit answers the question.
+            if self.known().whole.smallest_over(room).is_some_and(|over| over <= batch_size) {
                 return Ok(false);
             }
-            match self.known.whole.next(batch_size, Some(room)) {
+            match self.known().whole.next(batch_size, Some(room)) {
                 Next::Fits(examples) => return Ok(examples == batch_size),
                 Next::Infeasible => return Ok(false),
                 Next::Probe(examples) => {
                     // The whole batch may be a large part of an epoch: one micro-batch of it is enough.
                     let depth = if examples == batch_size { Depth::Whole } else { Depth::Accumulated };
-                    self.probe(examples, depth)?;
-                    // A size below the batch that is over the limit answers the question.
-                    let measured = self.known.whole.envelope().points().find(|&(size, _)| size == examples);
-                    if measured.is_some_and(|(_, bytes)| bytes > room) {
-                        return Ok(false);
+                    if !self.probe(examples, depth)? {
+                        // A larger one takes no less.
+                        self.kind.record(|known| known.whole.record_failure(batch_size, room));
                     }
                 }
             }
@@ -171,31 +227,40 @@ impl Inquiry<'_> {
         // Two micro-batches at least: as one it would be the whole batch, which does not fit or is not allowed.
         let wanted = self.cap().min(self.question.batch_size.div_ceil(2));
         loop {
-            match self.known.accumulated.next(wanted, Some(room)) {
+            match self.known().accumulated.next(wanted, Some(room)) {
                 Next::Fits(examples) => return Ok(Some(examples)),
                 Next::Infeasible => return Ok(None),
-                Next::Probe(examples) => self.probe(examples, Depth::Accumulated)?,
+                Next::Probe(examples) => {
+                    self.probe(examples, Depth::Accumulated)?;
+                }
             }
         }
     }
 
-    fn probe(&mut self, examples: u64, depth: Depth) -> Result<(), TrialError> {
+    /// Runs a micro-batch and notes what it takes. Whether it fitted.
+    fn probe(&mut self, examples: u64, depth: Depth) -> Result<bool, TrialError> {
+        *self.probes += 1;
+        // As if the epoch had enough examples to send ahead; see `forecast`.
+        let missing = missing_ahead(self.feed, examples);
+        let (base, room) = (self.question.account.base(), self.room_now() + missing);
         match probe::measure(self.learner, self.feed, self.meter, examples, depth) {
             Ok(peaks) => {
-                let (base, missing) = (self.question.account.base(), self.missing_ahead(examples));
                 let grown = |peak: u64| (peak + missing).saturating_sub(base);
-                self.known.whole.record_fit(examples, grown(peaks.whole));
-                match peaks.accumulated {
-                    Some(peak) => self.known.accumulated.record_fit(examples, grown(peak)),
-                    None if depth == Depth::Accumulated => self.known.accumulated.record_failure(examples),
-                    None => {}
-                }
-                Ok(())
+                self.kind.record(|known| {
+                    known.whole.record_fit(examples, grown(peaks.whole));
+                    match peaks.accumulated {
+                        Some(peak) => known.accumulated.record_fit(examples, grown(peak)),
+                        None if depth == Depth::Accumulated => {
+                            known.accumulated.record_failure(examples, room);
+                        }
+                        None => {}
+                    }
+                });
+                Ok(true)
             }
             Err(error) if error.is_out_of_memory() => {
-                self.known.fail_whole(examples);
-                self.known.accumulated.record_failure(examples);
-                Ok(())
+                self.kind.record(|known| known.record_whole_failure(examples, room));
+                Ok(false)
             }
             Err(error) => Err(probing_failed(error)),
         }
@@ -211,32 +276,29 @@ impl Inquiry<'_> {
                 let uncertain = |search: &MicroBatchSearch| {
                     search.envelope().uncertainty(size).is_none_or(|u| u > CERTAIN)
                 };
-                if uncertain(&self.known.accumulated) || uncertain(&self.known.whole) {
+                if uncertain(&self.known().accumulated) || uncertain(&self.known().whole) {
                     self.probe(size, Depth::Accumulated)?;
                 }
             }
         }
-        let steps = self.feed.micro_batches(0, split).enumerate();
-        let mut kinds: Vec<_> = steps.map(|(index, (size, ahead))| (index == 0, size, ahead)).collect();
-        kinds.dedup();
-        let grown = kinds.into_iter().map(|(is_first, size, ahead)| {
-            let known = if is_first { &self.known.whole } else { &self.known.accumulated };
-            // Known with as many examples ahead again.
-            let bytes = known.envelope().predict(size).unwrap_or(0) + self.feed.ahead_bytes(ahead);
-            bytes.saturating_sub(self.feed.ahead_bytes(size))
-        });
-        let grown = grown.max().unwrap_or(0);
         let account = self.question.account;
-        let predicted = account.parts(account.base() + grown, first);
-        let evaluation_examples = self.evaluation_examples().max(first);
-        Ok(Plan { split, predicted, evaluation_examples, reason: self.reason(split) })
+        let predicted =
+            account.parts(account.base() + grown(self.known(), self.feed, split).unwrap_or(0), first);
+        Ok(Plan {
+            split,
+            predicted,
+            evaluation_examples: self.evaluation_examples().max(first),
+            reason: self.reason(split),
+            is_measured: is_measured(self.known(), split),
+        })
     }
 
-    /// The peak is convex in the micro-batch and not negative at 0, so m examples take no more than m times what one
-    /// takes; and without a backward they take less than that.
+    /// Told by what one example takes, which is always measured, so that evaluations too are the same whatever else is
+    /// known. Many take less than so many times one, without a backward; but kernels for one example can do with less
+    /// than their share (a small CNN on the CPU: by a fifth), hence half of the room.
     fn evaluation_examples(&self) -> u64 {
-        let one = self.known.accumulated.envelope().predict(1).unwrap_or(0).max(1);
-        let room = self.question.account.room().unwrap_or(0).min(EVALUATION_BYTES);
+        let one = self.known().accumulated.envelope().predict(1).unwrap_or(0).max(1);
+        let room = (self.question.account.room().unwrap_or(0) / 2).min(EVALUATION_BYTES);
         (room / one).clamp(1, MOST_EVALUATED_TOGETHER)
     }
 
@@ -251,16 +313,10 @@ impl Inquiry<'_> {
         }
     }
 
-    /// What is known of a micro-batch is known with as many examples ahead again. These are the bytes of those that an
-    /// epoch does not have behind one of this size at its beginning.
-    fn missing_ahead(&self, examples: u64) -> u64 {
-        self.feed.ahead_bytes(examples.saturating_sub(self.feed.left_after(examples)))
-    }
-
     /// Not even one example at a time fits.
     fn infeasible(&self) -> Infeasible {
         let alone = self.question.batch_size == 1;
-        let search = if alone { &self.known.whole } else { &self.known.accumulated };
+        let search = if alone { &self.known().whole } else { &self.known().accumulated };
         self.question.account.infeasible("one example at a time", 1, search.envelope().predict(1))
     }
 
@@ -268,8 +324,8 @@ impl Inquiry<'_> {
     fn infeasible_whole(&self) -> Infeasible {
         let examples = self.question.batch_size;
         let what = format!("the whole batch of {examples} (micro_batch = \"off\" forbids to split it)");
-        let grown = self.known.whole.envelope().predict(examples);
-        let grown = grown.map(|bytes| bytes.saturating_sub(self.missing_ahead(examples)));
+        let grown = self.known().whole.envelope().predict(examples);
+        let grown = grown.map(|bytes| bytes.saturating_sub(missing_ahead(self.feed, examples)));
         self.question.account.infeasible(&what, examples, grown)
     }
 }
@@ -278,6 +334,11 @@ const LIMITING: &str = "limiting the device's memory";
 
 /// Share of a peak by which a prediction may be off and still be taken without a measurement.
 const CERTAIN: f64 = 0.005;
+
+/// Share of a predicted peak by which training may differ from it before that is told, and the least such difference in
+/// bytes: a few of them are no matter.
+const TOLERANCE: f64 = 0.01;
+const LEAST_DIFFERENCE: u64 = 4096;
 
 /// More examples at a time are not faster, and beyond this many bytes they leave the caches.
 const MOST_EVALUATED_TOGETHER: u64 = 1024;

@@ -56,6 +56,10 @@ pub fn serve() -> anyhow::Result<()> {
                 })
             }
             (RequestKind::Stop(_), _) => continue,
+            (RequestKind::Learn(lessons), Some(host)) => {
+                host.planner.learn(&lessons.memory);
+                continue;
+            }
             (_, None) => EventKind::Problem(v1::Problem {
                 fatal: true,
                 kind: v1::FailureKind::Trainer.into(),
@@ -152,7 +156,10 @@ fn attempt(work: impl FnOnce() -> Result<EventKind, TrialError>) -> EventKind {
 }
 
 fn plan(spec: &TrialSpec, host: &mut Host) -> Result<EventKind, TrialError> {
-    let planned = match host.prepare(spec)? {
+    let probes_before = host.planner.probes();
+    let prepared = host.prepare(spec)?;
+    let probes = host.planner.probes() - probes_before;
+    let planned = match prepared {
         Ok(ready) => v1::PlannedTrial {
             train_examples: ready.shape.train_examples,
             validation_examples: ready.shape.validation_examples,
@@ -161,6 +168,8 @@ fn plan(spec: &TrialSpec, host: &mut Host) -> Result<EventKind, TrialError> {
             accumulation_steps: ready.plan.split.accumulation_steps(),
             memory: Some(result::predicted(ready.plan.predicted, ready.account.budget)),
             infeasible: String::new(),
+            probes,
+            is_measured: ready.plan.is_measured,
         },
         Err(trial) => v1::PlannedTrial {
             train_examples: trial.shape.train_examples,
@@ -168,6 +177,7 @@ fn plan(spec: &TrialSpec, host: &mut Host) -> Result<EventKind, TrialError> {
             total_steps: trial.course.total_steps(),
             memory: Some(result::predicted(trial.infeasible.needed, trial.budget)),
             infeasible: trial.infeasible.message,
+            probes,
             ..v1::PlannedTrial::default()
         },
     };

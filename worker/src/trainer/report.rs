@@ -88,8 +88,28 @@ impl<'a> Reporter<'a> {
         }));
     }
 
-    /// A line for the record.
-    pub fn tell(&mut self, text: String) {
+    /// No split that fits, and why: before the first step, or from a step on.
+    pub fn no_split(&mut self, kind: v1::SplitKind, from_step: u64, reason: &str, predicted: u64) {
+        self.push(v1::record::Kind::Split(v1::Split {
+            from_step,
+            micro_batch: 0,
+            accumulation_steps: 0,
+            kind: kind.into(),
+            reason: reason.to_owned(),
+            predicted_peak_bytes: predicted,
+        }));
+    }
+
+    /// What others can use.
+    ///
+    /// # Errors
+    /// When the agent no longer listens.
+    pub fn found(&mut self, findings: v1::Findings) -> io::Result<()> {
+        if findings == v1::Findings::default() { Ok(()) } else { (self.send)(Kind::Found(findings)) }
+    }
+
+    /// Something for the record.
+    pub fn note(&mut self, text: String) {
         self.push(v1::record::Kind::Log(v1::LogLine { level: v1::LogLevel::Info.into(), text }));
     }
 

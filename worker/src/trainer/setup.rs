@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use domain::architecture::DataShape;
-use domain::memory::{MemoryParts, StaticParts};
+use domain::memory::{DeviceKind, MemoryParts, StaticParts, training};
 use domain::{TrialSettings, TrialSpec};
 use tch::Device;
 
@@ -31,6 +31,8 @@ pub struct Host {
     pub library: Library,
     /// What is known about memory.
     pub planner: Planner,
+    /// What kind of device it is, as far as memory depends on that.
+    pub device_kind: DeviceKind,
 }
 
 /// A trial that can take its first step.
@@ -71,6 +73,8 @@ pub struct DoesNotFit {
     pub budget: Option<u64>,
     /// Allocations refused while finding out.
     pub ooms: u64,
+    /// What its data is, as [`Dataset::sha256`].
+    pub data_sha256: Option<String>,
 }
 
 impl Host {
@@ -78,7 +82,11 @@ impl Host {
     #[must_use]
     pub fn new(device: Device, memory_limit: Option<u64>) -> Self {
         let threads = u64::try_from(tch::get_num_threads()).unwrap_or(1);
-        Self { device, memory_limit, threads, library: Library::default(), planner: Planner::default() }
+        let described = super::device::describe(device, None);
+        let device_kind =
+            DeviceKind::new(&described.name, &described.description, &described.libtorch_version);
+        let (library, planner) = (Library::default(), Planner::default());
+        Self { device, memory_limit, threads, library, planner, device_kind }
     }
 
     /// Opens a trial's data, builds its model and plans its memory, running a few micro-batches if need be.
@@ -131,7 +139,7 @@ impl Host {
             Err(infeasible) => {
                 let ooms = meter.ooms().doing(READING)?;
                 meter.set_limit(None).doing(LIMITING)?;
-                Err(Box::new(DoesNotFit { course, shape, infeasible, budget, ooms }))
+                Err(Box::new(DoesNotFit { course, shape, infeasible, budget, ooms, data_sha256 }))
             }
         })
     }
@@ -164,22 +172,7 @@ impl Host {
             }
             account.resident = feed.resident_bytes();
             account.shared_per_example = feed.shared_bytes_per_example();
-            let key = MemoryKey(format!(
-                "{} on {:?} of {:?} normalize {:?} resident {} ahead {fetch_ahead} loss {:?} {:?} optimizer {:?} \
-                 momentum {} threads {} \
-                 budget {:?}",
-                blueprint.identity(),
-                dataset.shape.features,
-                dataset.inputs.storage,
-                spec.data.normalize,
-                account.resident > 0,
-                train.loss,
-                train.precision,
-                train.optimizer,
-                train.momentum > 0.0,
-                tch::get_num_threads(),
-                account.budget,
-            ));
+            let key = self.memory_key(spec, blueprint, dataset, (account, fetch_ahead));
             let question = Question { key, batch_size, policy: spec.memory.micro_batch, account };
             match self.planner.plan(&question, &mut learner, &mut feed, &meter)? {
                 Ok(plan) => return Ok(Ok(Placed { learner, feed, plan, key: question.key })),
@@ -188,6 +181,33 @@ impl Host {
                 Err(infeasible) => return Ok(Err(infeasible)),
             }
         }
+    }
+}
+
+impl Host {
+    /// All that memory depends on besides the micro-batch. A CUDA library may choose its workspace by what is left, so
+    /// there the limit is part of it.
+    fn memory_key(
+        &self,
+        spec: &TrialSpec,
+        blueprint: &Blueprint,
+        dataset: &Dataset,
+        (account, fetch_ahead): (&Account, bool),
+    ) -> MemoryKey {
+        let limit = if self.device == Device::Cpu { None } else { account.budget };
+        MemoryKey(format!(
+            "{} on {:?} of {:?} normalize {:?} resident {} ahead {fetch_ahead} {} threads {} limit {limit:?} on {:?} by \
+             batchsweep {}",
+            blueprint.identity(),
+            dataset.shape.features,
+            dataset.inputs.storage,
+            spec.data.normalize,
+            account.resident > 0,
+            training(&spec.settings.train),
+            tch::get_num_threads(),
+            self.device_kind,
+            env!("CARGO_PKG_VERSION"),
+        ))
     }
 }
 

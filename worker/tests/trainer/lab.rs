@@ -147,19 +147,22 @@ pub fn relative_difference(a: &[f64], b: &[f64]) -> f64 {
 pub struct Trained {
     pub result: v1::TrialResult,
     pub records: Vec<v1::Record>,
+    pub found: Vec<v1::KnownMemory>,
 }
 
 /// Trains a trial to its end.
 pub fn run(spec: &TrialSpec, host: &mut Host) -> Result<Trained, TrialError> {
-    let mut records = Vec::new();
+    let (mut records, mut found) = (Vec::new(), Vec::new());
     let mut send = |event| {
-        if let trainer_event::Kind::Records(batch) = event {
-            records.extend(batch.records);
+        match event {
+            trainer_event::Kind::Records(batch) => records.extend(batch.records),
+            trainer_event::Kind::Found(findings) => found.extend(findings.memory),
+            _ => {}
         }
         io::Result::Ok(())
     };
     match train(spec, host, &mut Reporter::new(&mut send), &AtomicBool::new(false))? {
-        Ended::Finished(result) => Ok(Trained { result: *result, records }),
+        Ended::Finished(result) => Ok(Trained { result: *result, records, found }),
         Ended::Stopped => panic!("nobody asked the trial to stop"),
     }
 }
@@ -186,6 +189,15 @@ impl Trained {
             _ => None,
         });
         splits.collect()
+    }
+
+    /// The lines of the log, in order.
+    pub fn logs(&self) -> Vec<String> {
+        let lines = self.records.iter().filter_map(|record| match &record.kind {
+            Some(v1::record::Kind::Log(line)) => Some(line.text.clone()),
+            _ => None,
+        });
+        lines.collect()
     }
 
     pub fn memory(&self) -> &v1::Memory {

@@ -143,6 +143,10 @@ fn a_finer_split_is_reported_with_its_reason_and_counted() {
             (proto::v1::SplitKind::Planned, proto::v1::SplitKind::Realized)
         );
         assert!(splits[1].micro_batch < splits[0].micro_batch);
+        assert!(splits.iter().all(|split| split.predicted_peak_bytes > 0), "{splits:?}");
+        let failed =
+            trained.found.iter().flat_map(|found| &found.whole).any(|whole| !whole.failed.is_empty());
+        assert!(failed, "the others hear of it: {:?}", trained.found);
         assert!(
             splits[1].reason.contains("ran out of memory with micro-batches of 12"),
             "{}",

@@ -297,3 +297,64 @@ fn trials_that_share_their_memory_behaviour_are_planned_without_another_out_of_m
     assert_eq!(second.result.micro_batch, first.result.micro_batch);
     assert_eq!(second.result.oom_count, 0);
 }
+
+#[test]
+fn budgets_share_what_was_measured_and_a_failure_under_one_says_nothing_about_a_larger_one() {
+    let _exclusive = exclusive();
+    let spec = mlp_trial(BATCH);
+    let peaks = peaks(&spec, 1..=BATCH);
+    let budget_for = |size: usize| peaks[size - 1].2;
+    let mut host = host();
+    for size in [5, 20, 12, 31, 8] {
+        let trained = run(&within(spec.clone(), budget_for(size)), &mut host).unwrap();
+        let alone = run(&within(spec.clone(), budget_for(size)), &mut self::host()).unwrap();
+        assert_eq!(trained.result.micro_batch, alone.result.micro_batch, "for {size}");
+        assert_eq!(trained.losses(), alone.losses());
+    }
+    let before = host.planner.probes();
+    let again = run(&within(spec, budget_for(20)), &mut host).unwrap();
+    assert_eq!((host.planner.probes(), again.result.oom_count), (before, 0));
+}
+
+#[test]
+fn a_claim_that_training_refutes_is_corrected_and_told() {
+    let _exclusive = exclusive();
+    // Its data is streamed, so that most of the peak is what a claim is about.
+    let spec = within(mlp_trial(BATCH), 4 << 20);
+    let mut honest = host();
+    let first = run(&spec, &mut honest).unwrap();
+    let truth = first.memory().peak_memory_bytes;
+    assert_eq!(honest.planner.take_news(), [], "all was told while it trained");
+    // Another worker claims that a whole batch takes a tenth of what it does.
+    let mut claim = first.found;
+    for step in &mut claim[0].whole.as_mut().unwrap().measured {
+        step.bytes /= 10;
+    }
+    let mut misled = host();
+    misled.planner.learn(&claim);
+    let trained = run(&spec, &mut misled).unwrap();
+    assert!(trained.memory().predicted_peak_memory_bytes < truth / 10 * 9);
+    assert_eq!(trained.memory().peak_memory_bytes, truth);
+    assert!(
+        trained.logs().iter().any(|line| line.contains("the plan predicted a peak of")),
+        "{:?}",
+        trained.logs()
+    );
+    let corrected = trained.found.last().unwrap().clone();
+    let mut told = host();
+    told.planner.learn(&claim);
+    told.planner.learn(&[corrected]);
+    let second = run(&spec, &mut told).unwrap();
+    assert_eq!(second.memory().predicted_peak_memory_bytes, truth);
+}
+
+#[test]
+fn a_plan_that_does_not_fit_is_a_row_with_its_reason() {
+    let _exclusive = exclusive();
+    let trained = run(&within(mlp_trial(BATCH), 100), &mut host()).unwrap();
+    let splits = trained.splits();
+    assert_eq!(splits.len(), 1);
+    assert_eq!((splits[0].micro_batch, splits[0].accumulation_steps, splits[0].from_step), (0, 0, 1));
+    assert_eq!(splits[0].reason, trained.result.message);
+    assert_eq!(splits[0].predicted_peak_bytes, trained.memory().predicted_peak_memory_bytes);
+}

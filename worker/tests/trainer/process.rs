@@ -57,13 +57,20 @@ impl Trainer {
 
     /// Trains to the end; gives the last event and the number of records before it.
     fn train(&mut self, spec: &TrialSpec) -> (Event, usize) {
+        let (last, records, _) = self.train_and_find(spec);
+        (last, records)
+    }
+
+    /// The same with what it found out and others can use.
+    fn train_and_find(&mut self, spec: &TrialSpec) -> (Event, usize, Vec<v1::KnownMemory>) {
         self.send(Request::Train(to_wire::trial(spec)));
-        let mut records = 0;
+        let (mut records, mut found) = (0, Vec::new());
         loop {
             match self.next().unwrap() {
                 Event::Progress(_) => {}
+                Event::Found(findings) => found.extend(findings.memory),
                 Event::Records(batch) => records += batch.records.len(),
-                last => return (last, records),
+                last => return (last, records, found),
             }
         }
     }
@@ -121,19 +128,50 @@ fn a_plan_tells_micro_batch_and_memory_without_training() {
 }
 
 #[test]
+fn what_one_trainer_found_out_another_one_does_not_find_out_again() {
+    let spec = cnn_trial(256, 128);
+    let peak = {
+        let Event::Planned(free) = Trainer::start().ask(Request::Plan(to_wire::trial(&spec))) else {
+            panic!()
+        };
+        free.memory.unwrap().predicted_peak_memory_bytes
+    };
+    let tight = within(spec, peak / 3);
+    let (last, _, found) = Trainer::start().train_and_find(&tight);
+    let Event::Finished(first) = last else { panic!("{last:?}") };
+    assert!(first.oom_count > 0 && first.accumulation_steps > 1, "{first:?}");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].description.contains("Conv2d") && found[0].kind.len() == 64, "{found:?}");
+
+    let mut other = Trainer::start();
+    other.send(Request::Learn(v1::Lessons { memory: found }));
+    let Event::Planned(planned) = other.ask(Request::Plan(to_wire::trial(&tight))) else { panic!() };
+    assert_eq!(planned.probes, 0);
+    let (last, _, news) = other.train_and_find(&tight);
+    let Event::Finished(second) = last else { panic!("{last:?}") };
+    assert_eq!(second.oom_count, 0);
+    assert_eq!((second.micro_batch, second.memory), (first.micro_batch, first.memory), "to the byte");
+    assert_eq!(
+        (second.final_train_loss, second.train_set_loss),
+        (first.final_train_loss, first.train_set_loss)
+    );
+    assert_eq!(news, [], "nothing was new");
+}
+
+#[test]
 fn a_trial_in_progress_stops_when_asked_and_the_next_one_trains() {
     let mut trainer = Trainer::start();
     trainer.send(Request::Train(to_wire::trial(&lasting(seed_example(1, 0), Budget::Epochs(1_000_000)))));
     loop {
         match trainer.next().unwrap() {
             Event::Progress(progress) if progress.phase() == Phase::Training => break,
-            Event::Progress(_) | Event::Records(_) => {}
+            Event::Progress(_) | Event::Records(_) | Event::Found(_) => {}
             other => panic!("{other:?}"),
         }
     }
     trainer.send(Request::Stop(v1::StopTrial {}));
     let last = std::iter::from_fn(|| trainer.next())
-        .find(|event| !matches!(event, Event::Progress(_) | Event::Records(_)));
+        .find(|event| !matches!(event, Event::Progress(_) | Event::Records(_) | Event::Found(_)));
     assert!(matches!(last, Some(Event::Stopped(_))), "{last:?}");
     assert!(matches!(trainer.train(&seed_example(1024, 0)).0, Event::Finished(_)));
 }

@@ -13,11 +13,13 @@ use domain::spec::TargetMetric;
 use domain::{AccumulationPlan, TrialSpec, schedule};
 use proto::v1::{self, SplitKind};
 
+use crate::trainer::account::Infeasible;
 use crate::trainer::course::Batch;
 use crate::trainer::divergence::Divergence;
 use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::learner::{Norms, StepError, StepOptions};
 use crate::trainer::milestones::{Milestone, milestones};
+use crate::trainer::planner::Trained;
 use crate::trainer::report::Reporter;
 use crate::trainer::result;
 use crate::trainer::setup::{Host, Ready};
@@ -47,7 +49,16 @@ pub fn train(
     stop: &AtomicBool,
 ) -> Result<Ended, TrialError> {
     reporter.progress(v1::Progress { phase: v1::Phase::Preparing.into(), ..v1::Progress::default() })?;
-    match host.prepare(spec)? {
+    let probes_before = host.planner.probes();
+    let prepared = host.prepare(spec)?;
+    reporter.note(told_probes(host.planner.probes() - probes_before));
+    let data_sha256 = match &prepared {
+        Ok(ready) => ready.data_sha256.clone(),
+        Err(does_not_fit) => does_not_fit.data_sha256.clone(),
+    };
+    let data_sha256 = data_sha256.unwrap_or_default();
+    reporter.found(v1::Findings { data_sha256, memory: host.planner.take_news() })?;
+    match prepared {
         Ok(ready) => {
             let meter = ready.meter;
             let ended = Session::new(spec, host, *ready, reporter, stop)?.run();
@@ -55,9 +66,20 @@ pub fn train(
             ended
         }
         Err(does_not_fit) => {
+            let Infeasible { needed, message } = &does_not_fit.infeasible;
+            reporter.no_split(SplitKind::Planned, 1, message, needed.total());
+            reporter.flush()?;
             let result = result::infeasible(&does_not_fit, host.device);
             Ok(Ended::Finished(Box::new(result)))
         }
+    }
+}
+
+fn told_probes(probes: u64) -> String {
+    match probes {
+        0 => "its memory was known: planned without running a micro-batch".to_owned(),
+        1 => "planned after running 1 micro-batch to measure its memory".to_owned(),
+        _ => format!("planned after running {probes} micro-batches to measure their memory"),
     }
 }
 
@@ -176,7 +198,9 @@ impl<'a, 'b> Session<'a, 'b> {
         let report = match learner.train_batch(feed, batch, &mut self.micro_batch, &mut self.tape, &options) {
             Ok(report) => report,
             Err(StepError::DoesNotFit(message)) => {
-                return Ok(Some(self.does_not_fit_any_more(batch.step, &message)));
+                let reason = self.does_not_fit_any_more(batch.step, &message);
+                self.reporter.no_split(SplitKind::Realized, batch.step, &reason, 0);
+                return Ok(Some(reason));
             }
             Err(StepError::Torch(source)) => {
                 return Err(TrialError::Torch { doing: "training a step", source });
@@ -187,16 +211,20 @@ impl<'a, 'b> Session<'a, 'b> {
         let point = StepPoint { batch: *batch, seconds: self.watch.seconds(), learning_rate, gradient_norm };
         self.unread.push(point);
         if self.micro_batch != before {
+            let (planner, Ready { key, account, feed, .. }) = (&mut self.host.planner, &self.ready);
+            let trained = Trained { key, account, feed };
             for refusal in &report.refusals {
-                self.host.planner.record_failure(&self.ready.key, refusal.split);
+                planner.record_failure(&trained, refusal.split);
             }
             let split = AccumulationPlan::at_most(self.ready.course.batch_size(), self.micro_batch);
+            let predicted = planner.predict(&trained, split).unwrap_or(0);
             let tried: Vec<_> =
                 report.refusals.iter().map(|refusal| refusal.split.micro_batch().to_string()).collect();
             let reason =
                 format!("step {} ran out of memory with micro-batches of {}", batch.step, tried.join(", "));
-            self.reporter.split(SplitKind::Realized, batch.step, split, &reason, 0);
+            self.reporter.split(SplitKind::Realized, batch.step, split, &reason, predicted);
             self.reporter.warn(format!("{reason}; it was redone with {}", self.micro_batch));
+            self.tell_news()?;
         }
         Ok(None)
     }
@@ -227,6 +255,26 @@ impl<'a, 'b> Session<'a, 'b> {
         for remark in &self.ready.remarks {
             self.reporter.warn(remark.clone());
         }
+    }
+
+    /// What was found out about memory is told at once: others may be planning.
+    fn tell_news(&mut self) -> Result<(), TrialError> {
+        let memory = self.host.planner.take_news();
+        Ok(self.reporter.found(v1::Findings { memory, ..v1::Findings::default() })?)
+    }
+
+    /// Whether the steps took what the plan said, where they were split as it said.
+    fn verify_plan(&mut self) -> Result<(), TrialError> {
+        let Ready { key, account, feed, plan, .. } = &self.ready;
+        if self.summary.steps == 0 || self.micro_batch != plan.split.micro_batch() {
+            return Ok(());
+        }
+        if let Some(difference) =
+            self.host.planner.verify(&Trained { key, account, feed }, plan, self.peak.bytes)
+        {
+            self.reporter.warn(difference);
+        }
+        self.tell_news()
     }
 
     fn report_progress(&mut self, phase: v1::Phase) -> Result<(), TrialError> {
@@ -283,8 +331,9 @@ impl<'a, 'b> Session<'a, 'b> {
         self.keep_peak()?;
         let noise_scale = self.noise.scale(self.ready.shape.train_examples);
         if let Some(found) = noise_scale {
-            self.reporter.tell(noise::in_words(&found));
+            self.reporter.note(noise::in_words(&found));
         }
+        self.verify_plan()?;
         self.reporter.flush()?;
         let measured = result::Measured {
             micro_batch: self.micro_batch,
