@@ -13,3 +13,5 @@ mod disturbances;
 mod memory;
 
 mod images;
+
+mod modules;
