@@ -8,6 +8,7 @@
 //! - [`human`]: numbers as people read them,
 //! - [`rows`]: any table as a sheet,
 //! - [`results`]: what a sweep found, as a sheet,
+//! - [`records`]: the same rows for the analysis,
 //! - [`plan`]: what a sweep would take, as a sheet.
 
 pub mod table;
@@ -23,6 +24,8 @@ pub mod human;
 pub mod rows;
 
 pub mod results;
+
+pub mod records;
 
 pub mod plan;
 
