@@ -91,7 +91,7 @@ const SEED: u64 = 0x0062_6174_6368;
 #[must_use]
 pub fn analyze(records: &[TrialRecord], train: Option<&TrainSpec>) -> Analysis {
     let target = train.and_then(|train| train.target);
-    let metric = ScoreMetric::of(records, target);
+    let metric = ScoreMetric::of(records, train);
     let groups = groups(records);
     let trains: Vec<Option<TrainSpec>> =
         groups.iter().map(|group| train.map(|train| group.train(train))).collect();

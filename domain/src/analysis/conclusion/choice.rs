@@ -62,6 +62,10 @@ impl Choice {
                     with_range(self.value, self.range, self.seeds, words::seconds)
                 )
             }
+            (Basis::Score(ScoreMetric::StepsToTarget), _) => format!(
+                "it meets the target in the fewest steps, {}; times do not compare",
+                with_range(self.value, self.range, self.seeds, words::score)
+            ),
             (Basis::Score(metric), None) => {
                 format!(
                     "the lowest {}, {}",
@@ -162,6 +166,8 @@ fn lowest(facts: &Facts<'_>) -> Option<Choice> {
         is_firm: chosen.seeds >= SEEDS_TO_CONCLUDE
             && chosen.edge.is_none()
             && chosen.rates_tried > 1
+            // Fewer steps of a larger batch are not better by themselves.
+            && comparison.grid.metric != ScoreMetric::StepsToTarget
             && !facts.is_open(),
         level_with: level_with.collect(),
         instead_of: sooner.map(|(_, times)| (lowest.batch_size, lowest.median, times)),

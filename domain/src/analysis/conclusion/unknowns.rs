@@ -88,6 +88,8 @@ fn without_result(comparison: &Comparison) -> Vec<String> {
         let has = |state: CellState| row.iter().any(|cell| cell.state() == state);
         let why = if has(CellState::Open) {
             "it has not ended yet"
+        } else if has(CellState::Missed) {
+            "no learning rate met the target at more than half of its seeds"
         } else if has(CellState::Diverged) {
             "every learning rate diverged; it may need smaller ones"
         } else if has(CellState::Infeasible) {
