@@ -65,10 +65,13 @@ pub(super) fn conclude(groups: &[Facts<'_>]) -> Conclusion {
     let mut choices: Vec<(&Facts<'_>, Choice)> =
         groups.iter().filter_map(|facts| Some((facts, choice::choose(facts)?))).collect();
     choices.sort_by(|left, right| left.1.order().total_cmp(&right.1.order()));
-    let Some((facts, choice)) = choices.first().cloned() else { return without_choice(groups) };
+    let Some((facts, mut choice)) = choices.first().cloned() else { return without_choice(groups) };
+    // What still trains may turn out better.
+    choice.is_firm &= !groups.iter().any(Facts::is_open);
     let mut sentences = vec![advice(&choice)];
     sentences.extend(against_others(&choice, &choices[1..]));
     sentences.extend(reasons::reasons(facts, Some(&choice)));
+    sentences.extend(unknowns::open(groups));
     sentences.extend(unknowns::unknowns(facts, Some(&choice)));
     Conclusion { choice: Some(choice), sentences }
 }
@@ -97,6 +100,7 @@ fn without_choice(groups: &[Facts<'_>]) -> Conclusion {
                  such as `learning_rate = { from = 0.001, to = 1.0, count = 7 }`.",
             )];
             sentences.extend(reasons::reasons(facts, None));
+            sentences.extend(unknowns::open(groups));
             sentences.extend(unknowns::unknowns(facts, None));
             sentences
         }

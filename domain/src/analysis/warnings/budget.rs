@@ -52,15 +52,8 @@ pub(super) fn ragged_batches(facts: &Facts<'_>) -> Option<Warning> {
 
 /// W4: equal epochs, unequal updates.
 pub(super) fn unequal_updates(facts: &Facts<'_>) -> Option<Warning> {
-    let epochs = facts.trained().filter_map(|trial| trial.epochs);
-    let (shortest, longest) = (epochs.clone().fold(f64::MAX, f64::min), epochs.fold(0.0, f64::max));
-    let most = facts.trained().max_by_key(|trial| trial.steps)?;
-    let fewest = facts.trained().min_by_key(|trial| trial.steps)?;
-    let (many, few) = most.steps.zip(fewest.steps)?;
-    // Up to a ragged last batch, equal epochs; and enough of a difference in updates to matter.
-    if longest > 1.05 * shortest || many < 2 * few {
-        return None;
-    }
+    let (fewest, most) = facts.unequal_updates()?;
+    let (few, many) = fewest.steps.zip(most.steps)?;
     Some(Warning::new(
         "W4",
         format!(
