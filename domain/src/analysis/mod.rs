@@ -9,7 +9,7 @@
 //! - [`throughput`]: how long a step takes, [`peak_memory`]: what memory it takes,
 //! - [`comparison`]: all of that for one group,
 //! - [`conclusion`] and [`warnings`]: the sentences, and what must not be read into the numbers,
-//! - [`line`], [`parabola`], [`interval`] and [`random`]: fits, ranges, and resampling that a seed repeats.
+//! - [`mod@line`], [`parabola`], [`interval`] and [`random`]: fits, ranges, and resampling that a seed repeats.
 
 pub mod record;
 

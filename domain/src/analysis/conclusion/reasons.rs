@@ -5,6 +5,7 @@ use crate::analysis::best_rate::{BestRate, PlateauRule};
 use crate::analysis::comparison::{Comparison, trials_of};
 use crate::analysis::critical::{OVERHEAD, Verdict};
 use crate::analysis::facts::Facts;
+use crate::analysis::interval::Interval;
 use crate::analysis::rate_slope::{LINEAR, RateSlope, SQUARE_ROOT};
 use crate::analysis::words;
 
@@ -23,6 +24,7 @@ pub(super) fn reasons(facts: &Facts<'_>, choice: Option<&Choice>) -> Vec<Sentenc
     let learnt = [
         rate_slope(comparison),
         critical(comparison),
+        noise_scale(facts),
         step_time(comparison),
         soonest(comparison, choice),
         memory(comparison),
@@ -127,6 +129,21 @@ fn critical(comparison: &Comparison) -> Option<String> {
         "The critical batch size, E_min / S_min, is about {}{interval}: there, steps and examples are twice their least, and \
          larger batches mostly cost examples.{overhead}",
         words::about(critical_batch_size)
+    ))
+}
+
+/// A guess at the critical batch size from gradients alone (`McCandlish` et al. 2018): the two agree to a factor of about ten.
+fn noise_scale(facts: &Facts<'_>) -> Option<String> {
+    let is_sgd = facts.group.trials.iter().all(|trial| trial.optimizer == "sgd");
+    let scales = facts.of_best_cells(|trial| trial.gradient_noise_scale).into_iter().map(|(_, scale)| scale);
+    let range = Interval::spanning(scales).filter(|_| is_sgd)?;
+    let value = match (words::about(range.low), words::about(range.high)) {
+        (low, high) if low == high => low,
+        (low, high) => format!("{low} to {high}"),
+    };
+    Some(format!(
+        "The gradient noise scale at the best learning rates is {value} examples: a guess at the critical batch size, good to a factor \
+         of about ten."
     ))
 }
 

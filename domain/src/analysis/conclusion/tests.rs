@@ -233,6 +233,21 @@ fn an_optimizer_that_still_trains_keeps_the_choice_open() {
 }
 
 #[test]
+fn a_noise_scale_is_told_as_a_guess_and_of_sgd_only() {
+    let with = |optimizer: &str| -> Vec<TrialRecord> {
+        let scaled = |trial: TrialRecord| TrialRecord {
+            optimizer: optimizer.to_owned(),
+            gradient_noise_scale: Some(20.0 * trial.batch_size as f64),
+            ..trial
+        };
+        [row(10, 0.5, 2.0, 3), row(50, 0.9, 1.0, 3)].concat().into_iter().map(scaled).collect()
+    };
+    assert_says(&analyze(&with("sgd"), None), SentenceKind::Reason, "is 200 to 1000 examples: a guess");
+    let adam = analyze(&with("adam"), None);
+    assert!(!texts(&adam, SentenceKind::Reason).iter().any(|text| text.contains("noise scale")));
+}
+
+#[test]
 fn a_batch_that_was_accumulated_says_so() {
     let split = |trial: TrialRecord| TrialRecord {
         micro_batch: Some(25),
