@@ -97,12 +97,16 @@ pub fn analyze(records: &[TrialRecord], train: Option<&TrainSpec>) -> Analysis {
         groups.iter().map(|group| train.map(|train| group.train(train))).collect();
     let comparisons: Vec<Comparison> =
         groups.iter().map(|group| Comparison::of(group, metric, target, SEED)).collect();
-    let facts: Vec<Facts<'_>> = groups
+    let mut facts: Vec<Facts<'_>> = groups
         .iter()
         .zip(&comparisons)
         .zip(&trains)
         .map(|((group, comparison), train)| Facts { group, comparison, train: train.as_ref() })
         .collect();
-    let (conclusion, warnings) = (conclusion::conclude(&facts), warnings::warnings(&facts));
+    let conclusion = conclusion::conclude(&facts);
+    // Warnings are told of the group that was chosen from, where they apply to it.
+    let chosen = conclusion.choice.as_ref().map(|choice| choice.group.as_str());
+    facts.sort_by_key(|facts| Some(facts.comparison.label.as_str()) != chosen);
+    let warnings = warnings::warnings(&facts);
     Analysis { metric, comparisons, conclusion, warnings }
 }

@@ -118,17 +118,18 @@ fn against_others(choice: &Choice, others: &[(&Facts<'_>, Choice)]) -> Vec<Sente
             && !other.range.overlaps(&choice.range);
         let verdict = match told_apart {
             true => "behind it",
+            false if other.basis != choice.basis => "by another measure, so the two do not compare",
             false if other.seeds > 1 && choice.seeds > 1 => "not told apart from it, as seeds overlap",
             false => "one seed cannot tell by how much",
         };
         say(
             SentenceKind::Reason,
             format!(
-                "With {}, the best is batch size {} at learning rate {}: {} ({verdict}).",
+                "With {}, the best is batch size {} at learning rate {}, {}: {verdict}.",
                 other.group,
                 other.batch_size,
                 words::exact(other.learning_rate),
-                other.grounds(),
+                other.measured(),
             ),
         )
     };

@@ -152,13 +152,22 @@ fn step_time(comparison: &Comparison) -> Option<String> {
     let half = line.half_saturation_batch();
     (half >= 1.0).then(|| {
         format!(
-            "A step takes {} and a second more for every {} examples. At a batch of {}, half of its time is the fixed \
+            "A step takes {} and a second more for every {} examples. At a batch of {}{}, half of its time is the fixed \
              part; well above that, larger batches hardly raise the throughput.",
             words::seconds(line.overhead_seconds),
             words::many(line.examples_per_second),
-            words::about(half)
+            words::about(half),
+            beyond(comparison, half)
         )
     })
+}
+
+/// What to add to a batch size that no trial had a neighbour of.
+fn beyond(comparison: &Comparison, batch: f64) -> &'static str {
+    let sizes = comparison.grid.batch_sizes();
+    let largest = sizes.last().is_some_and(|&largest| batch > largest as f64);
+    let smallest = sizes.first().is_some_and(|&smallest| batch < smallest as f64);
+    if largest || smallest { " (outside of the batch sizes tried)" } else { "" }
 }
 
 fn soonest(comparison: &Comparison, choice: Option<&Choice>) -> Option<String> {
@@ -166,8 +175,9 @@ fn soonest(comparison: &Comparison, choice: Option<&Choice>) -> Option<String> {
     let measured = comparison.soonest()?.batch_size;
     choice.map(|_| {
         format!(
-            "From both curves, the time to the target is least near a batch of {}; measured, it was at {measured}.",
-            words::about(predicted)
+            "From both curves, the time to the target is least near a batch of {}{}; measured, it was at {measured}.",
+            words::about(predicted),
+            beyond(comparison, predicted)
         )
     })
 }

@@ -214,7 +214,7 @@ fn another_optimizer_stands_beside_the_choice() {
         analyze(&[with("sgd", row(10, 0.5, 2.0, 3)), with("adam", row(10, 0.4, 2.0, 3))].concat(), None);
     assert!(apart.conclusion.sentences[0].text.contains("at learning rate 0.1, optimizer adam:"));
     assert_says(&apart, SentenceKind::Reason, "With optimizer sgd, the best is batch size 10");
-    assert_says(&apart, SentenceKind::Reason, "(behind it)");
+    assert_says(&apart, SentenceKind::Reason, ": behind it.");
     let level =
         analyze(&[with("sgd", row(10, 0.5, 2.0, 3)), with("adam", row(10, 0.49, 2.0, 3))].concat(), None);
     assert_says(&level, SentenceKind::Reason, "not told apart from it, as seeds overlap");

@@ -69,14 +69,18 @@ pub(super) fn unequal_updates(facts: &Facts<'_>) -> Option<Warning> {
 /// 2025).
 pub(super) fn memory_in_steps(facts: &Facts<'_>) -> Option<Warning> {
     let train = facts.train?;
-    let sizes = facts.batch_sizes();
-    let (&smallest, &largest) = sizes.first().zip(sizes.last())?;
+    let sizes = || facts.trained().map(|trial| trial.batch_size);
+    let (smallest, largest) = sizes().min().zip(sizes().max())?;
     if largest < 4 * smallest {
         return None;
     }
     let (name, decay) = remembered(train)?;
     let steps = 0.5f64.ln() / decay.ln();
     let examples = |size: u64| words::about(steps * size as f64);
+    let kept = match decay.powf(largest as f64 / smallest as f64) {
+        nothing if nothing < 0.01 => "none of it".to_owned(),
+        kept => words::about(kept),
+    };
     Some(Warning::new(
         "W11",
         format!(
@@ -86,7 +90,7 @@ pub(super) fn memory_in_steps(facts: &Facts<'_>) -> Option<Warning> {
             words::about(steps),
             examples(smallest),
             examples(largest),
-            words::about(decay.powf(largest as f64 / smallest as f64)),
+            kept,
         ),
     ))
 }

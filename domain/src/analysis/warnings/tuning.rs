@@ -127,7 +127,8 @@ pub(super) fn diverged(facts: &Facts<'_>) -> Option<Warning> {
         Warning::new(
             "W14",
             format!(
-                "{count} {trials} in no average: what is left of their batch size looks better than it is."
+                "{count} {trials} in no average of losses: what is left of their batch size looks better than it is. \
+                 Medians here count them as infinitely bad."
             ),
         )
     })
