@@ -27,6 +27,12 @@ impl Random {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
 
+    /// A number from 0 up to, and without, 1.
+    pub fn unit(&mut self) -> f64 {
+        // The upper 53 bits are all that an f64 holds.
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
     /// As many items as there are, drawn with replacement: one bootstrap sample.
     pub fn resample<T: Clone>(&mut self, items: &[T]) -> Vec<T> {
         (0..items.len()).map(|_| items[self.below(items.len())].clone()).collect()
@@ -54,6 +60,15 @@ mod tests {
         (0..50_000).for_each(|_| counts[random.below(5)] += 1);
         // Five standard deviations of a binomial count.
         assert!(counts.iter().all(|count| (9_550..10_450).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn units_fill_their_range_evenly() {
+        let mut random = Random::new(7);
+        let units: Vec<f64> = (0..10_000).map(|_| random.unit()).collect();
+        assert!(units.iter().all(|unit| (0.0..1.0).contains(unit)));
+        // Five standard deviations of the mean: 5 / sqrt(12 * 10,000).
+        assert!((units.iter().sum::<f64>() / 1e4 - 0.5).abs() < 0.0145);
     }
 
     #[test]

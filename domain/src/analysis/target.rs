@@ -90,10 +90,19 @@ pub struct TargetRow {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Steps {
     pub examples_in_step: u64,
-    /// Steps by learning rate.
-    pub of_rate: Vec<Vec<f64>>,
+    /// Steps of each seed, by learning rate.
+    pub of_rate: Vec<Vec<SeedSteps>>,
     /// The least number of steps that a trial was given without meeting the target.
     pub given: Option<f64>,
+}
+
+/// Steps to the target of one seed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct SeedSteps {
+    /// At the evaluation that met it; infinite where none did.
+    pub steps: f64,
+    /// Since the evaluation before: somewhere in between it was met. 0 where that is not known.
+    pub gap: f64,
 }
 
 /// One row a batch size, smallest first; those that never trained (infeasible, failed, waiting) are left out.
@@ -121,7 +130,7 @@ pub(super) fn steps(group: &Group<'_>) -> Vec<Steps> {
             let all = || rates.values().flatten();
             Some(Steps {
                 examples_in_step: all().next()?.examples_in_step(),
-                of_rate: rates.values().map(|trials| trials.iter().map(steps_of).collect()).collect(),
+                of_rate: rates.values().map(|trials| trials.iter().map(seed_steps).collect()).collect(),
                 given: least_given(all(), |trial| trial.steps.map(|steps| steps as f64)),
             })
         })
@@ -129,8 +138,10 @@ pub(super) fn steps(group: &Group<'_>) -> Vec<Steps> {
 }
 
 /// The fewest steps of any learning rate: the median over its seeds; infinite where none met the target.
-pub(super) fn fewest(of_rate: &[Vec<f64>]) -> f64 {
-    of_rate.iter().filter_map(|steps| median(steps)).fold(f64::INFINITY, f64::min)
+pub(super) fn fewest(of_rate: &[Vec<SeedSteps>]) -> f64 {
+    let medians =
+        of_rate.iter().filter_map(|seeds| median(&seeds.iter().map(|seed| seed.steps).collect::<Vec<_>>()));
+    medians.fold(f64::INFINITY, f64::min)
 }
 
 type Rates<'a> = BTreeMap<u64, Vec<&'a TrialRecord>>;
@@ -145,6 +156,10 @@ fn by_batch_size<'a>(group: &Group<'a>) -> BTreeMap<u64, Rates<'a>> {
         }
     }
     sizes
+}
+
+fn seed_steps(trial: &&TrialRecord) -> SeedSteps {
+    SeedSteps { steps: steps_of(trial), gap: trial.steps_between_evaluations.unwrap_or(0) as f64 }
 }
 
 fn steps_of(trial: &&TrialRecord) -> f64 {

@@ -62,8 +62,8 @@ const RULES: [Rule; 21] = [
     reaching::other_data,
 ];
 
-/// All warnings that apply to some groups of one sweep, each told once: of the first group that it applies to, with its name unless
-/// it says the same of all.
+/// All warnings that apply to some groups of one sweep, each told once: of the first group that it applies to, with its name, and how many others it
+/// applies to.
 pub(super) fn warnings(groups: &[Facts<'_>]) -> Vec<Warning> {
     let told = |rule: &Rule| {
         let found: Vec<(&Facts<'_>, Warning)> =
@@ -72,7 +72,7 @@ pub(super) fn warnings(groups: &[Facts<'_>]) -> Vec<Warning> {
         let same_of_all = found.len() == groups.len() && found.iter().all(|(_, other)| other == first);
         let where_ = match (found.len() - 1, facts.comparison.label.as_str()) {
             (_, "") => String::new(),
-            _ if same_of_all => String::new(),
+            (1.., _) if same_of_all => " (the same in every group)".to_owned(),
             (0, label) => format!(" ({label})"),
             (1, label) => format!(" ({label}; likewise in 1 other group)"),
             (others, label) => format!(" ({label}; likewise in {others} other groups)"),
@@ -138,6 +138,6 @@ mod tests {
         let same =
             [falling.clone().map(|trial| with("sgd", trial)), falling.map(|trial| with("adam", trial))]
                 .concat();
-        assert!(analyze(&same, None).warnings[0].message.ends_with("Extend the learning rates there."));
+        assert!(analyze(&same, None).warnings[0].message.ends_with("(the same in every group)"));
     }
 }
