@@ -56,6 +56,7 @@ fn choice(choice: &Choice) -> Json {
         "seeds": choice.seeds,
         "is_firm": choice.is_firm,
         "level_with": choice.level_with,
+        "at_equal_epochs": choice.at_equal_epochs,
     })
 }
 

@@ -57,7 +57,7 @@ fn seeds(facts: &Facts<'_>, choice: &Choice) -> Option<String> {
         0 | 1 => Some(
             "With one seed a cell, whether the differences are more than chance is not known. Repeat with `seed = [0, 1, 2]`.".to_owned(),
         ),
-        2 => Some("Two seeds show a difference but do not prove it; three are the least to rely on.".to_owned()),
+        2 => Some("Two seeds are too few to rely on a difference; three are the least.".to_owned()),
         _ => None,
     }
 }

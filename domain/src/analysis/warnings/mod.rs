@@ -1,6 +1,6 @@
 //! What a sweep does not say: the readings that its numbers invite and do not bear out.
 //!
-//! The ids are those of a list of 22 pitfalls that the project keeps. Told here, where they apply: W1 to W17 and W19 to W22.
+//! The ids are those of a list of 22 pitfalls that `docs/ANALYSIS.md` keeps. Told here, where they apply: W1 to W17 and W19 to W22.
 //! W18 (memory of a reused process) cannot occur: peaks come from the allocator's own count, which is set back before
 //! each trial, and not from the process. Of W10, a loss that is a sum over the batch cannot occur: losses are means. W6
 //! needs the curves, and is told where the caller has looked at them ([`super::TrialRecord::steps_between_evaluations`]).
@@ -104,6 +104,14 @@ mod tests {
         );
         assert!(found[1].message.contains("batch size 1024 made 3 updates, batch size 1 made 3000"));
         assert!(found[2].message.starts_with("Batch size 1024 is larger than the 1000 training examples"));
+    }
+
+    #[test]
+    fn every_warning_stands_on_the_page_about_them() {
+        let page = include_str!("../../../../docs/ANALYSIS.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| W")?.split_once(" |"));
+        let ids: Vec<u32> = rows.filter_map(|(id, _)| id.parse().ok()).collect();
+        assert_eq!(ids, (1..=22).collect::<Vec<u32>>());
     }
 
     #[test]
