@@ -23,16 +23,16 @@ pub struct CriticalBatchSize {
     pub fit: Option<Hyperbola>,
     /// Whether its critical batch size may be told as a number.
     pub verdict: Verdict,
-    /// 95 % bootstrap interval of `E_min / S_min`, over seeds and over where between two evaluations the target was met; only where
-    /// it is identified.
+    /// 95 % bootstrap interval of `E_min / S_min`, over seeds and over where between two evaluations the target was
+    /// met; only where it is identified.
     pub interval: Option<Interval>,
     /// What the interval comes from.
     pub resampled: Resampled,
     /// From the least to the most that the fit gives when one batch size is left out; only where it is identified.
     pub without_one: Option<Interval>,
-    /// Zhang's largest batch size within [`OVERHEAD`] of perfect scaling, from the smallest batch size that met the target;
-    /// only where it is identified. Another definition, so another number: several times smaller or larger than
-    /// `E_min / S_min` is no contradiction.
+    /// Zhang's largest batch size within [`OVERHEAD`] of perfect scaling, from the smallest batch size that met the
+    /// target; only where it is identified. Another definition, so another number: several times smaller or larger
+    /// than `E_min / S_min` is no contradiction.
     pub at_overhead: Option<f64>,
 }
 
@@ -163,12 +163,13 @@ fn bootstrap(sizes: &[Steps], fit: &Hyperbola, resampled: Resampled, seed: u64) 
     // no distribution to speak of.
     let interval =
         (replicates.len() * 2 > REPLICATES).then(|| Interval::middle_95_percent(&replicates)).flatten()?;
-    // Targets are met before the evaluation that shows it, never after: that may move the whole distribution off the fit.
+    // Targets are met before the evaluation that shows it, never after: that may move the whole distribution off
+    // the fit.
     Interval::spanning([interval.low, interval.high, fit.critical_batch_size()])
 }
 
-/// Seeds drawn with replacement, each having met the target somewhere since the evaluation before. Trials of a batch size are
-/// evaluated at the same places, so that they share where.
+/// Seeds drawn with replacement, each having met the target somewhere since the evaluation before. Trials of a
+/// batch size are evaluated at the same places, so that they share where.
 fn redrawn(sizes: &[Steps], random: &mut Random) -> Vec<Steps> {
     let redraw = |size: &Steps, random: &mut Random| {
         let place = random.unit();

@@ -1,7 +1,7 @@
 //! Random numbers for resampling: seeded, so that the same results give the same intervals everywhere.
 
-/// `SplitMix64` (Steele, Lea & Flood 2014): 64 bits of state, passes the usual batteries, four lines. Resampling needs no
-/// more; nothing here is secret.
+/// `SplitMix64` (Steele, Lea & Flood 2014): 64 bits of state, passes the usual batteries, four lines. Resampling
+/// needs no more; nothing here is secret.
 #[derive(Debug, Clone)]
 pub struct Random {
     state: u64,
@@ -22,7 +22,8 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from 0 to `bound - 1`, 0 for a bound of 0. By multiplication (Lemire 2019); its bias is below `bound / 2^64`.
+    /// A number from 0 to `bound - 1`, 0 for a bound of 0. By multiplication (Lemire 2019); its bias is below
+    /// `bound / 2^64`.
     pub fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }

@@ -1,7 +1,8 @@
 //! What each batch size needs to its target, in steps, examples and seconds (Shallue et al. 2019).
 //!
-//! `S(B)`: for each learning rate the median over the seeds, then the rate with the fewest steps. A seed that never met the
-//! target counts as infinite in its median (right-censored at its budget): it is neither left out nor taken for its budget.
+//! `S(B)`: for each learning rate the median over the seeds, then the rate with the fewest steps. A seed that never
+//! met the target counts as infinite in its median (right-censored at its budget): it is neither left out nor taken
+//! for its budget.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +68,8 @@ pub struct TargetRow {
     pub examples_in_step: u64,
     /// That learning rate; `None` where none met the target.
     pub learning_rate: Option<f64>,
-    /// The end of the learning rates tried that it sits on: then others may need fewer steps. `None` too where one rate was tried.
+    /// The end of the learning rates tried that it sits on: then others may need fewer steps. `None` too where one
+    /// rate was tried.
     pub edge: Option<Edge>,
     /// Optimizer steps.
     pub steps: Reach,
@@ -79,10 +81,11 @@ pub struct TargetRow {
     pub reached: u64,
     /// Of how many.
     pub tried: u64,
-    /// The steps that perfect scaling would take: those of the smallest batch size that met the target, divided by the
-    /// ratio of the batches.
+    /// The steps that perfect scaling would take: those of the smallest batch size that met the target, divided by
+    /// the ratio of the batches.
     pub perfect_steps: Option<f64>,
-    /// Data efficiency: the examples of the smallest batch size that met the target, divided by this one's. 1 is perfect.
+    /// Data efficiency: the examples of the smallest batch size that met the target, divided by this one's. 1 is
+    /// perfect.
     pub efficiency: Option<f64>,
 }
 

@@ -8,8 +8,8 @@ use serde_json::{Map, Value as Json, json};
 use super::table::table;
 use crate::json;
 
-/// Keys: `metric`, `conclusion`, `batch_sizes` (the rows of [`super::table`]), `comparisons` (what was fitted, one a group of
-/// comparable trials) and `warnings`.
+/// Keys: `metric`, `conclusion`, `batch_sizes` (the rows of [`super::table`]), `comparisons` (what was fitted, one
+/// a group of comparable trials) and `warnings`.
 #[must_use]
 pub fn object(analysis: &Analysis) -> Json {
     let sentences = analysis.conclusion.sentences.iter();

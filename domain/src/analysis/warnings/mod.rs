@@ -1,9 +1,10 @@
 //! What a sweep does not say: the readings that its numbers invite and do not bear out.
 //!
-//! The ids are those of a list of 22 pitfalls that `docs/ANALYSIS.md` keeps. Told here, where they apply: W1 to W17 and W19 to W22.
-//! W18 (memory of a reused process) cannot occur: peaks come from the allocator's own count, which is set back before
-//! each trial, and not from the process. Of W10, a loss that is a sum over the batch cannot occur: losses are means. W6
-//! needs the curves, and is told where the caller has looked at them ([`super::TrialRecord::steps_between_evaluations`]).
+//! The ids are those of a list of 22 pitfalls that `docs/ANALYSIS.md` keeps. Told here, where they apply: W1 to W17
+//! and W19 to W22. W18 (memory of a reused process) cannot occur: peaks come from the allocator's own count, which
+//! is set back before each trial, and not from the process. Of W10, a loss that is a sum over the batch cannot
+//! occur: losses are means. W6 needs the curves, and is told where the caller has looked at them
+//! ([`super::TrialRecord::steps_between_evaluations`]).
 //!
 //! - `tuning`: was each batch size given a fair chance (W1, W2, W7, W13, W14),
 //! - `budget`: what equal budgets hide (W3, W4, W11, W12, W19),
@@ -37,7 +38,8 @@ impl Warning {
 
 type Rule = fn(&Facts<'_>) -> Option<Warning>;
 
-/// In the order in which they are told: first what forbids the comparison, then what limits it, last what is easily misread.
+/// In the order in which they are told: first what forbids the comparison, then what limits it, last what is easily
+/// misread.
 const RULES: [Rule; 21] = [
     tuning::not_retuned,
     tuning::best_at_the_edge,
@@ -62,8 +64,8 @@ const RULES: [Rule; 21] = [
     reaching::other_data,
 ];
 
-/// All warnings that apply to some groups of one sweep, each told once: of the first group that it applies to, with its name, and how many others it
-/// applies to.
+/// All warnings that apply to some groups of one sweep, each told once: of the first group that it applies to, with
+/// its name, and how many others it applies to.
 pub(super) fn warnings(groups: &[Facts<'_>]) -> Vec<Warning> {
     let told = |rule: &Rule| {
         let found: Vec<(&Facts<'_>, Warning)> =
