@@ -1,8 +1,8 @@
 //! How many steps a batch size needs: `S(B) = S_min + E_min / B`.
 //!
-//! That is the same statement as `(S/S_min - 1)(E/E_min - 1) = 1` with `E = B S` (`McCandlish` et al. 2018, eq.
-//! 2.11): small batches need `E_min` examples and `E_min / B` steps, large ones `S_min` steps and `S_min B`
-//! examples, and at the critical batch size `B_crit = E_min / S_min` both are twice their least.
+//! That is the same statement as `(S/S_min - 1)(E/E_min - 1) = 1` with `E = B S` (`McCandlish` et al. 2018):
+//! small batches need `E_min` examples and `E_min / B` steps, large ones `S_min` steps and `S_min B` examples, and at
+//! the critical batch size `B_crit = E_min / S_min` both are twice their least.
 
 /// The two numbers of the curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
