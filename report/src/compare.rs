@@ -3,6 +3,7 @@
 use domain::analysis::conclusion::{Basis, Choice};
 use domain::analysis::{Analysis, BestRate, Comparison, ScoreMetric};
 
+use crate::best::range_of;
 use crate::human;
 use crate::sheet::{Cell, Sheet, SheetColumn};
 use crate::table::{Column, ColumnKind, Table};
@@ -78,16 +79,8 @@ pub fn sheet(sweeps: &[Compared]) -> Sheet {
     for metric in metrics(sweeps) {
         row(metric, &|sweep| Some(human::significant(sweep.best_by(metric)?.median, 4)));
         row("  over its seeds", &|sweep| {
-            let best = sweep.best_by(metric)?;
-            let range = best.range;
-            Some(match best.seeds {
-                0 | 1 => "one seed".to_owned(),
-                seeds => format!(
-                    "{} to {} of {seeds}",
-                    human::significant(range.low, 4),
-                    human::significant(range.high, 4)
-                ),
-            })
+            let range = range_of(sweep.best_by(metric)?, |score| human::significant(score, 4));
+            Some(if range.is_empty() { "one seed".to_owned() } else { range })
         });
     }
     row("steps to target", &|sweep| Some(human::whole(target(sweep)?.steps.median()?.round() as u64)));

@@ -14,7 +14,7 @@ pub struct BestRate {
     pub learning_rate: f64,
     /// Its median score.
     pub median: f64,
-    /// From the lowest to the highest score of its seeds.
+    /// From the lowest to the highest score of its seeds; of many the interval of their median, see [`super::spread`].
     pub range: Interval,
     /// How many seeds have a score.
     pub seeds: usize,

@@ -6,6 +6,7 @@ use super::group::Group;
 use super::interval::Interval;
 use super::record::TrialRecord;
 use super::score::ScoreMetric;
+use super::spread::spread;
 use crate::lifecycle::TrialStatus;
 use crate::statistics::median;
 
@@ -21,7 +22,7 @@ pub struct Cell {
     /// Median of the scores over the seeds, a diverged repeat counting as infinitely bad; `None` where it is infinite
     /// or there is none: a cell has a median only where more than half of its repeats came through.
     pub median: Option<f64>,
-    /// From the lowest to the highest score.
+    /// From the lowest to the highest score; of many seeds the interval of their median, see [`spread`].
     pub range: Option<Interval>,
     /// Repeats that diverged, or ended without a finite score.
     pub diverged: u64,
@@ -65,14 +66,13 @@ impl Cell {
             if metric == ScoreMetric::StepsToTarget { (unscored, 0) } else { (0, unscored) };
         let diverged = count(|status| status == TrialStatus::Diverged) + without_loss;
         let mut values: Vec<f64> = scores.iter().map(|&(_, score)| score).collect();
-        let range = Interval::spanning(values.iter().copied());
         values.extend((0..diverged + missed).map(|_| f64::INFINITY));
         Self {
             batch_size,
             learning_rate,
             scores,
             median: median(&values).filter(|median| median.is_finite()),
-            range,
+            range: spread(&values),
             diverged,
             missed,
             infeasible: count(|status| status == TrialStatus::Infeasible),

@@ -9,7 +9,7 @@
 //! - [`throughput`]: how long a step takes, [`peak_memory`]: what memory it takes,
 //! - [`comparison`]: all of that for one group,
 //! - [`conclusion`] and [`warnings`]: the sentences, and what must not be read into the numbers,
-//! - [`mod@line`], [`parabola`], [`interval`] and [`random`]: fits, ranges, and resampling that a seed repeats.
+//! - [`mod@line`], [`parabola`], [`interval`], [`spread`], [`random`]: fits, ranges, and repeatable resampling.
 
 pub mod record;
 
@@ -44,6 +44,8 @@ pub mod line;
 pub mod parabola;
 
 pub mod interval;
+
+pub mod spread;
 
 pub mod random;
 

@@ -10,6 +10,7 @@ use super::best_rate::Edge;
 use super::group::Group;
 use super::interval::Interval;
 use super::record::TrialRecord;
+use super::spread::{MANY, spread};
 use crate::lifecycle::TrialStatus;
 use crate::statistics::median;
 
@@ -20,9 +21,9 @@ pub enum Reach {
     Reached {
         /// Median over the seeds.
         median: f64,
-        /// The least of any seed.
+        /// The least of any seed; of many the lower end of the interval of their median, see [`super::spread`].
         low: f64,
-        /// The most of any seed; `None` where a seed did not meet the target: then it is not known.
+        /// The most of any seed, or the upper end; `None` where a seed did not meet the target: then it is not known.
         high: Option<f64>,
     },
     /// Half of the seeds or more did not, at any learning rate.
@@ -53,9 +54,15 @@ impl Reach {
 
     /// Over one quantity of some trials, infinite for those that did not meet the target.
     fn of(values: &[f64]) -> Option<Self> {
-        let range = Interval::spanning(values.iter().copied())?;
+        // Of a few seeds, one that missed the target leaves the range open; of many it counts in resampling.
+        let missed = values.len() < MANY && values.iter().any(|value| value.is_infinite());
+        let range = spread(values)?;
         let median = median(values).filter(|median| median.is_finite())?;
-        Some(Self::Reached { median, low: range.low, high: Some(range.high).filter(|high| high.is_finite()) })
+        Some(Self::Reached {
+            median,
+            low: range.low,
+            high: Some(range.high).filter(|high| high.is_finite() && !missed),
+        })
     }
 }
 

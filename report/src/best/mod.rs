@@ -40,5 +40,15 @@ fn rows(analysis: &Analysis) -> Vec<Row<'_>> {
     analysis.comparisons.iter().flat_map(of).collect()
 }
 
+/// `0.31 to 0.33 of 3`: a range and how many seeds it is of; nothing for a single one.
+pub(crate) fn range_of(best: &BestRate, show: impl Fn(f64) -> String) -> String {
+    let (low, high) = (best.range.low, best.range.high);
+    match best.seeds {
+        0 | 1 => String::new(),
+        seeds if high.is_infinite() => format!("{} on, of {seeds}", show(low)),
+        seeds => format!("{} to {} of {seeds}", show(low), show(high)),
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use domain::analysis::{Analysis, CellState, Edge, Reach, ScoreMetric};
 use domain::spec::Value;
 
-use super::{Row, rows};
+use super::{Row, range_of, rows};
 use crate::human;
 use crate::sheet::{Cell, Sheet, SheetColumn, Tone};
 
@@ -62,10 +62,7 @@ fn cells(row: &Row<'_>, axes: &[&str]) -> Vec<Cell> {
         }),
         // Told by the column of its own.
         of_best(&|best| if by_steps { String::new() } else { loss(best.median) }),
-        of_best(&|best| match best.seeds {
-            0 | 1 => String::new(),
-            seeds => format!("{} to {} of {seeds}", loss(best.range.low), loss(best.range.high)),
-        }),
+        of_best(&|best| range_of(best, loss)),
         reach(row.target.map(|target| &target.steps), whole),
         reach(row.target.map(|target| &target.examples), human::prefixed),
         reach(row.target.map(|target| &target.seconds), human::seconds),

@@ -66,6 +66,15 @@ fn among_batch_sizes_not_told_apart_the_one_done_sooner_is_chosen() {
 }
 
 #[test]
+fn many_seeds_are_told_apart_by_the_interval_of_their_median() {
+    let analysis = analyze(&[row(10, 0.5, 2.0, 12), row(50, 0.57, 1.0, 12)].concat(), None);
+    let choice = analysis.conclusion.choice.as_ref().unwrap();
+    // The seeds overlap (0.50 to 0.61, 0.57 to 0.68), their medians do not.
+    assert!(choice.level_with.is_empty() && choice.batch_size == 10, "{choice:?}");
+    assert_says(&analysis, SentenceKind::Advice, "0.555 (95 % interval 0.5");
+}
+
+#[test]
 fn one_seed_is_never_a_firm_choice() {
     let analysis = analyze(&[row(10, 0.5, 2.0, 1), row(50, 0.9, 1.0, 1)].concat(), None);
     assert!(!analysis.conclusion.choice.as_ref().unwrap().is_firm);
