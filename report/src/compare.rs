@@ -60,9 +60,19 @@ pub fn differing(sweeps: &[Compared]) -> Vec<String> {
     keys
 }
 
-/// One column a sweep, one row a number or setting; what no sweep has is left out.
+/// One column a sweep, one row a number or setting; what no sweep has is left out. More sweeps than stand side by side in
+/// `width` columns go into further sheets below.
 #[must_use]
-pub fn sheet(sweeps: &[Compared]) -> Sheet {
+pub fn sheets(sweeps: &[Compared], width: Option<usize>) -> Vec<Sheet> {
+    // The longest name of a row, and what a column needs to be read.
+    const NAMES: usize = 20;
+    const COLUMN: usize = 18;
+    let abreast = width.map_or(sweeps.len(), |width| width.saturating_sub(NAMES) / COLUMN).max(1);
+    let keys = differing(sweeps);
+    sweeps.chunks(abreast).map(|sweeps| sheet(sweeps, &keys)).collect()
+}
+
+fn sheet(sweeps: &[Compared], keys: &[String]) -> Sheet {
     let mut columns = vec![SheetColumn::words("", 0)];
     columns.extend(sweeps.iter().map(|sweep| SheetColumn::words(&sweep.name, 0)));
     let mut rows: Vec<Vec<Cell>> = Vec::new();
@@ -90,8 +100,8 @@ pub fn sheet(sweeps: &[Compared]) -> Sheet {
     row("may be relied on", &|sweep| {
         Some(if sweep.choice()?.is_firm { "yes" } else { "not yet" }.to_owned())
     });
-    for key in differing(sweeps) {
-        row(&key, &|sweep| sweep.setting(&key).map(str::to_owned));
+    for key in keys {
+        row(key, &|sweep| sweep.setting(key).map(str::to_owned));
     }
     Sheet { columns, rows }
 }
@@ -248,7 +258,8 @@ mod tests {
     #[test]
     fn best_cells_stand_side_by_side_with_what_differs() {
         let sweeps = [sweep("plain", 0.5, "0.0", 3), sweep("heavy", 0.3, "0.9", 3)];
-        insta::assert_snapshot!(sheet(&sweeps).render(Look { width: Some(80), color: false }), @"
+        let look = Look { width: Some(80), color: false };
+        insta::assert_snapshot!(sheets(&sweeps, look.width)[0].render(look), @"
                              plain                  heavy
         best batch size      64                     64
         learning rate        0.1                    0.1
@@ -274,9 +285,19 @@ mod tests {
     }
 
     #[test]
+    fn more_sweeps_than_fit_go_below_each_other() {
+        let sweeps = ["a", "b", "c", "d", "e"].map(|name| sweep(name, 0.5, "0.0", 3));
+        let columns =
+            |width| sheets(&sweeps, width).iter().map(|sheet| sheet.columns.len() - 1).collect::<Vec<_>>();
+        assert_eq!(columns(Some(80)), [3, 2]);
+        assert_eq!(columns(Some(10)), [1, 1, 1, 1, 1]);
+        assert_eq!(columns(None), [5]);
+    }
+
+    #[test]
     fn a_sweep_without_a_result_has_dashes() {
         let empty = Compared { analysis: analyze(&[], None), ..sweep("empty", 0.5, "0.0", 1) };
-        let shown = sheet(&[sweep("one", 0.5, "0.0", 1), empty]).render(Look::PLAIN);
+        let shown = sheets(&[sweep("one", 0.5, "0.0", 1), empty], None)[0].render(Look::PLAIN);
         assert!(
             shown.lines().any(|line| line.starts_with("best batch size") && line.ends_with('-')),
             "{shown}"

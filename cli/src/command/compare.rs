@@ -35,7 +35,17 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     .await?;
     let sweeps: Vec<Compared> =
         found.iter().zip(&args.sweeps).map(|(own, typed)| compared(own, typed, &found)).collect();
-    output::table(args.output.format, &compare::table(&sweeps), |_| compare::sheet(&sweeps))?;
+    let table = compare::table(&sweeps);
+    match args.output.format {
+        Format::Json => output::text(&report::json::render(&table))?,
+        Format::Csv => output::text(&report::csv::render(&table))?,
+        Format::Table => {
+            let look = output::look();
+            let sheets = compare::sheets(&sweeps, look.width);
+            let texts: Vec<String> = sheets.iter().map(|sheet| sheet.render(look)).collect();
+            output::text(&texts.join("\n"))?;
+        }
+    }
     if args.output.format == Format::Table {
         let remarks = compare::remarks(&sweeps);
         if !remarks.is_empty() {

@@ -1,4 +1,5 @@
-//! Numbers and lists as the sentences of the analysis write them.
+//! Numbers and lists as the sentences of the analysis write them. (The `report` crate has more of the kind for tables,
+//! and is out of reach from here.)
 
 /// A number with three significant digits and no zeros that say nothing: `0.312`, `0.1`, `1200`, `3.2e-5`.
 #[must_use]
