@@ -8,7 +8,8 @@
 //! - [`human`]: numbers as people read them,
 //! - [`rows`]: any table as a sheet,
 //! - [`results`]: what a sweep found, as a sheet,
-//! - [`plan`]: what a sweep would take, as a sheet.
+//! - [`plan`]: what a sweep would take, as a sheet,
+//! - [`plot`]: plots as SVG.
 
 pub mod table;
 
@@ -25,6 +26,8 @@ pub mod rows;
 pub mod results;
 
 pub mod plan;
+
+pub mod plot;
 
 pub use sheet::{Look, Sheet};
 pub use table::{Column, ColumnKind, Table};
