@@ -35,6 +35,8 @@ pub mod statistics;
 
 pub mod warnings;
 
+pub mod analysis;
+
 pub use accumulation::AccumulationPlan;
 pub use grid::{PlannedTrial, expand};
 pub use spec::{SpecIssue, SweepSpec, TrialSettings, TrialSpec};
