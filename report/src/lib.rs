@@ -9,7 +9,9 @@
 //! - [`rows`]: any table as a sheet,
 //! - [`results`]: what a sweep found, as a sheet,
 //! - [`plan`]: what a sweep would take, as a sheet,
-//! - [`plot`]: plots as SVG.
+//! - [`plot`]: plots as SVG, [`png`]: SVG as bitmaps,
+//! - [`records`]: result rows as the analysis takes them,
+//! - [`page`]: the report on a sweep.
 
 pub mod table;
 
@@ -28,6 +30,12 @@ pub mod results;
 pub mod plan;
 
 pub mod plot;
+
+pub mod png;
+
+pub mod records;
+
+pub mod page;
 
 pub use sheet::{Look, Sheet};
 pub use table::{Column, ColumnKind, Table};

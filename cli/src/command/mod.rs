@@ -9,6 +9,7 @@ pub mod ls;
 pub mod metrics;
 pub mod pause;
 pub mod plan;
+pub mod report;
 pub mod results;
 pub mod resume;
 pub mod retry;
@@ -42,6 +43,7 @@ pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Logs(args) => block_on(logs::run(&args, context)),
         Verb::Results(args) => block_on(results::run(&args, context)),
         Verb::Metrics(args) => block_on(metrics::run(&args, context)),
+        Verb::Report(args) => block_on(report::run(&args, context)),
         Verb::Sql(args) => block_on(sql::run(&args, context)),
         Verb::Pause(args) => block_on(pause::run(&args, context)),
         Verb::Resume(args) => block_on(resume::run(&args, context)),

@@ -82,6 +82,8 @@ pub enum Shape {
         y: (f64, f64),
         /// Written in it where there is room.
         label: Option<String>,
+        /// A star in it, of this colour.
+        star: Option<Ink>,
     },
     /// A line across the whole drawing, at this height.
     Across {

@@ -178,7 +178,9 @@ fn label(layer: &Layer, frame: &Frame, room: &mut Room) -> Option<Markup> {
         Shape::Mark { at, label: Some(label), .. } => {
             Some(beside(label, room.beside(label, place(frame, *at)?)?))
         }
-        Shape::Cell { x, y, label: Some(label) } => in_cell(label, layer.ink, corners(frame, *x, *y)?),
+        Shape::Cell { x, y, label, star } => {
+            Some(in_cell(label.as_deref(), *star, layer.ink, corners(frame, *x, *y)?))
+        }
         Shape::Across { y, label: Some(label), .. } => {
             let y = frame.y.at(*y)?;
             let right = Place { x: frame.right - 4.0, y: y - 5.0, anchor: "end" };
@@ -209,16 +211,37 @@ fn beside(label: &str, place: Place) -> Markup {
     html! { text.beside x=(px(place.x)) y=(px(place.y)) text-anchor=(place.anchor) { (label) } }
 }
 
-fn in_cell(label: &str, ink: Ink, (x, y, width, height): (f64, f64, f64, f64)) -> Option<Markup> {
-    let fits = width >= text::width(label, 10.5) + 4.0 && height >= 15.0;
+/// A cell's star and label: one above the other, else side by side, else the star alone.
+fn in_cell(
+    label: Option<&str>,
+    star: Option<Ink>,
+    ink: Ink,
+    (x, y, width, height): (f64, f64, f64, f64),
+) -> Markup {
+    const STAR: f64 = 7.5;
+    let (x, y) = (x + width / 2.0, y + height / 2.0);
     let class = match ink {
         Ink::Fill(color) if !color.wants_black_text() => "on-dark",
         Ink::Fill(_) => "on-light",
         _ => "",
     };
-    fits.then(|| {
-        html! {
-            text class=(class) x=(px(x + width / 2.0)) y=(px(y + height / 2.0 + 4.0)) text-anchor="middle" { (label) }
+    let length = label.map_or(0.0, |label| text::width(label, 11.0));
+    let fits = |width_taken: f64, height_taken: f64| width >= width_taken && height >= height_taken;
+    let (star_at, label_at) = match (star, label) {
+        (Some(_), Some(_)) if fits(length + 4.0, 34.0) => (Some((x, y - 8.0)), Some((x, y + 13.0))),
+        (Some(_), Some(_)) if fits(length + 2.0 * STAR + 8.0, 15.0) => {
+            (Some((x - length / 2.0 - 3.0, y)), Some((x + STAR + 2.0, y + 4.0)))
         }
-    })
+        (Some(_), _) => (Some((x, y)), None),
+        (None, Some(_)) if fits(length + 4.0, 15.0) => (None, Some((x, y + 4.0))),
+        _ => (None, None),
+    };
+    html! {
+        @if let (Some(at), Some(ink)) = (star_at, star) {
+            g class=(self::class(ink)) { (mark(Mark::Star, at, STAR)) }
+        }
+        @if let (Some((x, y)), Some(label)) = (label_at, label) {
+            text class=(class) x=(px(x)) y=(px(y)) text-anchor="middle" { (label) }
+        }
+    }
 }

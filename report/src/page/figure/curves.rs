@@ -1,0 +1,240 @@
+//! Loss curves of the best learning rate of each batch size, by step, by example and by second.
+
+use domain::analysis::{ScoreMetric, TrialRecord};
+
+use super::{Absent, Figure, View};
+use crate::human;
+use crate::page::scope::{Scope, quoted};
+use crate::plot::{Axis, Chart, Dash, Ink, Key, Layer, Shape, Spacing, Swatch, Unit};
+use crate::table::Table;
+
+/// Trials whose curves are drawn, at most: more would be a thicket, and each costs some ten kilobytes of page.
+const MOST_TRIALS: usize = 40;
+
+/// What the horizontal axis counts: the word to choose it by, its column, its label and unit.
+const VIEWS: [(&str, &str, &str, Unit); 3] = [
+    ("by step", "step", "optimizer steps", Unit::Count),
+    ("by example", "examples", "training examples seen", Unit::Count),
+    ("by second", "seconds", "training time", Unit::Seconds),
+];
+
+/// The statement whose rows are the curves.
+#[must_use]
+pub fn sql(scope: &Scope<'_>) -> String {
+    let indices: Vec<String> =
+        shown(scope).iter().map(|(record, _)| record.trial_index.to_string()).collect();
+    let names = [Some("train_loss"), evaluated(scope)].into_iter().flatten().map(quoted);
+    let indices = if indices.is_empty() { "null".to_owned() } else { indices.join(", ") };
+    scope
+        .sql(include_str!("../sql/curves.sql"))
+        .replace("{names}", &names.collect::<Vec<_>>().join(", "))
+        .replace("{indices}", &indices)
+}
+
+/// The figures: of the step losses, and of the evaluations where there are some.
+#[must_use]
+pub fn figures(scope: &Scope<'_>, rows: &Table) -> Vec<Result<Figure, Absent>> {
+    let evaluations = evaluated(scope).map(|name| {
+        let title =
+            if name == "validation_loss" { "Validation loss curves" } else { "Train-set loss curves" };
+        (
+            name,
+            title,
+            "evaluated-curves",
+            "The loss of the same trials at their evaluations, a fair comparison at any time.",
+        )
+    });
+    let steps = (
+        "train_loss",
+        "Training loss curves",
+        "curves",
+        "The step losses of the best learning rate of each batch size, one line a seed: the mean over a stretch of steps, and as a band \
+         their range. Small batches are noisy because each loss is that of a few examples.",
+    );
+    let all = [Some(steps), evaluations].into_iter().flatten();
+    all.map(|(name, title, id, caption)| figure(scope, rows, name, title, id, caption)).collect()
+}
+
+fn figure(
+    scope: &Scope<'_>,
+    rows: &Table,
+    name: &str,
+    title: &str,
+    id: &str,
+    caption: &str,
+) -> Result<Figure, Absent> {
+    let curves = curves(scope, rows, name);
+    if curves.iter().all(|curve| curve.points.len() < 2) {
+        return Err(Absent::new(title, "There is no curve of two points or more."));
+    }
+    let faint = if curves.iter().any(|curve| !curve.is_best) {
+        " Grey lines are the other learning rates."
+    } else {
+        ""
+    };
+    let views = VIEWS.iter().map(|&(label, column, axis, unit)| View {
+        label: label.to_owned(),
+        chart: chart(scope, &curves, &format!("{id}-{column}"), title, (column, axis, unit)),
+    });
+    Ok(Figure {
+        id: scope.id(id),
+        title: title.to_owned(),
+        caption: format!("{caption}{faint}"),
+        views: views.collect(),
+        table: of_name(rows, name),
+        sql: sql(scope).replace(&names_of(scope), &quoted(name)),
+    })
+}
+
+fn names_of(scope: &Scope<'_>) -> String {
+    let names = [Some("train_loss"), evaluated(scope)].into_iter().flatten().map(quoted);
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// The curve of evaluations that the sweep has.
+fn evaluated(scope: &Scope<'_>) -> Option<&'static str> {
+    let validated = scope.grid.metric != ScoreMetric::TrainSetLoss;
+    Some(if validated { "validation_loss" } else { "train_set_loss" })
+}
+
+/// The trials whose curves are drawn, and whether they are of a best cell: all seeds of these, then the others as long as
+/// all of them find room.
+fn shown<'a>(scope: &Scope<'a>) -> Vec<(&'a TrialRecord, bool)> {
+    let is_best = |record: &TrialRecord| {
+        scope.best(record.batch_size).is_some_and(|best| best.learning_rate == record.learning_rate)
+    };
+    let trials: Vec<_> = scope.group.trials.iter().map(|&record| (record, is_best(record))).collect();
+    if trials.len() <= MOST_TRIALS / 2 {
+        return trials;
+    }
+    let mut best: Vec<_> = trials.into_iter().filter(|(_, is_best)| *is_best).collect();
+    // The same seeds of all batch sizes.
+    best.sort_by_key(|(record, _)| (record.seed, record.batch_size));
+    best.truncate(MOST_TRIALS);
+    best.sort_by_key(|(record, _)| record.trial_index);
+    best
+}
+
+struct Curve<'a> {
+    record: &'a TrialRecord,
+    is_best: bool,
+    points: Vec<Point>,
+}
+
+#[derive(Clone, Copy)]
+struct Point {
+    step: f64,
+    examples: f64,
+    seconds: f64,
+    mean: f64,
+    lowest: f64,
+    highest: f64,
+}
+
+impl Point {
+    fn at(&self, column: &str) -> f64 {
+        match column {
+            "step" => self.step,
+            "examples" => self.examples,
+            _ => self.seconds,
+        }
+    }
+}
+
+fn curves<'a>(scope: &Scope<'a>, rows: &Table, name: &str) -> Vec<Curve<'a>> {
+    let mut curves: Vec<Curve<'a>> = shown(scope)
+        .into_iter()
+        .map(|(record, is_best)| Curve { record, is_best, points: Vec::new() })
+        .collect();
+    for row in (0..rows.rows.len()).filter(|&row| rows.text(row, "name") == Some(name)) {
+        let number = |name| rows.number(row, name);
+        let point = || {
+            Some(Point {
+                step: number("step")?,
+                examples: number("examples")?,
+                seconds: number("seconds")?,
+                mean: number("mean")?,
+                lowest: number("lowest")?,
+                highest: number("highest")?,
+            })
+        };
+        let index = rows.whole(row, "trial_index");
+        let curve = curves.iter_mut().find(|curve| Some(curve.record.trial_index) == index);
+        if let Some((curve, point)) = curve.zip(point()) {
+            curve.points.push(point);
+        }
+    }
+    // The best lie on top of the others.
+    curves.sort_by_key(|curve| curve.is_best);
+    curves
+}
+
+fn of_name(rows: &Table, name: &str) -> Table {
+    let column = rows.column("name");
+    let is_it =
+        |row: &&Vec<Option<String>>| column.is_some_and(|column| row[column].as_deref() == Some(name));
+    Table { columns: rows.columns.clone(), rows: rows.rows.iter().filter(is_it).cloned().collect() }
+}
+
+fn chart(
+    scope: &Scope<'_>,
+    curves: &[Curve<'_>],
+    id: &str,
+    title: &str,
+    (column, axis, unit): (&str, &str, Unit),
+) -> Chart {
+    let best = curves.iter().filter(|curve| curve.is_best).count();
+    let mut layers = Vec::new();
+    for curve in curves {
+        let ink = if curve.is_best { scope.ink(curve.record.batch_size) } else { Ink::Faint };
+        let points: Vec<_> = curve.points.iter().map(|point| (point.at(column), point.mean)).collect();
+        let has_range = curve.points.iter().any(|point| point.lowest < point.highest);
+        // A band for each of many lines would hide them all.
+        if curve.is_best && has_range && best <= 8 {
+            let band = curve.points.iter().map(|point| (point.at(column), point.lowest, point.highest));
+            layers.push(Layer::new(Shape::Band(band.collect()), ink));
+        }
+        let strong = curve.is_best && best <= 8;
+        let tip = format!(
+            "batch size {}, learning rate {}, seed {}",
+            curve.record.batch_size,
+            human::exact(curve.record.learning_rate),
+            curve.record.seed
+        );
+        layers.push(Layer::new(Shape::Line { points, dash: Dash::Solid, strong }, ink).tip(tip));
+    }
+    // Bands under all lines.
+    layers.sort_by_key(|layer| !matches!(layer.shape, Shape::Band(_)));
+    let mut keys: Vec<Key> = scope
+        .batch_sizes()
+        .into_iter()
+        .filter(|size| curves.iter().any(|curve| curve.is_best && curve.record.batch_size == *size))
+        .map(|size| Key::new(Swatch::Line(Dash::Solid), scope.ink(size), size.to_string()))
+        .collect();
+    if let Some(first) = keys.first_mut() {
+        first.label = format!("batch size {}", first.label);
+    }
+    if best < curves.len() {
+        keys.push(Key::new(Swatch::Line(Dash::Solid), Ink::Faint, "other learning rates"));
+    }
+    // Diverging curves leave the frame at its top, so that the others keep their room.
+    let means = || {
+        curves
+            .iter()
+            .filter(|curve| curve.is_best)
+            .flat_map(|curve| curve.points.iter().map(|point| point.mean))
+    };
+    let (low, high) = means().fold((f64::MAX, f64::MIN), |(low, high), mean| (low.min(mean), high.max(mean)));
+    let spacing = if low > 0.0 && high > 8.0 * low { Spacing::Log10 } else { Spacing::Linear };
+    let places = curves.iter().flat_map(|curve| curve.points.iter().map(|point| point.at(column)));
+    Chart {
+        id: scope.id(id),
+        title: format!("{title} {}", VIEWS.iter().find(|view| view.1 == column).map_or("", |view| view.0)),
+        description: "One line for each trial; the numbers are in the table below the plot.".to_owned(),
+        x: Axis::new(axis, Spacing::Log10, unit, Spacing::Log10.span(places, 0.01)),
+        y: Axis::new("loss", spacing, Unit::Plain, spacing.span(means(), 0.06)),
+        layers,
+        keys,
+        ramp: None,
+    }
+}

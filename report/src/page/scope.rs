@@ -1,0 +1,148 @@
+//! The trials of one section, and the SQL that selects them.
+
+use domain::analysis::{Cell, CellState, Grid, Group, Interval, ScoreMetric};
+use domain::spec::{Target, Value};
+use serde_json::{Map, Value as Json};
+
+use crate::plot::{Axis, Ink, Spacing, Unit};
+use crate::records::{self, COMPARED};
+use crate::table::Table;
+
+/// The best learning rate of a batch size.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Best {
+    /// The batch size.
+    pub batch_size: u64,
+    /// The learning rate.
+    pub learning_rate: f64,
+    /// Its score: the median over the seeds.
+    pub score: f64,
+    /// From the lowest to the highest score of a seed.
+    pub range: Option<Interval>,
+    /// Whether it is the smallest or largest rate tried, with nothing beyond it that bounds it.
+    pub at_edge: bool,
+}
+
+/// One group of comparable trials.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// The sweep.
+    pub sweep_id: &'a str,
+    /// Which section it is, from 0.
+    pub index: usize,
+    /// The trials.
+    pub group: &'a Group<'a>,
+    /// Their cells.
+    pub grid: &'a Grid,
+    /// All batch sizes of the sweep, smallest first: each has one colour on the whole page.
+    pub sizes: &'a [u64],
+    /// The target that trials were trained to.
+    pub target: Option<Target>,
+}
+
+impl Scope<'_> {
+    /// The values of the axes that set it apart.
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.group.label()
+    }
+
+    /// The id of a figure on the page.
+    #[must_use]
+    pub fn id(&self, figure: &str) -> String {
+        if self.index == 0 { figure.to_owned() } else { format!("{figure}-{}", self.index + 1) }
+    }
+
+    /// The colour of a batch size.
+    #[must_use]
+    pub fn ink(&self, batch_size: u64) -> Ink {
+        Ink::Series(self.sizes.iter().position(|&size| size == batch_size).unwrap_or(0))
+    }
+
+    /// The score's name with a capital: `Validation loss`.
+    #[must_use]
+    pub fn score_title(&self) -> String {
+        let name = self.grid.metric.name();
+        let mut letters = name.chars();
+        letters
+            .next()
+            .map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
+    }
+
+    /// The batch sizes of this section.
+    #[must_use]
+    pub fn batch_sizes(&self) -> Vec<u64> {
+        self.grid.batch_sizes()
+    }
+
+    /// The cells with a median.
+    pub fn scored(&self) -> impl Iterator<Item = (&Cell, f64)> {
+        let scored = self.grid.cells.iter().filter(|cell| cell.state() == CellState::Scored);
+        scored.filter_map(|cell| Some((cell, cell.median?)))
+    }
+
+    /// The best learning rate of a batch size; `None` where no cell has a score.
+    #[must_use]
+    pub fn best(&self, batch_size: u64) -> Option<Best> {
+        let row = self.grid.row(batch_size);
+        let scored = row.iter().enumerate().filter_map(|(index, cell)| Some((index, *cell, cell.median?)));
+        let (index, cell, score) = scored.min_by(|left, right| left.2.total_cmp(&right.2))?;
+        let bounded = row[index + 1..].iter().any(|cell| cell.median.is_none());
+        let at_edge = row.len() > 1 && (index == 0 || index + 1 == row.len() && !bounded);
+        Some(Best { batch_size, learning_rate: cell.learning_rate, score, range: cell.range, at_edge })
+    }
+
+    /// Whether a row of view `result` belongs to this section.
+    #[must_use]
+    pub fn holds(&self, results: &Table, row: usize) -> bool {
+        records::axes(results, row) == self.group.axes
+    }
+
+    /// The axis of batch sizes, marked at those that were tried.
+    #[must_use]
+    pub fn batch_axis(&self, span: (f64, f64)) -> Axis {
+        let sizes = self.batch_sizes().into_iter().map(|size| size as f64);
+        Axis::new("batch size (examples per step)", Spacing::Log2, Unit::Count, span).marked(sizes.collect())
+    }
+
+    /// The span of the batch sizes with air around it.
+    #[must_use]
+    pub fn batch_span(&self) -> (f64, f64) {
+        Spacing::Log2.span(self.batch_sizes().into_iter().map(|size| size as f64), 0.06)
+    }
+
+    /// A statement with its places filled: `{trials}` selects the section's rows of view `result`, `{sweep}` is the
+    /// sweep's id and `{score}` what is compared.
+    #[must_use]
+    pub fn sql(&self, template: &str) -> String {
+        let sweep = quoted(self.sweep_id);
+        let axes: Map<String, Json> =
+            self.group.axes.iter().map(|(name, value)| (name.clone(), json(value))).collect();
+        let mut trials = format!("sweep_id = {sweep}");
+        if !axes.is_empty() {
+            let compared = COMPARED.map(quoted).join(", ");
+            let axes = quoted(&Json::Object(axes).to_string());
+            trials.push_str(&format!("\n    and parameters::jsonb - array[{compared}] = {axes}"));
+        }
+        let score = match self.grid.metric {
+            ScoreMetric::ValidationLoss => "final_validation_loss",
+            ScoreMetric::ValidationError => "1 - final_validation_accuracy",
+            ScoreMetric::TrainSetLoss => "train_set_loss",
+        };
+        template.trim_end().replace("{score}", score).replace("{sweep}", &sweep).replace("{trials}", &trials)
+    }
+}
+
+/// A text as SQL writes it.
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn json(value: &Value) -> Json {
+    match value {
+        Value::Integer(whole) => Json::from(*whole),
+        Value::Number(number) => Json::from(*number),
+        Value::Flag(flag) => Json::from(*flag),
+        Value::Word(word) => Json::from(word.as_str()),
+    }
+}
