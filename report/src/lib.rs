@@ -8,9 +8,9 @@
 //! - [`human`]: numbers as people read them,
 //! - [`rows`]: any table as a sheet,
 //! - [`results`]: what a sweep found, as a sheet,
+//! - [`records`]: the same rows for the analysis,
 //! - [`plan`]: what a sweep would take, as a sheet,
 //! - [`plot`]: plots as SVG, [`png`]: SVG as bitmaps,
-//! - [`records`]: result rows as the analysis takes them,
 //! - [`page`]: the report on a sweep.
 
 pub mod table;
@@ -27,13 +27,13 @@ pub mod rows;
 
 pub mod results;
 
+pub mod records;
+
 pub mod plan;
 
 pub mod plot;
 
 pub mod png;
-
-pub mod records;
 
 pub mod page;
 

@@ -1,30 +1,32 @@
-//! From rows of view `result` to what the analysis takes.
+//! Rows of view `result` as the records that `domain::analysis` reads.
 
 use domain::analysis::TrialRecord;
-use domain::lifecycle::TrialStatus;
 use domain::spec::Value;
 use serde_json::Value as Json;
 
 use crate::results;
 use crate::table::Table;
 
-/// The axes that are compared; all others set trials apart.
-pub const COMPARED: [&str; 3] = ["batch_size", "learning_rate", "seed"];
-
-/// One record a row, in the order of the rows; rows that lack what every trial has are left out.
+/// One record a row, in the table's order; rows without a status, batch size or learning rate are no trials.
 #[must_use]
 pub fn records(results: &Table) -> Vec<TrialRecord> {
     (0..results.rows.len()).filter_map(|row| record(results, row)).collect()
 }
 
 fn record(results: &Table, row: usize) -> Option<TrialRecord> {
-    let whole = |name| results.whole(row, name);
-    let number = |name| results.number(row, name);
-    let text = |name| results.text(row, name).map(str::to_owned);
-    let status: TrialStatus = results.text(row, "status")?.parse().ok()?;
+    let whole = |name: &str| results.whole(row, name);
+    let number = |name: &str| results.number(row, name);
+    let text = |name: &str| results.text(row, name).map(str::to_owned);
+    let parameters = results::parameters(results, row);
+    let compared = ["batch_size", "learning_rate", "seed"];
+    let axes = parameters.into_iter().filter(|(name, _)| !compared.contains(&name.as_str()));
     Some(TrialRecord {
-        trial_index: whole("trial_index")?,
-        axes: axes(results, row),
+        trial_index: whole("trial_index").unwrap_or(row as u64),
+        status: results.text(row, "status")?.parse().ok()?,
+        batch_size: whole("batch_size")?,
+        learning_rate: number("learning_rate")?,
+        seed: whole("seed").unwrap_or(0),
+        axes: axes.map(|(name, json)| (name, value(json))).collect(),
         optimizer: text("optimizer").unwrap_or_default(),
         device: text("device"),
         worker: text("worker"),
@@ -42,32 +44,24 @@ fn record(results: &Table, row: usize) -> Option<TrialRecord> {
         steps_to_target: whole("steps_to_target"),
         examples_to_target: whole("examples_to_target"),
         seconds_to_target: number("seconds_to_target"),
+        steps_between_evaluations: None,
         train_seconds: number("train_seconds"),
         peak_memory_bytes: whole("peak_memory_bytes"),
         memory_budget_bytes: whole("memory_budget_bytes"),
         oom_count: whole("oom_count"),
         gradient_noise_scale: number("gradient_noise_scale"),
-        ..TrialRecord::new(whole("batch_size")?, number("learning_rate")?, whole("seed").unwrap_or(0), status)
     })
 }
 
-/// The values of all axes but those that are compared.
-#[must_use]
-pub fn axes(results: &Table, row: usize) -> Vec<(String, Value)> {
-    let all = results::parameters(results, row).into_iter();
-    let others = all.filter(|(name, _)| !COMPARED.contains(&name.as_str()));
-    others.map(|(name, json)| (name, value(&json))).collect()
-}
-
-fn value(json: &Json) -> Value {
+/// The value of an axis, as the sweep file would type it.
+fn value(json: Json) -> Value {
     match json {
-        Json::Bool(flag) => Value::Flag(*flag),
-        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(whole), _) => Value::Integer(whole),
-            (None, Some(number)) => Value::Number(number),
-            (None, None) => Value::Word(number.to_string()),
+        Json::Bool(flag) => Value::Flag(flag),
+        Json::String(word) => Value::Word(word),
+        Json::Number(number) => match number.as_i64() {
+            Some(whole) => Value::Integer(whole),
+            None => Value::Number(number.as_f64().unwrap_or(f64::NAN)),
         },
-        Json::String(word) => Value::Word(word.clone()),
         other => Value::Word(other.to_string()),
     }
 }
@@ -76,37 +70,54 @@ fn value(json: &Json) -> Value {
 mod tests {
     use super::*;
     use crate::table::{Column, ColumnKind};
+    use domain::lifecycle::TrialStatus;
+
+    fn table(columns: &[&str], rows: &[&[&str]]) -> Table {
+        let cell = |text: &&str| Some((*text).to_owned()).filter(|text| !text.is_empty());
+        Table {
+            columns: columns
+                .iter()
+                .map(|name| Column { name: (*name).to_owned(), kind: ColumnKind::Text })
+                .collect(),
+            rows: rows.iter().map(|row| row.iter().map(cell).collect()).collect(),
+        }
+    }
 
     #[test]
-    fn a_row_of_the_view_becomes_a_record() {
-        let cells = [
-            ("trial_index", Some("3")),
-            ("status", Some("succeeded")),
-            ("batch_size", Some("32")),
-            ("learning_rate", Some("0.1")),
-            ("seed", Some("7")),
-            (
+    fn a_row_becomes_a_record_and_null_stays_unknown() {
+        let parameters =
+            r#"{"batch_size":8,"learning_rate":0.1,"optimizer":"adam","momentum":0.9,"steps":5,"seed":3}"#;
+        let table = table(
+            &[
+                "status",
+                "batch_size",
+                "learning_rate",
+                "seed",
                 "parameters",
-                Some(r#"{"batch_size":32,"learning_rate":0.1,"momentum":0.9,"optimizer":"sgd","seed":7}"#),
-            ),
-            ("steps", Some("96")),
-            ("train_set_loss", Some("NaN")),
-            ("final_validation_loss", None),
-        ];
-        let table = Table {
-            columns: cells
-                .iter()
-                .map(|(name, _)| Column { name: (*name).to_owned(), kind: ColumnKind::Text })
-                .collect(),
-            rows: vec![cells.iter().map(|(_, cell)| cell.map(str::to_owned)).collect()],
-        };
-        let record = &records(&table)[0];
-        assert_eq!((record.trial_index, record.batch_size, record.seed), (3, 32, 7));
-        assert_eq!((record.steps, record.train_set_loss), (Some(96), None));
-        let axes = [
-            ("momentum".to_owned(), Value::Number(0.9)),
-            ("optimizer".to_owned(), Value::Word("sgd".to_owned())),
-        ];
-        assert_eq!(record.axes, axes);
+                "train_set_loss",
+                "steps_to_target",
+            ],
+            &[
+                &["succeeded", "8", "0.1", "3", parameters, "0.25", ""],
+                &["pending", "8", "0.1", "4", parameters, "", ""],
+            ],
+        );
+        let found = records(&table);
+        assert_eq!((found[0].status, found[0].batch_size, found[0].seed), (TrialStatus::Succeeded, 8, 3));
+        assert_eq!((found[0].train_set_loss, found[0].steps_to_target), (Some(0.25), None));
+        assert_eq!(
+            found[0].axes,
+            [
+                ("optimizer".to_owned(), Value::Word("adam".to_owned())),
+                ("momentum".to_owned(), Value::Number(0.9)),
+                ("steps".to_owned(), Value::Integer(5)),
+            ]
+        );
+        assert_eq!((found[1].train_set_loss, found[1].trial_index), (None, 1));
+    }
+
+    #[test]
+    fn a_row_of_another_table_is_no_trial() {
+        assert!(records(&table(&["worker"], &[&["local-0"]])).is_empty());
     }
 }

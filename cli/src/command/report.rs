@@ -102,7 +102,7 @@ fn facts(sweep: Sweep) -> SweepFacts {
         state: ls::state(sweep.state()).to_owned(),
         created_at: sweep.created_at.as_ref().map(timestamp::text).unwrap_or_default(),
         finished_at: sweep.finished_at.as_ref().map(timestamp::text).unwrap_or_default(),
-        target: train.and_then(Result::ok).and_then(|train| train.target),
+        train: train.and_then(Result::ok),
         written_at: timestamp::text(&std::time::SystemTime::now().into()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         sweep_id: sweep.sweep_id,

@@ -1,5 +1,6 @@
 //! The page itself.
 
+use domain::analysis::SentenceKind;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::figure::{Absent, Figure};
@@ -37,6 +38,7 @@ pub fn page(report: &Report, sections: &[Section]) -> Markup {
                     (facts_line(report))
                 }
                 main {
+                    (conclusion(report))
                     @for section in sections { (draw_section(section, sections.len() > 1)) }
                     (trials(report))
                     (source(report))
@@ -47,6 +49,29 @@ pub fn page(report: &Report, sections: &[Section]) -> Markup {
                         ". Nothing on this page comes from elsewhere, and it runs no script."
                     }
                 }
+            }
+        }
+    }
+}
+
+/// The conclusion in words, before any picture, and what must not be read into the numbers.
+fn conclusion(report: &Report) -> Markup {
+    let sentences = &report.analysis.conclusion.sentences;
+    let of = |kind: SentenceKind| sentences.iter().filter(move |sentence| sentence.kind == kind);
+    let warnings = &report.analysis.warnings;
+    html! {
+        div.conclusion {
+            @for sentence in of(SentenceKind::Advice) { p.advice { (sentence.text) } }
+            @if of(SentenceKind::Reason).next().is_some() {
+                ul { @for sentence in of(SentenceKind::Reason) { li { (sentence.text) } } }
+            }
+            @if of(SentenceKind::Unknown).next().is_some() {
+                h2 { "What this sweep does not say" }
+                ul { @for sentence in of(SentenceKind::Unknown) { li { (sentence.text) } } }
+            }
+            @if !warnings.is_empty() {
+                h2 { "Read with care" }
+                ul.warnings { @for warning in warnings { li { span.id { (warning.id) } span { (warning.message) } } } }
             }
         }
     }

@@ -15,8 +15,8 @@ mod html;
 
 mod table;
 
-use domain::analysis::{self, Grid, ScoreMetric, TrialRecord};
-use domain::spec::Target;
+use domain::analysis::{self, Analysis, TrialRecord};
+use domain::spec::TrainSpec;
 
 use crate::plot::theme::Theme;
 use crate::plot::{Chart, Size, svg};
@@ -40,8 +40,8 @@ pub struct SweepFacts {
     pub finished_at: String,
     /// The sweep file as typed; empty when none was sent.
     pub source: String,
-    /// The target that trials were trained to.
-    pub target: Option<Target>,
+    /// How its trials were trained; it tells the target.
+    pub train: Option<TrainSpec>,
     /// When the report was made, RFC 3339.
     pub written_at: String,
     /// The version of batchsweep that made it.
@@ -55,7 +55,7 @@ pub struct Report {
     results: Table,
     workers: Table,
     records: Vec<TrialRecord>,
-    metric: ScoreMetric,
+    analysis: Analysis,
     curves: Vec<Table>,
 }
 
@@ -87,8 +87,8 @@ impl Report {
     #[must_use]
     pub fn new(facts: SweepFacts, results: Table, workers: Table) -> Self {
         let records = records::records(&results);
-        let metric = ScoreMetric::of(&records, facts.target);
-        Self { facts, results, workers, records, metric, curves: Vec::new() }
+        let analysis = analysis::analyze(&records, facts.train.as_ref());
+        Self { facts, results, workers, records, analysis, curves: Vec::new() }
     }
 
     /// The statements whose rows are the curves, one a section.
@@ -119,7 +119,7 @@ impl Report {
                 figure::steps_to_target::figure(scope),
                 figure::pareto::figure(scope),
                 figure::memory::figure(scope, &self.results, &self.workers),
-                figure::throughput::figure(scope, &self.results),
+                figure::throughput::figure(scope),
             ];
             let (mut figures, mut absent) = (Vec::new(), Vec::new());
             for outcome in drawn.into_iter().chain(curves).chain(rest) {
@@ -163,15 +163,9 @@ impl Report {
     fn each_scope<T>(&self, mut look: impl FnMut(&Scope<'_>) -> T) -> Vec<T> {
         let sizes = self.batch_sizes();
         let groups = analysis::groups(&self.records);
-        let scopes = groups.iter().take(MOST_SECTIONS).enumerate().map(|(index, group)| {
-            look(&Scope {
-                sweep_id: &self.facts.sweep_id,
-                index,
-                group,
-                grid: &Grid::of(group, self.metric),
-                sizes: &sizes,
-                target: self.facts.target,
-            })
+        let each = groups.iter().zip(&self.analysis.comparisons).take(MOST_SECTIONS).enumerate();
+        let scopes = each.map(|(index, (group, comparison))| {
+            look(&Scope { sweep_id: &self.facts.sweep_id, index, group, comparison, sizes: &sizes })
         });
         scopes.collect()
     }

@@ -1,27 +1,14 @@
 //! The trials of one section, and the SQL that selects them.
 
-use domain::analysis::{Cell, CellState, Grid, Group, Interval, ScoreMetric};
-use domain::spec::{Target, Value};
+use domain::analysis::{Cell, CellState, Comparison, Grid, Group, ScoreMetric};
+use domain::spec::Value;
 use serde_json::{Map, Value as Json};
 
 use crate::plot::{Axis, Ink, Spacing, Unit};
-use crate::records::{self, COMPARED};
 use crate::table::Table;
 
-/// The best learning rate of a batch size.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Best {
-    /// The batch size.
-    pub batch_size: u64,
-    /// The learning rate.
-    pub learning_rate: f64,
-    /// Its score: the median over the seeds.
-    pub score: f64,
-    /// From the lowest to the highest score of a seed.
-    pub range: Option<Interval>,
-    /// Whether it is the smallest or largest rate tried, with nothing beyond it that bounds it.
-    pub at_edge: bool,
-}
+/// The axes that are compared; all others set groups apart.
+const COMPARED: [&str; 3] = ["batch_size", "learning_rate", "seed"];
 
 /// One group of comparable trials.
 #[derive(Debug, Clone, Copy)]
@@ -32,19 +19,17 @@ pub struct Scope<'a> {
     pub index: usize,
     /// The trials.
     pub group: &'a Group<'a>,
-    /// Their cells.
-    pub grid: &'a Grid,
+    /// What they say.
+    pub comparison: &'a Comparison,
     /// All batch sizes of the sweep, smallest first: each has one colour on the whole page.
     pub sizes: &'a [u64],
-    /// The target that trials were trained to.
-    pub target: Option<Target>,
 }
 
 impl Scope<'_> {
     /// The values of the axes that set it apart.
     #[must_use]
     pub fn label(&self) -> String {
-        self.group.label()
+        self.comparison.label.clone()
     }
 
     /// The id of a figure on the page.
@@ -62,7 +47,7 @@ impl Scope<'_> {
     /// The score's name with a capital: `Validation loss`.
     #[must_use]
     pub fn score_title(&self) -> String {
-        let name = self.grid.metric.name();
+        let name = self.grid().metric.name();
         let mut letters = name.chars();
         letters
             .next()
@@ -72,30 +57,26 @@ impl Scope<'_> {
     /// The batch sizes of this section.
     #[must_use]
     pub fn batch_sizes(&self) -> Vec<u64> {
-        self.grid.batch_sizes()
+        self.grid().batch_sizes()
     }
 
     /// The cells with a median.
     pub fn scored(&self) -> impl Iterator<Item = (&Cell, f64)> {
-        let scored = self.grid.cells.iter().filter(|cell| cell.state() == CellState::Scored);
+        let scored = self.grid().cells.iter().filter(|cell| cell.state() == CellState::Scored);
         scored.filter_map(|cell| Some((cell, cell.median?)))
     }
 
-    /// The best learning rate of a batch size; `None` where no cell has a score.
+    /// The cells.
     #[must_use]
-    pub fn best(&self, batch_size: u64) -> Option<Best> {
-        let row = self.grid.row(batch_size);
-        let scored = row.iter().enumerate().filter_map(|(index, cell)| Some((index, *cell, cell.median?)));
-        let (index, cell, score) = scored.min_by(|left, right| left.2.total_cmp(&right.2))?;
-        let bounded = row[index + 1..].iter().any(|cell| cell.median.is_none());
-        let at_edge = row.len() > 1 && (index == 0 || index + 1 == row.len() && !bounded);
-        Some(Best { batch_size, learning_rate: cell.learning_rate, score, range: cell.range, at_edge })
+    pub fn grid(&self) -> &Grid {
+        &self.comparison.grid
     }
 
     /// Whether a row of view `result` belongs to this section.
     #[must_use]
     pub fn holds(&self, results: &Table, row: usize) -> bool {
-        records::axes(results, row) == self.group.axes
+        let index = results.whole(row, "trial_index");
+        self.group.trials.iter().any(|trial| Some(trial.trial_index) == index)
     }
 
     /// The axis of batch sizes, marked at those that were tried.
@@ -117,14 +98,14 @@ impl Scope<'_> {
     pub fn sql(&self, template: &str) -> String {
         let sweep = quoted(self.sweep_id);
         let axes: Map<String, Json> =
-            self.group.axes.iter().map(|(name, value)| (name.clone(), json(value))).collect();
+            self.comparison.axes.iter().map(|(name, value)| (name.clone(), json(value))).collect();
         let mut trials = format!("sweep_id = {sweep}");
         if !axes.is_empty() {
             let compared = COMPARED.map(quoted).join(", ");
             let axes = quoted(&Json::Object(axes).to_string());
             trials.push_str(&format!("\n    and parameters::jsonb - array[{compared}] = {axes}"));
         }
-        let score = match self.grid.metric {
+        let score = match self.grid().metric {
             ScoreMetric::ValidationLoss => "final_validation_loss",
             ScoreMetric::ValidationError => "1 - final_validation_accuracy",
             ScoreMetric::TrainSetLoss => "train_set_loss",

@@ -1,8 +1,10 @@
 //! The best learning rate against the batch size, beside the two rules that people scale it by.
 
+use domain::analysis::{BestRate, rate_slope};
+
 use super::{Absent, Figure, View, number, table, whole};
 use crate::human;
-use crate::page::scope::{Best, Scope};
+use crate::page::scope::Scope;
 use crate::plot::{Axis, Chart, Dash, Ink, Key, Layer, Mark, Shape, Spacing, Swatch, Unit};
 use crate::table::ColumnKind::{Integer, Number};
 
@@ -13,29 +15,34 @@ const TITLE: &str = "Best learning rate against batch size";
 /// # Errors
 /// Where fewer than two batch sizes have a best learning rate.
 pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
-    let bests: Vec<Best> = scope.batch_sizes().into_iter().filter_map(|size| scope.best(size)).collect();
+    let bests = &scope.comparison.best;
     if bests.len() < 2 {
         return Err(Absent::new(
             TITLE,
             "It needs two batch sizes with a score; list more in batch_size of [grid].",
         ));
     }
-    if scope.grid.learning_rates().len() < 2 {
+    if scope.grid().learning_rates().len() < 2 {
         let why = "There is one learning rate, so none is best. Give each batch size several.";
         return Err(Absent::new(TITLE, why));
     }
     let rows = bests.iter().map(|best| {
+        let (below, above) = neighbours(scope, best);
         vec![
             whole(best.batch_size),
             number(Some(best.learning_rate)),
-            number(Some(best.score)),
-            number(best.range.map(|range| range.low)),
-            number(best.range.map(|range| range.high)),
+            number(below),
+            number(above),
+            number(Some(best.median)),
+            number(Some(best.range.low)),
+            number(Some(best.range.high)),
         ]
     });
     let columns = [
         ("batch_size", Integer),
         ("learning_rate", Number),
+        ("next_smaller", Number),
+        ("next_larger", Number),
         ("median", Number),
         ("lowest", Number),
         ("highest", Number),
@@ -43,19 +50,40 @@ pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
     Ok(Figure {
         id: scope.id("best-rate"),
         title: TITLE.to_owned(),
-        caption: "Two rules of thumb start at the smallest batch size: the learning rate grows with the batch (linear), or with \
-                  its square root. Points that follow neither are an answer too. Bars reach to the neighbouring learning \
-                  rates that were tried: the optimum lies somewhere between."
-            .to_owned(),
+        caption: format!(
+            "Two rules of thumb start at the smallest batch size: the learning rate grows with the batch (linear), or with its \
+             square root. Bars reach to the next rates that were tried: the optimum lies within.{}",
+            slope(scope)
+        ),
         table: table(&columns, rows.collect()),
-        views: View::only(chart(scope, &bests)),
+        views: View::only(chart(scope, bests)),
         sql: scope.sql(include_str!("../sql/best.sql")),
     })
 }
 
-fn chart(scope: &Scope<'_>, bests: &[Best]) -> Chart {
+/// How the rate grows, where that can be told.
+fn slope(scope: &Scope<'_>) -> String {
+    let Some(slope) = scope.comparison.rate_slopes.all else {
+        return " Too few of these points are no bounds to tell how the rate grows.".to_owned();
+    };
+    let rules = [(rate_slope::LINEAR, "the linear rule"), (rate_slope::SQUARE_ROOT, "the square-root rule")];
+    let agreeing: Vec<&str> =
+        rules.into_iter().filter(|(rule, _)| slope.agrees_with(*rule)).map(|(_, name)| name).collect();
+    let agrees = match agreeing[..] {
+        [] => "neither rule".to_owned(),
+        [one] => format!("{one} and not the other"),
+        _ => "both rules, so it does not tell them apart".to_owned(),
+    };
+    let [power, low, high] =
+        [slope.slope, slope.interval.low, slope.interval.high].map(|number| human::significant(number, 2));
+    format!(
+        " Here it grows as the batch size to the power {power} (95 %: {low} to {high}), which agrees with {agrees}."
+    )
+}
+
+fn chart(scope: &Scope<'_>, bests: &[BestRate]) -> Chart {
     let span = scope.batch_span();
-    let (from, to) = (bests[0], bests[bests.len() - 1]);
+    let (from, to) = (&bests[0], &bests[bests.len() - 1]);
     let rule = |power: f64| {
         let rate = |size: f64| from.learning_rate * (size / from.batch_size as f64).powf(power);
         vec![(from.batch_size as f64, from.learning_rate), (to.batch_size as f64, rate(to.batch_size as f64))]
@@ -68,19 +96,20 @@ fn chart(scope: &Scope<'_>, bests: &[Best]) -> Chart {
         let x = best.batch_size as f64;
         let (below, above) = neighbours(scope, best);
         let ink = scope.ink(best.batch_size);
-        layers.push(Layer::line(vec![(x, below), (x, above)], Dash::Solid, ink));
+        let ends = [below, above].map(|end| (x, end.unwrap_or(best.learning_rate)));
+        layers.push(Layer::line(ends.to_vec(), Dash::Solid, ink));
     }
     let joined = bests.iter().map(|best| (best.batch_size as f64, best.learning_rate));
     layers.push(Layer::line(joined.collect(), Dash::Solid, Ink::Faint));
     for best in bests {
-        let ink = if best.at_edge { Ink::Alarm } else { scope.ink(best.batch_size) };
+        let ink = if best.edge.is_some() { Ink::Alarm } else { scope.ink(best.batch_size) };
         let rate = human::exact(best.learning_rate);
-        let edge = if best.at_edge { ", at the edge of the grid" } else { "" };
+        let edge = if best.edge.is_some() { ", at the edge of the grid" } else { "" };
         let at = (best.batch_size as f64, best.learning_rate);
         layers.push(Layer {
             shape: Shape::Mark {
                 at,
-                mark: if best.at_edge { Mark::Ring } else { Mark::Disc },
+                mark: if best.edge.is_some() { Mark::Ring } else { Mark::Disc },
                 label: Some(rate.clone()),
             },
             ink,
@@ -95,7 +124,7 @@ fn chart(scope: &Scope<'_>, bests: &[Best]) -> Chart {
         Key::new(Swatch::Line(Dash::Dashed), Ink::Soft, "linear rule"),
         Key::new(Swatch::Line(Dash::DashDot), Ink::Soft, "square-root rule"),
     ];
-    if bests.iter().any(|best| best.at_edge) {
+    if bests.iter().any(|best| best.edge.is_some()) {
         keys.push(Key::new(Swatch::Mark(Mark::Ring), Ink::Alarm, "at the edge of the grid"));
     }
     Chart {
@@ -112,13 +141,10 @@ fn chart(scope: &Scope<'_>, bests: &[Best]) -> Chart {
     }
 }
 
-/// The learning rates tried next below and above the best; itself where there is none.
-fn neighbours(scope: &Scope<'_>, best: &Best) -> (f64, f64) {
-    let rates: Vec<f64> = scope.grid.row(best.batch_size).iter().map(|cell| cell.learning_rate).collect();
-    let below = rates.iter().copied().filter(|rate| *rate < best.learning_rate).fold(f64::MIN, f64::max);
-    let above = rates.iter().copied().filter(|rate| *rate > best.learning_rate).fold(f64::MAX, f64::min);
-    (
-        if below > 0.0 { below } else { best.learning_rate },
-        if above < f64::MAX { above } else { best.learning_rate },
-    )
+/// The learning rates tried next below and above the best.
+fn neighbours(scope: &Scope<'_>, best: &BestRate) -> (Option<f64>, Option<f64>) {
+    let row = scope.grid().row(best.batch_size);
+    let at = row.iter().position(|cell| cell.learning_rate == best.learning_rate);
+    let rate = |at: Option<usize>| Some(row.get(at?)?.learning_rate);
+    (rate(at.and_then(|at| at.checked_sub(1))), rate(at.map(|at| at + 1)))
 }

@@ -93,7 +93,7 @@ fn names_of(scope: &Scope<'_>) -> String {
 
 /// The curve of evaluations that the sweep has.
 fn evaluated(scope: &Scope<'_>) -> Option<&'static str> {
-    let validated = scope.grid.metric != ScoreMetric::TrainSetLoss;
+    let validated = scope.grid().metric != ScoreMetric::TrainSetLoss;
     Some(if validated { "validation_loss" } else { "train_set_loss" })
 }
 
@@ -101,7 +101,8 @@ fn evaluated(scope: &Scope<'_>) -> Option<&'static str> {
 /// all of them find room.
 fn shown<'a>(scope: &Scope<'a>) -> Vec<(&'a TrialRecord, bool)> {
     let is_best = |record: &TrialRecord| {
-        scope.best(record.batch_size).is_some_and(|best| best.learning_rate == record.learning_rate)
+        let best = scope.comparison.best_of(record.batch_size);
+        best.is_some_and(|best| best.learning_rate == record.learning_rate)
     };
     let trials: Vec<_> = scope.group.trials.iter().map(|&record| (record, is_best(record))).collect();
     if trials.len() <= MOST_TRIALS / 2 {

@@ -18,7 +18,7 @@ const TITLE: &str = "Score over batch size and learning rate";
 /// # Errors
 /// Where no trial has ended.
 pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
-    if scope.grid.cells.iter().all(|cell| cell.state() == CellState::Open) {
+    if scope.grid().cells.iter().all(|cell| cell.state() == CellState::Open) {
         return Err(Absent::new(TITLE, "No trial has ended yet."));
     }
     Ok(Figure {
@@ -32,7 +32,7 @@ pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
 }
 
 fn caption(scope: &Scope<'_>) -> String {
-    let repeats = scope.grid.cells.iter().map(repeats).max().unwrap_or(1);
+    let repeats = scope.grid().cells.iter().map(repeats).max().unwrap_or(1);
     let median = if repeats > 1 { format!(", the median over {repeats} seeds") } else { String::new() };
     format!(
         "{} after the last step{median}; lighter is lower, and lower is better. A star marks the best learning rate of each \
@@ -51,7 +51,7 @@ fn chart(scope: &Scope<'_>) -> Chart {
     let colors = Colors::of(scope);
     let mut layers = Vec::new();
     for (size, x) in sizes.iter().zip(&columns) {
-        let row = scope.grid.row(*size);
+        let row = scope.grid().row(*size);
         let rates: Vec<f64> = row.iter().map(|cell| cell.learning_rate).collect();
         for (cell, y) in row.into_iter().zip(tiles(&rates)) {
             layers.push(layer(scope, cell, *x, y, &colors));
@@ -64,7 +64,7 @@ fn chart(scope: &Scope<'_>) -> Chart {
     };
     let across = ends(|shape| if let Shape::Cell { x, .. } = shape { Some(*x) } else { None });
     let up = ends(|shape| if let Shape::Cell { y, .. } = shape { Some(*y) } else { None });
-    let rates = scope.grid.learning_rates();
+    let rates = scope.grid().learning_rates();
     let rate_axis = Axis::new("learning rate", Spacing::Log10, Unit::Plain, up);
     Chart {
         id: scope.id("heatmap"),
@@ -81,10 +81,10 @@ fn chart(scope: &Scope<'_>) -> Chart {
 /// What the drawing says, for those who do not see it.
 fn description(scope: &Scope<'_>) -> String {
     let best = scope.batch_sizes().into_iter().filter_map(|size| {
-        let best = scope.best(size)?;
+        let best = scope.comparison.best_of(size)?;
         Some(format!(
             "batch size {size}: {} at learning rate {}",
-            human::significant(best.score, 3),
+            human::significant(best.median, 3),
             human::exact(best.learning_rate)
         ))
     });
@@ -92,7 +92,8 @@ fn description(scope: &Scope<'_>) -> String {
 }
 
 fn layer(scope: &Scope<'_>, cell: &Cell, x: (f64, f64), y: (f64, f64), colors: &Colors) -> Layer {
-    let best = scope.best(cell.batch_size).filter(|best| best.learning_rate == cell.learning_rate);
+    let best = scope.comparison.best_of(cell.batch_size);
+    let best = best.filter(|best| best.learning_rate == cell.learning_rate && best.rates_tried > 1);
     let (ink, label) = match (cell.state(), cell.median) {
         (CellState::Scored, Some(median)) => {
             (Ink::Fill(colors.of_score(median)), Some(human::significant(median, 3)))
@@ -100,7 +101,7 @@ fn layer(scope: &Scope<'_>, cell: &Cell, x: (f64, f64), y: (f64, f64), colors: &
         (CellState::Diverged, _) => (Ink::Hatched, None),
         _ => (Ink::Unknown, None),
     };
-    let star = best.map(|best| if best.at_edge { Ink::Alarm } else { Ink::Text });
+    let star = best.map(|best| if best.edge.is_some() { Ink::Alarm } else { Ink::Text });
     Layer::new(Shape::Cell { x, y, label, star }, ink).tip(tip(scope, cell))
 }
 
@@ -108,7 +109,7 @@ fn tip(scope: &Scope<'_>, cell: &Cell) -> String {
     let mut parts =
         vec![format!("batch size {}, learning rate {}", cell.batch_size, human::exact(cell.learning_rate))];
     if let Some(median) = cell.median {
-        let name = scope.grid.metric.name();
+        let name = scope.grid().metric.name();
         parts.push(format!("{name} {}", human::significant(median, 4)));
     }
     if let Some(range) = cell.range.filter(|range| range.low < range.high) {
@@ -127,14 +128,14 @@ fn tip(scope: &Scope<'_>, cell: &Cell) -> String {
 }
 
 fn keys(scope: &Scope<'_>) -> Vec<Key> {
-    let has = |state: CellState| scope.grid.cells.iter().any(|cell| cell.state() == state);
-    let bests: Vec<_> = scope.batch_sizes().into_iter().filter_map(|size| scope.best(size)).collect();
+    let has = |state: CellState| scope.grid().cells.iter().any(|cell| cell.state() == state);
+    let bests: Vec<_> = scope.comparison.best.iter().filter(|best| best.rates_tried > 1).collect();
     let star = Swatch::Mark(Mark::Star);
     let mut keys = Vec::new();
-    if bests.iter().any(|best| !best.at_edge) {
+    if bests.iter().any(|best| best.edge.is_none()) {
         keys.push(Key::new(star, Ink::Text, "best"));
     }
-    if bests.iter().any(|best| best.at_edge) {
+    if bests.iter().any(|best| best.edge.is_some()) {
         keys.push(Key::new(star, Ink::Alarm, "best, at the edge of the grid"));
     }
     if has(CellState::Diverged) {
@@ -183,7 +184,7 @@ impl Colors {
 
 /// The cells as a table.
 pub fn cells_table(scope: &Scope<'_>) -> Table {
-    let rows = scope.grid.cells.iter().map(|cell| {
+    let rows = scope.grid().cells.iter().map(|cell| {
         vec![
             whole(cell.batch_size),
             number(Some(cell.learning_rate)),

@@ -16,14 +16,14 @@ pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
     if scope.scored().next().is_none() {
         return Err(Absent::new(TITLE, "No trial ended with a score."));
     }
-    if scope.grid.learning_rates().len() < 2 {
+    if scope.grid().learning_rates().len() < 2 {
         let why = "There is one learning rate. Give each batch size several: learning_rate = { from = .., to = .., count = .. } \
                    in [grid].";
         return Err(Absent::new(TITLE, why));
     }
     let has_seeds = scope.scored().any(|(cell, _)| cell.scores.len() > 1);
     let band = if has_seeds { " The band spans the seeds." } else { "" };
-    let diverged = scope.grid.cells.iter().any(|cell| cell.diverged > 0);
+    let diverged = scope.grid().cells.iter().any(|cell| cell.diverged > 0);
     let crosses = if diverged {
         " Crosses at the top are learning rates at which half of the seeds or more diverged."
     } else {
@@ -57,7 +57,7 @@ fn chart(scope: &Scope<'_>) -> Chart {
     let (mut layers, mut marks, mut keys) = (Vec::new(), Vec::new(), Vec::new());
     for size in scope.batch_sizes() {
         let ink = scope.ink(size);
-        let row = scope.grid.row(size);
+        let row = scope.grid().row(size);
         // Joined only between neighbours that both have a score.
         for run in row.split(|cell| cell.median.is_none()) {
             let points: Vec<_> =
@@ -90,9 +90,9 @@ fn chart(scope: &Scope<'_>) -> Chart {
         }
         keys.push(Key::new(Swatch::Line(Dash::Solid), ink, format!("{size}")));
     }
-    for best in scope.batch_sizes().into_iter().filter_map(|size| scope.best(size)) {
-        let ink = if best.at_edge { Ink::Alarm } else { Ink::Text };
-        marks.push(Layer::mark((best.learning_rate, best.score), Mark::Star, ink));
+    for best in scope.comparison.best.iter().filter(|best| best.rates_tried > 1) {
+        let ink = if best.edge.is_some() { Ink::Alarm } else { Ink::Text };
+        marks.push(Layer::mark((best.learning_rate, best.median), Mark::Star, ink));
     }
     if let Some(first) = keys.first_mut() {
         first.label = format!("batch size {}", first.label);
@@ -106,9 +106,9 @@ fn chart(scope: &Scope<'_>) -> Chart {
             "learning rate",
             Spacing::Log10,
             Unit::Plain,
-            Spacing::Log10.span(scope.grid.learning_rates(), 0.04),
+            Spacing::Log10.span(scope.grid().learning_rates(), 0.04),
         ),
-        y: Axis::new(scope.grid.metric.name(), spacing, Unit::Plain, span),
+        y: Axis::new(scope.grid().metric.name(), spacing, Unit::Plain, span),
         layers,
         keys,
         ramp: None,

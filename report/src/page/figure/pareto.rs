@@ -32,7 +32,7 @@ pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
             target_words(target)
         ),
         views: View::only(chart(scope, &points)),
-        table: target_table(&rows),
+        table: target_table(rows),
         sql: scope.sql(include_str!("../sql/target.sql")),
     })
 }

@@ -1,6 +1,7 @@
 //! Optimizer steps to the target against the batch size (Shallue et al. 2019).
 
-use domain::analysis::{Reach, TargetRow, critical, target};
+use domain::analysis::critical::Gap;
+use domain::analysis::{CriticalBatchSize, Hyperbola, Reach, TargetRow, Verdict};
 use domain::spec::Target;
 
 use super::{Absent, Figure, View, number, table, whole};
@@ -18,16 +19,7 @@ const TITLE: &str = "Steps to the target against batch size";
 /// Without a target, and where no trial met it.
 pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
     let (target, rows) = rows(scope, TITLE)?;
-    let seed = 0;
-    let found = critical::critical_batch_size(scope.group, seed);
-    let curve = match found.fit {
-        Some(fit) => format!(
-            " The curve is S(B) = {} + {} / B, fitted to the points.",
-            human::prefixed(fit.least_steps),
-            human::prefixed(fit.least_examples)
-        ),
-        None => " Three batch sizes that meet the target are needed for a curve through them.".to_owned(),
-    };
+    let critical = scope.comparison.critical.as_ref();
     let missed = if rows.iter().any(|row| row.steps.median().is_none()) {
         " An open triangle is a batch size that never met it: more steps than that, how many is not known."
     } else {
@@ -38,23 +30,24 @@ pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
         title: TITLE.to_owned(),
         caption: format!(
             "Optimizer steps until {}, at the learning rate that needs the fewest. Along the dotted line twice the batch halves \
-             the steps; where points leave it, larger batches cost more examples than they save.{curve}{missed}",
-            target_words(target)
+             the steps; where points leave it, larger batches cost more examples than they save.{}{missed}",
+            target_words(target),
+            critical.map(curve_words).unwrap_or_default()
         ),
-        views: View::only(chart(scope, &rows, found.fit.as_ref())),
-        table: target_table(&rows),
+        views: View::only(chart(scope, rows, critical)),
+        table: target_table(rows),
         sql: scope.sql(include_str!("../sql/target.sql")),
     })
 }
 
 /// The target and what each batch size needs to it.
-pub fn rows(scope: &Scope<'_>, title: &str) -> Result<(Target, Vec<TargetRow>), Absent> {
-    let Some(target) = scope.target else {
+pub fn rows<'a>(scope: &Scope<'a>, title: &str) -> Result<(Target, &'a [TargetRow]), Absent> {
+    let Some(target) = scope.comparison.target else {
         let why = "No target was set. With target = { metric = \"validation_error\", below = 0.15 } in [train] every trial tells \
                    when it got there.";
         return Err(Absent::new(title, why));
     };
-    let rows = target::rows(scope.group);
+    let rows = &scope.comparison.to_target;
     if rows.iter().all(|row| row.steps.median().is_none()) {
         let words = target_words(target);
         return Err(Absent::new(title, &format!("At no batch size did half of the seeds come to {words}.")));
@@ -67,7 +60,42 @@ pub fn target_words(target: Target) -> String {
     format!("{} below {}", target.metric.word().replace('_', " "), human::exact(target.below))
 }
 
-fn chart(scope: &Scope<'_>, rows: &[TargetRow], fit: Option<&domain::analysis::Hyperbola>) -> Chart {
+/// The curve, and what it says of the critical batch size.
+fn curve_words(critical: &CriticalBatchSize) -> String {
+    let Some(fit) = critical.fit else {
+        return " Three batch sizes that meet the target are needed for a curve through them.".to_owned();
+    };
+    let about = |number: f64| human::prefixed(human::significant(number, 3).parse().unwrap_or(number));
+    let curve =
+        format!(" The curve is S(B) = {} + {} / B.", about(fit.least_steps), about(fit.least_examples));
+    let verdict = match critical.verdict {
+        Verdict::Identified { critical_batch_size } => {
+            let interval = critical.interval.map_or_else(String::new, |interval| {
+                format!(" (95 %: {} to {})", about(interval.low), about(interval.high))
+            });
+            format!(
+                " It bends at the critical batch size {}{interval}: there both steps and examples are twice their least.",
+                about(critical_batch_size)
+            )
+        }
+        Verdict::NotIdentified { why, .. } => {
+            let lacks = match why {
+                Gap::TooFewBatchSizes => "fewer than three batch sizes met the target",
+                Gap::SmallBatches => {
+                    "the grid lacks smaller batch sizes, where steps halve as the batch doubles"
+                }
+                Gap::LargeBatches => "the grid lacks larger batch sizes, where steps stay level",
+                Gap::Both => "the grid lacks both smaller and larger batch sizes",
+                Gap::MissedTarget => "a batch size missed the target that should have met it",
+            };
+            format!(" The critical batch size is not identified: {lacks}.")
+        }
+    };
+    format!("{curve}{verdict}")
+}
+
+fn chart(scope: &Scope<'_>, rows: &[TargetRow], critical: Option<&CriticalBatchSize>) -> Chart {
+    let fit = critical.and_then(|critical| critical.fit.as_ref());
     let span = scope.batch_span();
     let mut layers = Vec::new();
     let perfect: Vec<_> =
@@ -75,6 +103,13 @@ fn chart(scope: &Scope<'_>, rows: &[TargetRow], fit: Option<&domain::analysis::H
     layers.push(Layer::line(perfect, Dash::Dotted, Ink::Soft));
     if let Some(fit) = fit {
         layers.push(Layer::line(fitted(rows, fit), Dash::Solid, Ink::Kind(0)));
+    }
+    if let Some(Verdict::Identified { critical_batch_size }) = critical.map(|critical| critical.verdict) {
+        let label = Some(format!("critical batch size {}", human::prefixed(critical_batch_size.round())));
+        layers.push(Layer::new(
+            Shape::Down { x: critical_batch_size, dash: Dash::Dashed, label },
+            Ink::Kind(0),
+        ));
     }
     let mut values = Vec::new();
     for row in rows {
@@ -135,12 +170,17 @@ fn tip(row: &TargetRow, median: f64) -> String {
 }
 
 /// The curve between the smallest and the largest batch size.
-fn fitted(rows: &[TargetRow], fit: &domain::analysis::Hyperbola) -> Vec<(f64, f64)> {
+fn fitted(rows: &[TargetRow], fit: &Hyperbola) -> Vec<(f64, f64)> {
     const PLACES: u32 = 60;
     let sizes = || rows.iter().map(|row| row.examples_in_step as f64);
     let (low, high) = (sizes().fold(f64::MAX, f64::min), sizes().fold(1.0, f64::max));
     let place = |index: u32| low * (high / low).powf(f64::from(index) / f64::from(PLACES));
-    (0..=PLACES).map(place).map(|size| (size, fit.steps(size))).collect()
+    let mut curve: Vec<(f64, f64)> = (0..=PLACES).map(place).map(|size| (size, fit.steps(size))).collect();
+    // A batch larger than the training set is the training set.
+    if let Some(largest) = rows.last().map(|row| row.batch_size as f64).filter(|&largest| largest > high) {
+        curve.push((largest, fit.steps(high)));
+    }
+    curve
 }
 
 /// What each batch size needs, as a table.

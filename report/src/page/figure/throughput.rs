@@ -1,15 +1,12 @@
 //! Training examples in a second against the batch size.
 
-use std::collections::BTreeMap;
-
-use domain::statistics::median;
+use domain::analysis::{StepTime, Throughput};
 
 use super::{Absent, Figure, View, number, table, whole};
 use crate::human;
 use crate::page::scope::Scope;
 use crate::plot::{Axis, Chart, Dash, Ink, Key, Layer, Mark, Shape, Spacing, Swatch, Unit};
-use crate::table::ColumnKind::{Integer, Number};
-use crate::table::Table;
+use crate::table::ColumnKind::{Boolean, Integer, Number};
 
 const TITLE: &str = "Throughput against batch size";
 
@@ -17,127 +14,107 @@ const TITLE: &str = "Throughput against batch size";
 ///
 /// # Errors
 /// Where no trial was timed.
-pub fn figure(scope: &Scope<'_>, results: &Table) -> Result<Figure, Absent> {
-    let rows = rows(scope, results);
-    if rows.is_empty() {
-        return Err(Absent::new(TITLE, "No trial was trained to its end."));
-    }
-    let split = rows.iter().any(|row| row.accumulation_steps > 1);
-    let accumulated = if split {
-        " A circle is a batch in several micro-batches: it computes as fast as its micro-batch, not as its batch."
-    } else {
-        ""
+pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
+    let Some(throughput) = &scope.comparison.throughput else {
+        return Err(Absent::new(TITLE, "No trial took a step."));
     };
+    let rows = throughput.rows.iter().map(|row| {
+        vec![
+            whole(row.batch_size),
+            whole(row.examples_in_step),
+            number(Some(row.seconds)),
+            number(Some(row.range.low)),
+            number(Some(row.range.high)),
+            number(Some(row.examples_per_second)),
+            Some(row.accumulated.to_string()),
+        ]
+    });
     let columns = [
         ("batch_size", Integer),
-        ("micro_batch", Integer),
-        ("accumulation_steps", Integer),
-        ("median", Number),
-        ("lowest", Number),
-        ("highest", Number),
-        ("trials", Integer),
+        ("examples_in_step", Integer),
+        ("seconds_per_step", Number),
+        ("fastest", Number),
+        ("slowest", Number),
+        ("examples_per_second", Number),
+        ("accumulated", Boolean),
     ];
     Ok(Figure {
         id: scope.id("throughput"),
         title: TITLE.to_owned(),
-        caption: format!(
-            "Training examples in a second, evaluations not counted: median and range over learning rates and seeds. Where it levels \
-             off, the device is full and a larger batch saves no time.{accumulated}"
-        ),
-        views: View::only(chart(scope, &rows)),
-        table: table(&columns, rows.iter().map(Row::cells).collect()),
+        caption: caption(throughput),
+        views: View::only(chart(scope, throughput)),
+        table: table(&columns, rows.collect()),
         sql: scope.sql(include_str!("../sql/throughput.sql")),
     })
 }
 
-/// All trials of a batch size that were split alike.
-#[derive(Debug, Clone, PartialEq)]
-struct Row {
-    batch_size: u64,
-    micro_batch: u64,
-    accumulation_steps: u64,
-    rates: Vec<f64>,
-    median: f64,
-}
-
-impl Row {
-    fn lowest(&self) -> f64 {
-        self.rates.iter().copied().fold(f64::INFINITY, f64::min)
-    }
-
-    fn highest(&self) -> f64 {
-        self.rates.iter().copied().fold(0.0, f64::max)
-    }
-
-    fn cells(&self) -> Vec<Option<String>> {
-        vec![
-            whole(self.batch_size),
-            whole(self.micro_batch),
-            whole(self.accumulation_steps),
-            number(Some(self.median)),
-            number(Some(self.lowest())),
-            number(Some(self.highest())),
-            whole(self.rates.len() as u64),
-        ]
-    }
-}
-
-fn rows(scope: &Scope<'_>, results: &Table) -> Vec<Row> {
-    let mut splits: BTreeMap<(u64, u64, u64), Vec<f64>> = BTreeMap::new();
-    for row in 0..results.rows.len() {
-        let whole = |name| results.whole(row, name);
-        let key = || Some((whole("batch_size")?, whole("micro_batch")?, whole("accumulation_steps")?));
-        let is_one = results.text(row, "status") == Some("succeeded") && scope.holds(results, row);
-        let rate = results.number(row, "examples_per_second");
-        if let (true, Some(key), Some(rate)) = (is_one, key(), rate) {
-            splits.entry(key).or_default().push(rate);
-        }
-    }
-    let rows = splits.into_iter().filter_map(|((batch_size, micro_batch, accumulation_steps), rates)| {
-        let median = median(&rates)?;
-        Some(Row { batch_size, micro_batch, accumulation_steps, rates, median })
+fn caption(throughput: &Throughput) -> String {
+    let line = throughput.line.filter(|line| line.overhead_seconds > 0.0).map(|line| {
+        format!(
+            " The curve is a step time of {} + B / {} a second: from a batch of {} on, the fixed part is the smaller one.",
+            human::seconds(line.overhead_seconds),
+            human::prefixed(line.examples_per_second),
+            human::prefixed(line.half_saturation_batch().ceil())
+        )
     });
-    rows.collect()
+    let accumulated = if throughput.rows.iter().any(|row| row.accumulated) {
+        " A circle is a batch in several micro-batches: it computes as fast as its micro-batch, not as its batch."
+    } else {
+        ""
+    };
+    let devices =
+        if throughput.device.is_none() { " Not all trials ran on the same kind of device." } else { "" };
+    format!(
+        "Training examples in a second, evaluations not counted; bars span learning rates and seeds. Where it levels off, the device \
+         is full and a larger batch saves no time.{}{accumulated}{devices}",
+        line.unwrap_or_default()
+    )
 }
 
-fn chart(scope: &Scope<'_>, rows: &[Row]) -> Chart {
-    let whole_batches: Vec<_> = rows.iter().filter(|row| row.accumulation_steps == 1).collect();
-    let line = whole_batches.iter().map(|row| (row.batch_size as f64, row.median)).collect();
-    let mut layers = vec![Layer::strong_line(line, Ink::Faint)];
-    for row in rows {
-        let x = row.batch_size as f64;
-        let ink = scope.ink(row.batch_size);
-        if row.rates.len() > 1 {
-            layers.push(Layer::line(vec![(x, row.lowest()), (x, row.highest())], Dash::Solid, ink));
-        }
-        let mark = if row.accumulation_steps > 1 { Mark::Ring } else { Mark::Disc };
-        let tip = format!(
-            "batch size {} as {} x {}: {} examples per second",
-            row.batch_size,
-            row.micro_batch,
-            row.accumulation_steps,
-            human::prefixed(row.median)
-        );
-        let label = Some(human::prefixed(row.median));
-        layers.push(Layer::new(Shape::Mark { at: (x, row.median), mark, label }, ink).tip(tip));
+fn chart(scope: &Scope<'_>, throughput: &Throughput) -> Chart {
+    let rows = &throughput.rows;
+    let rate = |row: &StepTime, seconds: f64| row.examples_in_step as f64 / seconds;
+    let mut layers = Vec::new();
+    if let (Some(line), Some(first), Some(last)) = (throughput.line, rows.first(), rows.last()) {
+        const PLACES: u32 = 60;
+        let (low, high) = (first.examples_in_step as f64, last.examples_in_step as f64);
+        let sizes = (0..=PLACES).map(|place| low * (high / low).powf(f64::from(place) / f64::from(PLACES)));
+        let points = sizes.map(|size| (size, size / line.seconds(size)));
+        layers.push(Layer::line(points.collect(), Dash::Solid, Ink::Kind(0)));
     }
-    let mut keys = vec![Key::new(Swatch::Mark(Mark::Disc), Ink::Soft, "median, range of trials")];
-    if rows.iter().any(|row| row.accumulation_steps > 1) {
+    for row in rows {
+        let (x, ink) = (row.batch_size as f64, scope.ink(row.batch_size));
+        if row.range.low < row.range.high {
+            let ends = [row.range.low, row.range.high].map(|seconds| (x, rate(row, seconds)));
+            layers.push(Layer::line(ends.to_vec(), Dash::Solid, ink));
+        }
+        let mark = if row.accumulated { Mark::Ring } else { Mark::Disc };
+        let tip = format!(
+            "batch size {}: {} examples per second, {} a step",
+            row.batch_size,
+            human::prefixed(row.examples_per_second),
+            human::seconds(row.seconds)
+        );
+        let label = Some(human::prefixed(row.examples_per_second));
+        let at = (x, row.examples_per_second);
+        layers.push(Layer::new(Shape::Mark { at, mark, label }, ink).tip(tip));
+    }
+    let mut keys = vec![Key::new(Swatch::Mark(Mark::Disc), Ink::Soft, "median, and range of trials")];
+    if throughput.line.is_some() {
+        keys.push(Key::new(Swatch::Line(Dash::Solid), Ink::Kind(0), "fitted step time"));
+    }
+    if rows.iter().any(|row| row.accumulated) {
         keys.push(Key::new(Swatch::Mark(Mark::Ring), Ink::Soft, "gradient accumulation"));
     }
     let log = Spacing::Log10;
+    let ends = rows.iter().flat_map(|row| [rate(row, row.range.low), rate(row, row.range.high)]);
     Chart {
         id: scope.id("throughput"),
         title: TITLE.to_owned(),
         description: "Examples per second of each batch size; the numbers are in the table below the plot."
             .to_owned(),
         x: scope.batch_axis(scope.batch_span()),
-        y: Axis::new(
-            "training examples per second",
-            log,
-            Unit::Count,
-            log.span(rows.iter().flat_map(|row| [row.lowest(), row.highest()]), 0.12),
-        ),
+        y: Axis::new("training examples per second", log, Unit::Count, log.span(ends, 0.12)),
         layers,
         keys,
         ramp: None,

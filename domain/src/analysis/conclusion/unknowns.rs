@@ -1,0 +1,117 @@
+//! What the trials do not say, and what would tell.
+
+use super::{Basis, Choice, Sentence, SentenceKind, say};
+use crate::analysis::best_rate::Edge;
+use crate::analysis::cell::CellState;
+use crate::analysis::comparison::Comparison;
+use crate::analysis::critical::{Gap, Verdict};
+use crate::analysis::facts::Facts;
+use crate::analysis::words;
+
+pub(super) fn unknowns(facts: &Facts<'_>, choice: Option<&Choice>) -> Vec<Sentence> {
+    let texts = [
+        open(facts),
+        choice.and_then(|choice| seeds(facts, choice)),
+        choice.and_then(|choice| edge(facts, choice)),
+        choice.and_then(|choice| no_target(facts, choice)),
+    ];
+    let texts =
+        texts.into_iter().flatten().chain(without_result(facts.comparison)).chain(critical(facts.comparison));
+    texts.map(|text| say(SentenceKind::Unknown, text)).collect()
+}
+
+/// The sentences of a sweep of which no trial has a score.
+pub(super) fn nothing_came_through(groups: &[Facts<'_>]) -> Vec<Sentence> {
+    let cells = || groups.iter().flat_map(|facts| &facts.comparison.grid.cells);
+    let has = |state: CellState| cells().any(|cell| cell.state() == state);
+    let advice = if cells().next().is_none() {
+        "There is no trial to conclude from."
+    } else if has(CellState::Open) {
+        "Nothing to conclude yet: no trial has ended with a loss."
+    } else if has(CellState::Diverged) {
+        "Nothing to train with: no learning rate came through at half of its seeds or more. Try smaller ones."
+    } else if has(CellState::Infeasible) {
+        "Nothing to train with: not even one example at a time fits in memory. Raise the limit, or make the model smaller."
+    } else {
+        "Nothing to train with: every trial failed or was cancelled. See what they said (batchsweep logs)."
+    };
+    vec![say(SentenceKind::Advice, advice)]
+}
+
+fn open(facts: &Facts<'_>) -> Option<String> {
+    let open = facts.group.trials.iter().filter(|trial| !trial.status.is_terminal()).count();
+    let all = words::count(facts.group.trials.len(), "trial");
+    (open > 0).then(|| format!("{open} of {all} have not ended yet; this is what the others say."))
+}
+
+fn seeds(facts: &Facts<'_>, choice: &Choice) -> Option<String> {
+    let several = facts.comparison.best.len() > 1 || facts.comparison.grid.cells.len() > 1;
+    match choice.seeds {
+        _ if !several => None,
+        0 | 1 => Some(
+            "With one seed a cell, whether the differences are more than chance is not known. Repeat with `seed = [0, 1, 2]`.".to_owned(),
+        ),
+        2 => Some("Two seeds show a difference but do not prove it; three are the least to rely on.".to_owned()),
+        _ => None,
+    }
+}
+
+fn edge(facts: &Facts<'_>, choice: &Choice) -> Option<String> {
+    let best = facts.comparison.best_of(choice.batch_size)?;
+    let (side, beyond) = match best.edge.filter(|_| best.learning_rate == choice.learning_rate)? {
+        Edge::Low => ("smallest", "smaller"),
+        Edge::High => ("largest", "larger"),
+    };
+    Some(format!(
+        "{} is the {side} learning rate that batch size {} was given: {beyond} ones may be better. Extend the grid there.",
+        words::exact(choice.learning_rate),
+        choice.batch_size
+    ))
+}
+
+/// Equal epochs favour small batches, equal steps large ones.
+fn no_target(facts: &Facts<'_>, choice: &Choice) -> Option<String> {
+    let several = facts.comparison.best.len() > 1;
+    (several && choice.basis != Basis::SecondsToTarget && facts.comparison.to_target.is_empty()).then(|| {
+        "Which batch size reaches a given loss soonest is not known: trials ended at their budget. Set a `target` to measure that."
+            .to_owned()
+    })
+}
+
+fn without_result(comparison: &Comparison) -> Vec<String> {
+    let missing = |size: &u64| comparison.best_of(*size).is_none();
+    let why = |size: u64| {
+        let row = comparison.grid.row(size);
+        let has = |state: CellState| row.iter().any(|cell| cell.state() == state);
+        let why = if has(CellState::Open) {
+            "it has not ended yet"
+        } else if has(CellState::Diverged) {
+            "every learning rate diverged; it may need smaller ones"
+        } else if has(CellState::Infeasible) {
+            "not even one example at a time fits in memory, or it may not be split"
+        } else {
+            "its trials failed or were cancelled"
+        };
+        format!("Batch size {size} has no result: {why}.")
+    };
+    comparison.grid.batch_sizes().into_iter().filter(missing).map(why).collect()
+}
+
+fn critical(comparison: &Comparison) -> Option<String> {
+    let critical = comparison.critical.as_ref()?;
+    let Verdict::NotIdentified { why, above, below } = critical.verdict else { return None };
+    let bound = match (above, below) {
+        (Some(above), None) => format!("larger than {above}"),
+        (None, Some(below)) => format!("smaller than {below}"),
+        (Some(above), Some(below)) => format!("between {above} and {below}"),
+        (None, None) => "not known".to_owned(),
+    };
+    let reason = match why {
+        Gap::TooFewBatchSizes => "fewer than three batch sizes met the target",
+        Gap::SmallBatches => "too few batch sizes lie well below it",
+        Gap::LargeBatches => "too few batch sizes lie well above it",
+        Gap::Both => "too few batch sizes lie well below and above it",
+        Gap::MissedTarget => "a batch size missed the target where the curve says it should have met it",
+    };
+    Some(format!("The critical batch size is {bound}; more this grid does not say, as {reason}."))
+}

@@ -1,0 +1,124 @@
+//! Steps to the target, and the critical batch size made of them.
+
+use super::Warning;
+use crate::analysis::critical::{Gap, Verdict};
+use crate::analysis::facts::Facts;
+use crate::analysis::record::TrialRecord;
+use crate::analysis::target::Reach;
+use crate::analysis::words;
+
+/// W5: some trials were given too little to meet the target.
+pub(super) fn missed_the_target(facts: &Facts<'_>) -> Option<Warning> {
+    let rows = &facts.comparison.to_target;
+    if !rows.iter().any(|row| row.reached > 0) {
+        // W20 tells that nothing met it.
+        return None;
+    }
+    let never: Vec<String> = rows
+        .iter()
+        .filter_map(|row| match row.steps {
+            Reach::NotReached { above: Some(above) } => {
+                Some(format!("batch size {} takes more than {above:.0} steps", row.batch_size))
+            }
+            Reach::NotReached { above: None } => Some(format!("batch size {} only diverged", row.batch_size)),
+            Reach::Reached { high: None, .. } => Some(format!(
+                "{} of {} at batch size {} missed it",
+                row.tried - row.reached,
+                words::count(usize::try_from(row.tried).unwrap_or(usize::MAX), "seed"),
+                row.batch_size
+            )),
+            Reach::Reached { .. } => None,
+        })
+        .collect();
+    (!never.is_empty()).then(|| {
+        Warning::new(
+            "W5",
+            format!(
+                "Not every trial met the target: {}. Those are bounds, not values; give them a larger budget.",
+                never.join("; ")
+            ),
+        )
+    })
+}
+
+/// W6: evaluations too far apart to tell when the target was met.
+pub(super) fn coarse_evaluations(facts: &Facts<'_>) -> Option<Warning> {
+    const COARSE: f64 = 0.1;
+    let coarse = facts.trained().filter_map(|trial| {
+        let (steps, gap) = trial.steps_to_target.zip(trial.steps_between_evaluations)?;
+        let share = gap as f64 / steps as f64;
+        (share > COARSE).then_some((trial.batch_size, steps, gap, share))
+    });
+    let (size, steps, gap, _) = coarse.max_by(|left, right| left.3.total_cmp(&right.3))?;
+    Some(Warning::new(
+        "W6",
+        format!(
+            "Steps to the target are known only to the evaluation before: at batch size {size} it was met after {} to {steps} \
+             steps. A harder target is met later and so told more finely.",
+            steps.saturating_sub(gap) + 1
+        ),
+    ))
+}
+
+/// W8: the grid does not pin the critical batch size down.
+pub(super) fn not_identified(facts: &Facts<'_>) -> Option<Warning> {
+    let critical = facts.comparison.critical.as_ref()?;
+    let Verdict::NotIdentified { why, .. } = critical.verdict else { return None };
+    let what = match why {
+        // Two points are no curve to be misled by.
+        Gap::TooFewBatchSizes => return None,
+        Gap::SmallBatches => "add smaller batch sizes (at least two below a third of it)",
+        Gap::LargeBatches => "add larger batch sizes (at least two above three times it)",
+        Gap::Both => {
+            "add smaller and larger batch sizes (at least two below a third of it and two above three times it)"
+        }
+        Gap::MissedTarget => {
+            "give the batch sizes that missed the target a larger budget or better learning rates"
+        }
+    };
+    Some(Warning::new(
+        "W8",
+        format!(
+            "The critical batch size is not identified by this grid, whatever a curve through its points suggests; {what}."
+        ),
+    ))
+}
+
+/// W20: a target that everything meets at once, or nothing.
+pub(super) fn target_says_little(facts: &Facts<'_>) -> Option<Warning> {
+    let rows = &facts.comparison.to_target;
+    if rows.is_empty() || facts.is_open() {
+        return None;
+    }
+    if rows.iter().all(|row| row.reached == 0) {
+        return Some(Warning::new(
+            "W20",
+            "No trial met the target, so there is nothing to say about steps to it. Choose one that the best trials meet: a few \
+             percent above the worst of the best losses.",
+        ));
+    }
+    let within_first = |row: &&crate::analysis::TargetRow| {
+        let trials = facts.trained().filter(|trial| trial.batch_size == row.batch_size);
+        let all = trials.filter_map(TrialRecord::train_examples).max();
+        row.examples.median().zip(all).is_some_and(|(examples, all)| examples <= all as f64)
+    };
+    let easy = rows.iter().filter(within_first).count();
+    (2 * easy > rows.len()).then(|| {
+        Warning::new(
+            "W20",
+            "The target is met within the first epoch by most batch sizes: it is too easy to tell them apart, and the critical batch \
+             size grows with harder ones. Choose a harder target.",
+        )
+    })
+}
+
+/// W21: a critical batch size is one of this model, data and target.
+pub(super) fn other_data(facts: &Facts<'_>) -> Option<Warning> {
+    facts.comparison.critical_batch_size().map(|_| {
+        Warning::new(
+            "W21",
+            "The critical batch size belongs to this model, data, optimizer and target: others differ by factors of thousands \
+             (Shallue et al. 2019). Measure it again where one of them changes.",
+        )
+    })
+}

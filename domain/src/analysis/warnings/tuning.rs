@@ -1,0 +1,123 @@
+//! Was each batch size given a fair chance?
+
+use std::collections::BTreeSet;
+
+use super::Warning;
+use crate::analysis::best_rate::{BestRate, Edge};
+use crate::analysis::facts::Facts;
+use crate::analysis::words;
+use crate::lifecycle::TrialStatus;
+
+/// W1: every batch size had one learning rate only, the same or one from a rule.
+pub(super) fn not_retuned(facts: &Facts<'_>) -> Option<Warning> {
+    let sizes = facts.batch_sizes();
+    if sizes.len() < 2 || !facts.comparison.is_untuned() {
+        return None;
+    }
+    let steps = facts.trained().filter_map(|trial| trial.steps);
+    let updates = match (steps.clone().min(), steps.max()) {
+        (Some(fewest), Some(most)) if most > fewest => {
+            format!(", and the number of updates differs {}", words::times(most as f64 / fewest as f64))
+        }
+        _ => String::new(),
+    };
+    let message = match facts.comparison.grid.learning_rates()[..] {
+        [rate] => format!(
+            "The learning rate was not retuned: every batch size used {}{updates}. ",
+            words::exact(rate)
+        ),
+        _ => format!("The learning rate was not tuned: every batch size was given one only{updates}. "),
+    };
+    Some(Warning::new(
+        "W1",
+        message
+            + "The differences are not the batch size's own; give each batch size several learning rates.",
+    ))
+}
+
+/// W2: the best learning rate is the smallest or largest that was tried.
+pub(super) fn best_at_the_edge(facts: &Facts<'_>) -> Option<Warning> {
+    let edge = |best: &BestRate| {
+        let side = match best.edge? {
+            Edge::Low => "smallest",
+            Edge::High => "largest",
+        };
+        Some(format!("{} (best {}, the {side} tried)", best.batch_size, words::exact(best.learning_rate)))
+    };
+    let edges: Vec<String> = facts.comparison.best.iter().filter_map(edge).collect();
+    (!edges.is_empty()).then(|| {
+        Warning::new(
+            "W2",
+            format!(
+                "The best learning rate lies at the edge of the grid for batch size {}: the optimum may lie outside. \
+                 Extend the learning rates there.",
+                edges.join(", ")
+            ),
+        )
+    })
+}
+
+/// W7: the spread between seeds is larger than the gap between the best batch sizes.
+pub(super) fn no_detectable_difference(facts: &Facts<'_>) -> Option<Warning> {
+    let mut bests: Vec<&BestRate> = facts.comparison.best.iter().filter(|best| best.seeds > 1).collect();
+    bests.sort_by(|left, right| left.median.total_cmp(&right.median));
+    let [best, next, ..] = bests[..] else { return None };
+    best.range.overlaps(&next.range).then(|| {
+        Warning::new(
+            "W7",
+            format!(
+                "No detectable difference between the best cells of batch sizes {} and {}: their seeds overlap. Add \
+                 seeds before preferring one.",
+                best.batch_size, next.batch_size
+            ),
+        )
+    })
+}
+
+/// W13: more learning rates or seeds came to an end at one batch size than at another. The best of many looks better.
+pub(super) fn unequal_effort(facts: &Facts<'_>) -> Option<Warning> {
+    if facts.is_open() {
+        return None;
+    }
+    let tried = |size: u64| {
+        let trials = facts.trained().filter(|trial| trial.batch_size == size);
+        let rates: BTreeSet<u64> = trials.clone().map(|trial| trial.learning_rate.to_bits()).collect();
+        (size, rates.len(), trials.count())
+    };
+    let effort: Vec<_> =
+        facts.batch_sizes().into_iter().map(tried).filter(|(_, _, trials)| *trials > 0).collect();
+    let most = effort.iter().max_by_key(|(_, rates, trials)| (*rates, *trials))?;
+    let least = effort.iter().min_by_key(|(_, rates, trials)| (*rates, *trials))?;
+    let describe = |(size, rates, trials): &(u64, usize, usize)| {
+        format!(
+            "batch size {size} had {} of {}",
+            words::count(*trials, "trial"),
+            words::count(*rates, "learning rate")
+        )
+    };
+    ((most.1, most.2) != (least.1, least.2)).then(|| {
+        Warning::new(
+            "W13",
+            format!(
+                "Unequal effort: {}, {}. The best of more trials looks better by chance; run what is missing \
+                 (batchsweep retry).",
+                describe(most),
+                describe(least)
+            ),
+        )
+    })
+}
+
+/// W14: diverged trials have no loss to compare, but they bound the usable learning rates.
+pub(super) fn diverged(facts: &Facts<'_>) -> Option<Warning> {
+    let count = facts.results().filter(|trial| trial.status == TrialStatus::Diverged).count();
+    let trials = if count == 1 { "trial diverged and stands" } else { "trials diverged and stand" };
+    (count > 0).then(|| {
+        Warning::new(
+            "W14",
+            format!(
+                "{count} {trials} in no average: what is left of their batch size looks better than it is."
+            ),
+        )
+    })
+}
