@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::human;
+use crate::plot::Unit;
 use crate::table::{ColumnKind, Table};
 
 /// Rows shown at most; the SQL beside a table gives all.
@@ -62,7 +63,9 @@ fn shown(name: &str, kind: ColumnKind, text: &str) -> String {
         (ColumnKind::Integer | ColumnKind::Number, Some(number)) => match name {
             "learning_rate" => human::exact(number),
             _ if name.ends_with("_bytes") => human::bytes(number.max(0.0) as u64),
-            "seconds" => human::seconds(number),
+            "seconds" | "train_seconds" | "seconds_per_step" | "fastest" | "slowest" => {
+                Unit::Seconds.long(number)
+            }
             _ if kind == ColumnKind::Integer => text.to_owned(),
             _ if number.abs() >= 1e5 => human::prefixed(number),
             _ => human::significant(number, 4),

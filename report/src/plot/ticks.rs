@@ -15,8 +15,10 @@ pub struct Tick {
 /// What the numbers of an axis are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// A number without a unit: a loss, a learning rate.
+    /// A number without a unit, such as a loss.
     Plain,
+    /// A learning rate: three significant digits tell it.
+    Rate,
     /// A count.
     Count,
     /// Bytes.
@@ -31,6 +33,7 @@ impl Unit {
     pub fn short(self, value: f64) -> String {
         match self {
             Self::Plain => human::exact(rounded(value)),
+            Self::Rate => human::exact(format!("{value:.2e}").parse().unwrap_or(value)),
             Self::Count => count(value),
             Self::Bytes => scaled(value, &BINARY),
             Self::Seconds if value.abs() >= 1.0 => format!("{} s", grouped(value)),
@@ -43,9 +46,13 @@ impl Unit {
     pub fn long(self, value: f64) -> String {
         match self {
             Self::Plain => human::significant(value, 4),
+            Self::Rate => human::exact(value),
             Self::Count if value.fract() == 0.0 && value >= 0.0 => human::whole(value as u64),
             Self::Count => human::prefixed(value),
             Self::Bytes => human::bytes(value.max(0.0) as u64),
+            Self::Seconds if value < 1e-3 => {
+                scaled(human::significant(value, 3).parse().unwrap_or(value), &FRACTIONS)
+            }
             Self::Seconds => human::seconds(value),
         }
     }
@@ -80,9 +87,10 @@ fn scaled(value: f64, units: &[(f64, &'static str)]) -> String {
     format!("{} {name}", human::exact(rounded(value / size)))
 }
 
-/// Counts below 100,000 in full (a batch size is known by its digits), larger ones with a prefix: `65536`, `250k`.
+/// Counts below 100,000 in full (a batch size is known by its digits) unless they are whole thousands, larger ones with a
+/// prefix: `4000`, `65536`, `20k`, `250k`.
 fn count(value: f64) -> String {
-    if value.abs() < 1e5 {
+    if value.abs() < 1e4 || value.abs() < 1e5 && value % 1e3 != 0.0 {
         return human::exact(rounded(value));
     }
     let (size, name) = unit_of(value, &DECIMAL);
@@ -107,7 +115,7 @@ fn rounded(value: f64) -> f64 {
 pub fn ticks(scale: &Scale, most: usize, unit: Unit) -> Vec<Tick> {
     let most = most.max(2);
     match scale.spacing() {
-        Spacing::Linear => labelled(linear(scale.domain(), most, unit), unit),
+        Spacing::Linear => labelled(linear(scale.domain(), most, unit), unit, scale.domain().1),
         Spacing::Log2 => powers_of_2(scale.domain(), most, unit),
         Spacing::Log10 => powers_of_10(scale.domain(), most, unit),
     }
@@ -119,23 +127,30 @@ pub fn ticks(scale: &Scale, most: usize, unit: Unit) -> Vec<Tick> {
 pub fn ticks_at(scale: &Scale, values: &[f64], unit: Unit, width: impl Fn(&str) -> f64) -> Vec<Tick> {
     const GAP: f64 = 6.0;
     let (low, high) = scale.domain();
-    let mut end = f64::MIN;
+    // Middle and half the length of the last label.
+    let mut last: Option<(f64, f64)> = None;
     let held = values.iter().filter(|&&value| (low..=high).contains(&value));
     held.filter_map(|&value| Some((value, scale.at(value)?)))
         .map(|(value, place)| {
             let label = unit.short(value);
             let half = width(&label) / 2.0;
-            let fits = place - half >= end;
+            let fits = last.is_none_or(|(middle, other)| (place - middle).abs() >= half + other + GAP);
             if fits {
-                end = place + half + GAP;
+                last = Some((place, half));
             }
             Tick { value, label: if fits { label } else { String::new() } }
         })
         .collect()
 }
 
-fn labelled(values: Vec<f64>, unit: Unit) -> Vec<Tick> {
-    values.into_iter().map(|value| Tick { value, label: unit.short(value) }).collect()
+/// Each with its label; bytes all in the unit of the largest.
+fn labelled(values: Vec<f64>, unit: Unit, largest: f64) -> Vec<Tick> {
+    let (size, name) = unit_of(largest, &BINARY);
+    let label = |value: f64| match unit {
+        Unit::Bytes if value != 0.0 => format!("{} {name}", human::exact(rounded(value / size))),
+        _ => unit.short(value),
+    };
+    values.into_iter().map(|value| Tick { value, label: label(value) }).collect()
 }
 
 /// Multiples of 1, 2 or 5 times a power of ten, of the unit that the largest value is told in.
@@ -186,7 +201,7 @@ fn powers_of_10((low, high): (f64, f64), most: usize, unit: Unit) -> Vec<Tick> {
         .collect();
     // As many multiples as find room.
     let written_marks = |multiples: &[u32]| marks.iter().filter(|mark| multiples.contains(&mark.2)).count();
-    let choices: [&[u32]; 3] = [&[1, 2, 5], &[1, 3], &[1]];
+    let choices: [&[u32]; 5] = [&[1, 2, 3, 4, 5, 6, 7, 8, 9], &[1, 2, 3, 5], &[1, 2, 5], &[1, 3], &[1]];
     let fitting = choices.into_iter().find(|multiples| written_marks(multiples) <= most);
     let multiples = fitting.filter(|_| every == 1).unwrap_or(&[1]);
     let ticks: Vec<Tick> = marks
@@ -207,7 +222,7 @@ fn every(powers: i64, most: usize) -> i64 {
 
 /// Where a logarithmic axis is shorter than a step of its own, marks at round numbers.
 fn between(domain: (f64, f64), most: usize, unit: Unit) -> Vec<Tick> {
-    labelled(linear(domain, most.min(5), unit), unit)
+    labelled(linear(domain, most.min(5), unit), unit, domain.1)
 }
 
 fn written(ticks: &[Tick]) -> usize {
@@ -260,7 +275,10 @@ mod tests {
             shown(Spacing::Log10, (1e-4, 1.0), 6, Unit::Plain),
             ["0.0001", "0.001", "0.01", "0.1", "1"]
         );
-        assert_eq!(shown(Spacing::Log10, (0.04, 1.2), 8, Unit::Plain), ["0.05", "0.1", "0.2", "0.5", "1"]);
+        assert_eq!(
+            shown(Spacing::Log10, (0.04, 1.2), 8, Unit::Plain),
+            ["0.05", "0.1", "0.2", "0.3", "0.5", "1"]
+        );
         assert_eq!(shown(Spacing::Log10, (1e-12, 1e12), 6, Unit::Plain).len(), 5);
         assert_eq!(
             shown(Spacing::Log10, (0.02, 3.0), 6, Unit::Seconds),
@@ -280,8 +298,8 @@ mod tests {
     #[test]
     fn short_numbers_keep_what_tells_them_apart() {
         assert_eq!(
-            [65_536.0, 250_000.0, 1_500_000.0, 0.0].map(|n| Unit::Count.short(n)),
-            ["65536", "250k", "1.5M", "0"]
+            [65_536.0, 20_000.0, 250_000.0, 1_500_000.0, 0.0].map(|n| Unit::Count.short(n)),
+            ["65536", "20k", "250k", "1.5M", "0"]
         );
         assert_eq!(
             [1e-3, 0.1, 5.0, 20_000.0].map(|n| Unit::Seconds.short(n)),
@@ -297,7 +315,7 @@ mod tests {
         #[test]
         fn marks_lie_on_the_axis_in_order_and_are_told_apart(
             spacing in prop_oneof![Just(Spacing::Linear), Just(Spacing::Log2), Just(Spacing::Log10)],
-            unit in prop_oneof![Just(Unit::Plain), Just(Unit::Count), Just(Unit::Bytes), Just(Unit::Seconds)],
+            unit in prop_oneof![Just(Unit::Plain), Just(Unit::Rate), Just(Unit::Count), Just(Unit::Bytes), Just(Unit::Seconds)],
             low in 1e-6f64..1e6, ratio in 1.05f64..1e9, most in 2usize..12,
         ) {
             let scale = Scale::new(spacing, (low, low * ratio), (0.0, 500.0));

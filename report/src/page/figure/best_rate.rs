@@ -110,7 +110,7 @@ fn chart(scope: &Scope<'_>, bests: &[BestRate]) -> Chart {
             shape: Shape::Mark {
                 at,
                 mark: if best.edge.is_some() { Mark::Ring } else { Mark::Disc },
-                label: Some(rate.clone()),
+                label: Some(Unit::Rate.short(best.learning_rate)),
             },
             ink,
             tip: Some(format!("batch size {}: {rate}{edge}", best.batch_size)),
@@ -134,7 +134,7 @@ fn chart(scope: &Scope<'_>, bests: &[BestRate]) -> Chart {
                       size on; the numbers are in the table below the plot."
             .to_owned(),
         x: scope.batch_axis(span),
-        y: Axis::new("learning rate", Spacing::Log10, Unit::Plain, Spacing::Log10.span(values.flatten(), 0.07)),
+        y: Axis::new("learning rate", Spacing::Log10, Unit::Rate, Spacing::Log10.span(values.flatten(), 0.07)),
         layers,
         keys,
         ramp: None,

@@ -65,7 +65,7 @@ fn chart(scope: &Scope<'_>) -> Chart {
     let across = ends(|shape| if let Shape::Cell { x, .. } = shape { Some(*x) } else { None });
     let up = ends(|shape| if let Shape::Cell { y, .. } = shape { Some(*y) } else { None });
     let rates = scope.grid().learning_rates();
-    let rate_axis = Axis::new("learning rate", Spacing::Log10, Unit::Plain, up);
+    let rate_axis = Axis::new("learning rate", Spacing::Log10, Unit::Rate, up);
     Chart {
         id: scope.id("heatmap"),
         title: format!("{} over batch size and learning rate", scope.score_title()),

@@ -105,7 +105,7 @@ fn chart(scope: &Scope<'_>) -> Chart {
         x: Axis::new(
             "learning rate",
             Spacing::Log10,
-            Unit::Plain,
+            Unit::Rate,
             Spacing::Log10.span(scope.grid().learning_rates(), 0.04),
         ),
         y: Axis::new(scope.grid().metric.name(), spacing, Unit::Plain, span),

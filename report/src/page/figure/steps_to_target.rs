@@ -97,12 +97,14 @@ fn curve_words(critical: &CriticalBatchSize) -> String {
 fn chart(scope: &Scope<'_>, rows: &[TargetRow], critical: Option<&CriticalBatchSize>) -> Chart {
     let fit = critical.and_then(|critical| critical.fit.as_ref());
     let span = scope.batch_span();
-    let mut layers = Vec::new();
+    let (mut layers, mut values) = (Vec::new(), Vec::new());
     let perfect: Vec<_> =
         rows.iter().filter_map(|row| Some((row.batch_size as f64, row.perfect_steps?))).collect();
     layers.push(Layer::line(perfect, Dash::Dotted, Ink::Soft));
     if let Some(fit) = fit {
-        layers.push(Layer::line(fitted(rows, fit), Dash::Solid, Ink::Kind(0)));
+        let curve = fitted(rows, fit);
+        values.extend(curve.iter().map(|point| point.1));
+        layers.push(Layer::line(curve, Dash::Solid, Ink::Kind(0)));
     }
     if let Some(Verdict::Identified { critical_batch_size }) = critical.map(|critical| critical.verdict) {
         let label = Some(format!("critical batch size {}", human::prefixed(critical_batch_size.round())));
@@ -111,7 +113,6 @@ fn chart(scope: &Scope<'_>, rows: &[TargetRow], critical: Option<&CriticalBatchS
             Ink::Kind(0),
         ));
     }
-    let mut values = Vec::new();
     for row in rows {
         let x = row.batch_size as f64;
         let ink = scope.ink(row.batch_size);

@@ -52,7 +52,7 @@ fn caption(throughput: &Throughput) -> String {
     let line = throughput.line.filter(|line| line.overhead_seconds > 0.0).map(|line| {
         format!(
             " The curve is a step time of {} + B / {} a second: from a batch of {} on, the fixed part is the smaller one.",
-            human::seconds(line.overhead_seconds),
+            Unit::Seconds.long(line.overhead_seconds),
             human::prefixed(line.examples_per_second),
             human::prefixed(line.half_saturation_batch().ceil())
         )
@@ -93,7 +93,7 @@ fn chart(scope: &Scope<'_>, throughput: &Throughput) -> Chart {
             "batch size {}: {} examples per second, {} a step",
             row.batch_size,
             human::prefixed(row.examples_per_second),
-            human::seconds(row.seconds)
+            Unit::Seconds.long(row.seconds)
         );
         let label = Some(human::prefixed(row.examples_per_second));
         let at = (x, row.examples_per_second);

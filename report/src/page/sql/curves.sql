@@ -1,22 +1,38 @@
--- Curves, thinned for drawing: eight points to each doubling of the steps, each with the mean and the range of the step
--- losses it stands for. Evaluations are few and all there.
-select
-    result.trial_index,
-    metric.name,
-    max(metric.step) as step,
-    max(metric.examples) as examples,
-    max(metric.seconds) as seconds,
-    avg(metric.value) as mean,
-    min(metric.value) as lowest,
-    max(metric.value) as highest
-from batchsweep.metric
-join batchsweep.result using (sweep_id, trial_id)
-where metric.sweep_id = {sweep}
-    and metric.name in ({names})
-    and metric.value is not null
-    and result.trial_index in ({indices})
-group by
-    result.trial_index,
-    metric.name,
-    case when metric.name = 'train_loss' then floor(8 * ln(greatest(metric.step, 1)) / ln(2)) else metric.step end
+-- Curves, thinned for drawing. Step losses: for each doubling of the steps, counted back from the last one, eight points with
+-- the mean and the range of the losses they stand for. Evaluations are few and all there.
+with chosen as (
+    select trial_id, trial_index
+    from batchsweep.result
+    where sweep_id = {sweep}
+        and trial_index in ({indices})
+),
+point as (
+    select
+        *,
+        case
+            when name = 'train_loss' then
+                floor(8 * ln(max(step) over (partition by trial_id, name) / greatest(step, 1)::float8) / ln(2))
+            else step
+        end as stretch
+    from batchsweep.metric
+    where trial_id = any (array(select trial_id from chosen))
+        and name in ({names})
+        and value is not null
+),
+curve as materialized (
+    select
+        trial_id,
+        name,
+        max(step) as step,
+        max(examples) as examples,
+        max(seconds) as seconds,
+        avg(value) as mean,
+        min(value) as lowest,
+        max(value) as highest
+    from point
+    group by trial_id, name, stretch
+)
+select trial_index, name, step, examples, seconds, mean, lowest, highest
+from curve
+join chosen using (trial_id)
 order by trial_index, name, step
