@@ -61,18 +61,27 @@ fn conclusion(report: &Report) -> Markup {
     let warnings = &report.analysis.warnings;
     html! {
         div.conclusion {
-            @for sentence in of(SentenceKind::Advice) { p.advice { (sentence.text) } }
+            @for sentence in of(SentenceKind::Advice) { p.advice { (worded(&sentence.text)) } }
             @if of(SentenceKind::Reason).next().is_some() {
-                ul { @for sentence in of(SentenceKind::Reason) { li { (sentence.text) } } }
+                ul { @for sentence in of(SentenceKind::Reason) { li { (worded(&sentence.text)) } } }
             }
             @if of(SentenceKind::Unknown).next().is_some() {
                 h2 { "What this sweep does not say" }
-                ul { @for sentence in of(SentenceKind::Unknown) { li { (sentence.text) } } }
+                ul { @for sentence in of(SentenceKind::Unknown) { li { (worded(&sentence.text)) } } }
             }
             @if !warnings.is_empty() {
                 h2 { "Read with care" }
-                ul.warnings { @for warning in warnings { li { span.id { (warning.id) } span { (warning.message) } } } }
+                ul.warnings { @for warning in warnings { li { span.id { (warning.id) } span { (worded(&warning.message)) } } } }
             }
+        }
+    }
+}
+
+/// A sentence whose words between backticks are code.
+fn worded(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('`').enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
 }
@@ -106,7 +115,7 @@ fn counts(results: &Table) -> String {
 
 fn distinct(results: &Table, name: &str) -> Vec<String> {
     let mut found: Vec<String> =
-        (0..results.rows.len()).filter_map(|row| results.text(row, name)).map(table::clean).collect();
+        (0..results.rows.len()).filter_map(|row| results.text(row, name)).map(str::to_owned).collect();
     found.sort();
     found.dedup();
     found
@@ -159,7 +168,7 @@ fn absent(all: &[Absent]) -> Markup {
     html! {
         div.absent {
             h3 { "Not in this report" }
-            dl { @for one in all { dt { (one.title) } dd { (one.why) } } }
+            dl { @for one in all { dt { (one.title) } dd { (worded(&one.why)) } } }
         }
     }
 }
@@ -215,7 +224,7 @@ fn source(report: &Report) -> Markup {
         @if !report.facts.source.trim().is_empty() {
             details.source {
                 summary { "The sweep file" }
-                pre tabindex="0" { code { (table::clean(&report.facts.source)) } }
+                pre tabindex="0" { code { (report.facts.source) } }
             }
         }
     }

@@ -79,6 +79,12 @@ pub struct Picture {
     pub svg: String,
 }
 
+/// Without control characters, which no page may have (and anybody's error message may bring).
+fn printable(mut page: String) -> String {
+    page.retain(|letter| !letter.is_control() || letter == '\n' || letter == '\t');
+    page
+}
+
 /// Sections with figures of their own; a sweep with more groups tells the rest in its table.
 const MOST_SECTIONS: usize = 12;
 
@@ -94,7 +100,7 @@ impl Report {
     /// The statements whose rows are the curves, one a section.
     #[must_use]
     pub fn curve_queries(&self) -> Vec<String> {
-        self.each_scope(|scope| figure::curves::sql(scope))
+        self.each_scope(figure::curves::sql)
     }
 
     /// The same with the rows of [`Self::curve_queries`], in their order; an empty table where there are none.
@@ -135,7 +141,7 @@ impl Report {
     /// The page.
     #[must_use]
     pub fn html(&self) -> String {
-        html::page(self, &self.sections()).into_string()
+        printable(html::page(self, &self.sections()).into_string())
     }
 
     /// Every plot as a picture of its own, dark on light, for papers.
@@ -144,7 +150,7 @@ impl Report {
         let figures = self.sections().into_iter().flat_map(|section| section.figures);
         let charts = figures.flat_map(|figure| figure.views).map(|view| view.chart);
         let draw = |chart: &Chart| svg::file(chart, Size::WIDE, Theme::Light, self.series());
-        charts.map(|chart| Picture { svg: draw(&chart), name: chart.id }).collect()
+        charts.map(|chart| Picture { svg: printable(draw(&chart)), name: chart.id }).collect()
     }
 
     /// How many batch sizes there are: the members of every series.

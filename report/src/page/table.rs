@@ -70,11 +70,6 @@ fn shown(name: &str, kind: ColumnKind, text: &str) -> String {
             _ if number.abs() >= 1e5 => human::prefixed(number),
             _ => human::significant(number, 4),
         },
-        _ => clean(text),
+        _ => text.to_owned(),
     }
-}
-
-/// Without control characters, which mean nothing on a page (and may come from anybody's error message).
-pub fn clean(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control() || *letter == '\n' || *letter == '\t').collect()
 }

@@ -75,7 +75,7 @@ impl Scale {
     pub fn at(&self, value: f64) -> Option<f64> {
         let even = |value| self.spacing.even(value);
         let share = (even(value) - even(self.domain.0)) / (even(self.domain.1) - even(self.domain.0));
-        self.spacing.holds(value).then(|| self.range.0 + share * (self.range.1 - self.range.0))
+        self.spacing.holds(value).then_some(self.range.0 + share * (self.range.1 - self.range.0))
     }
 
     /// The values covered.

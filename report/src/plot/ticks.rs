@@ -172,7 +172,7 @@ fn linear((low, high): (f64, f64), most: usize, unit: Unit) -> Vec<f64> {
         (0..count).map(|index| (first + f64::from(index)) * step * size).collect::<Vec<f64>>()
     };
     let finer = steps[..=roomy].iter().rev().map(|&step| multiples(step));
-    finer.clone().find(|values| values.len() >= 2).or(finer.last()).unwrap_or_default()
+    finer.clone().find(|values| values.len() >= 2).or(finer.clone().next_back()).unwrap_or_default()
 }
 
 fn powers_of_2((low, high): (f64, f64), most: usize, unit: Unit) -> Vec<Tick> {

@@ -19,7 +19,7 @@ pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
     if bests.len() < 2 {
         return Err(Absent::new(
             TITLE,
-            "It needs two batch sizes with a score; list more in batch_size of [grid].",
+            "It needs two batch sizes with a score; list more in `batch_size` of `[grid]`.",
         ));
     }
     if scope.grid().learning_rates().len() < 2 {

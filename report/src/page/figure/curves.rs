@@ -11,90 +11,90 @@ use crate::table::Table;
 /// Trials whose curves are drawn, at most: more would be a thicket, and each costs some ten kilobytes of page.
 const MOST_TRIALS: usize = 40;
 
-/// What the horizontal axis counts: the word to choose it by, its column, its label and unit.
-const VIEWS: [(&str, &str, &str, Unit); 3] = [
-    ("by step", "step", "optimizer steps", Unit::Count),
-    ("by example", "examples", "training examples seen", Unit::Count),
-    ("by second", "seconds", "training time", Unit::Seconds),
+/// What the horizontal axis counts.
+struct Counted {
+    /// What it is chosen by.
+    label: &'static str,
+    column: &'static str,
+    axis: &'static str,
+    unit: Unit,
+}
+
+const VIEWS: [Counted; 3] = [
+    Counted { label: "by step", column: "step", axis: "optimizer steps", unit: Unit::Count },
+    Counted { label: "by example", column: "examples", axis: "training examples seen", unit: Unit::Count },
+    Counted { label: "by second", column: "seconds", axis: "training time", unit: Unit::Seconds },
 ];
 
-/// The statement whose rows are the curves.
+/// The statement whose rows are the curves of both figures.
 #[must_use]
 pub fn sql(scope: &Scope<'_>) -> String {
+    sql_of(scope, &["train_loss", evaluated(scope)])
+}
+
+fn sql_of(scope: &Scope<'_>, names: &[&str]) -> String {
     let indices: Vec<String> =
         shown(scope).iter().map(|(record, _)| record.trial_index.to_string()).collect();
-    let names = [Some("train_loss"), evaluated(scope)].into_iter().flatten().map(quoted);
     let indices = if indices.is_empty() { "null".to_owned() } else { indices.join(", ") };
-    scope
-        .sql(include_str!("../sql/curves.sql"))
-        .replace("{names}", &names.collect::<Vec<_>>().join(", "))
-        .replace("{indices}", &indices)
+    let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+    let sql = scope.sql(include_str!("../sql/curves.sql"));
+    sql.replace("{names}", &names.join(", ")).replace("{indices}", &indices)
 }
 
-/// The figures: of the step losses, and of the evaluations where there are some.
-#[must_use]
-pub fn figures(scope: &Scope<'_>, rows: &Table) -> Vec<Result<Figure, Absent>> {
-    let evaluations = evaluated(scope).map(|name| {
-        let title =
-            if name == "validation_loss" { "Validation loss curves" } else { "Train-set loss curves" };
-        (
-            name,
-            title,
-            "evaluated-curves",
-            "The loss of the same trials at their evaluations, a fair comparison at any time.",
-        )
-    });
-    let steps = (
-        "train_loss",
-        "Training loss curves",
-        "curves",
-        "The step losses of the best learning rate of each batch size, one line a seed: the mean over a stretch of steps, and as a band \
-         their range. Small batches are noisy because each loss is that of a few examples.",
-    );
-    let all = [Some(steps), evaluations].into_iter().flatten();
-    all.map(|(name, title, id, caption)| figure(scope, rows, name, title, id, caption)).collect()
-}
-
-fn figure(
-    scope: &Scope<'_>,
-    rows: &Table,
-    name: &str,
-    title: &str,
-    id: &str,
-    caption: &str,
-) -> Result<Figure, Absent> {
-    let curves = curves(scope, rows, name);
-    if curves.iter().all(|curve| curve.points.len() < 2) {
-        return Err(Absent::new(title, "There is no curve of two points or more."));
-    }
-    let faint = if curves.iter().any(|curve| !curve.is_best) {
-        " Grey lines are the other learning rates."
-    } else {
-        ""
+/// The figures: of the step losses, and of the evaluations.
+pub fn figures(scope: &Scope<'_>, rows: &Table) -> [Result<Figure, Absent>; 2] {
+    let steps = Plan {
+        name: "train_loss",
+        id: "curves",
+        title: "Training loss curves",
+        caption: "Step losses at the best learning rate of each batch size, one line a seed: the mean over a stretch of steps, and where \
+                  there is room a band for their range. Small batches are noisy because each loss is that of a few examples.",
     };
-    let views = VIEWS.iter().map(|&(label, column, axis, unit)| View {
-        label: label.to_owned(),
-        chart: chart(scope, &curves, &format!("{id}-{column}"), title, (column, axis, unit)),
-    });
+    let name = evaluated(scope);
+    let evaluations = Plan {
+        name,
+        id: "evaluated-curves",
+        title: if name == "validation_loss" { "Validation loss curves" } else { "Train-set loss curves" },
+        caption: "The loss of the same trials at their evaluations, over the same examples each time: a fair comparison at any moment.",
+    };
+    [steps, evaluations].map(|plan| figure(scope, rows, &plan))
+}
+
+/// What a figure of curves is to be.
+struct Plan {
+    /// Name of the metric.
+    name: &'static str,
+    id: &'static str,
+    title: &'static str,
+    caption: &'static str,
+}
+
+fn figure(scope: &Scope<'_>, rows: &Table, plan: &Plan) -> Result<Figure, Absent> {
+    let curves = curves(scope, rows, plan.name);
+    if curves.iter().all(|curve| curve.points.len() < 2) {
+        return Err(Absent::new(plan.title, "There is no curve of two points or more."));
+    }
+    let has_others = curves.iter().any(|curve| !curve.is_best);
+    let others = if has_others { " Grey lines are the other learning rates." } else { "" };
+    let views = VIEWS
+        .iter()
+        .map(|counted| View { label: counted.label.to_owned(), chart: chart(scope, &curves, plan, counted) });
     Ok(Figure {
-        id: scope.id(id),
-        title: title.to_owned(),
-        caption: format!("{caption}{faint}"),
+        id: scope.id(plan.id),
+        title: plan.title.to_owned(),
+        caption: format!("{}{others}", plan.caption),
         views: views.collect(),
-        table: of_name(rows, name),
-        sql: sql(scope).replace(&names_of(scope), &quoted(name)),
+        table: of_name(rows, plan.name),
+        sql: sql_of(scope, &[plan.name]),
     })
 }
 
-fn names_of(scope: &Scope<'_>) -> String {
-    let names = [Some("train_loss"), evaluated(scope)].into_iter().flatten().map(quoted);
-    names.collect::<Vec<_>>().join(", ")
-}
-
 /// The curve of evaluations that the sweep has.
-fn evaluated(scope: &Scope<'_>) -> Option<&'static str> {
-    let validated = scope.grid().metric != ScoreMetric::TrainSetLoss;
-    Some(if validated { "validation_loss" } else { "train_set_loss" })
+fn evaluated(scope: &Scope<'_>) -> &'static str {
+    match scope.grid().metric {
+        ScoreMetric::TrainSetLoss => "train_set_loss",
+        ScoreMetric::ValidationLoss | ScoreMetric::ValidationError => "validation_loss",
+    }
 }
 
 /// The trials whose curves are drawn, and whether they are of a best cell: all seeds of these, then the others as long as
@@ -165,6 +165,9 @@ fn curves<'a>(scope: &Scope<'a>, rows: &Table, name: &str) -> Vec<Curve<'a>> {
             curve.points.push(point);
         }
     }
+    // Where no cell came through, none is less than another.
+    let none_is_best = curves.iter().all(|curve| !curve.is_best);
+    curves.iter_mut().for_each(|curve| curve.is_best |= none_is_best);
     // The best lie on top of the others.
     curves.sort_by_key(|curve| curve.is_best);
     curves
@@ -177,13 +180,8 @@ fn of_name(rows: &Table, name: &str) -> Table {
     Table { columns: rows.columns.clone(), rows: rows.rows.iter().filter(is_it).cloned().collect() }
 }
 
-fn chart(
-    scope: &Scope<'_>,
-    curves: &[Curve<'_>],
-    id: &str,
-    title: &str,
-    (column, axis, unit): (&str, &str, Unit),
-) -> Chart {
+fn chart(scope: &Scope<'_>, curves: &[Curve<'_>], plan: &Plan, counted: &Counted) -> Chart {
+    let column = counted.column;
     let best = curves.iter().filter(|curve| curve.is_best).count();
     let mut layers = Vec::new();
     for curve in curves {
@@ -218,7 +216,7 @@ fn chart(
     if best < curves.len() {
         keys.push(Key::new(Swatch::Line(Dash::Solid), Ink::Faint, "other learning rates"));
     }
-    // Diverging curves leave the frame at its top, so that the others keep their room.
+    // The others may leave the frame, so that these keep their room.
     let means = || {
         curves
             .iter()
@@ -229,10 +227,10 @@ fn chart(
     let spacing = if low > 0.0 && high > 8.0 * low { Spacing::Log10 } else { Spacing::Linear };
     let places = curves.iter().flat_map(|curve| curve.points.iter().map(|point| point.at(column)));
     Chart {
-        id: scope.id(id),
-        title: format!("{title} {}", VIEWS.iter().find(|view| view.1 == column).map_or("", |view| view.0)),
+        id: scope.id(&format!("{}-{column}", plan.id)),
+        title: format!("{} {}", plan.title, counted.label),
         description: "One line for each trial; the numbers are in the table below the plot.".to_owned(),
-        x: Axis::new(axis, Spacing::Log10, unit, Spacing::Log10.span(places, 0.01)),
+        x: Axis::new(counted.axis, Spacing::Log10, counted.unit, Spacing::Log10.span(places, 0.01)),
         y: Axis::new("loss", spacing, Unit::Plain, spacing.span(means(), 0.06)),
         layers,
         keys,

@@ -6,7 +6,7 @@ use super::tiles::tiles;
 use super::{Absent, Figure, View, number, table, whole};
 use crate::human;
 use crate::page::scope::Scope;
-use crate::plot::color::viridis;
+use crate::plot::color::{Rgb, viridis};
 use crate::plot::{Axis, Chart, Ink, Key, Layer, Mark, Ramp, Shape, Spacing, Swatch, Unit};
 use crate::table::ColumnKind::{Integer, Number};
 use crate::table::Table;
@@ -34,9 +34,14 @@ pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
 fn caption(scope: &Scope<'_>) -> String {
     let repeats = scope.grid().cells.iter().map(repeats).max().unwrap_or(1);
     let median = if repeats > 1 { format!(", the median over {repeats} seeds") } else { String::new() };
+    let star = if scope.comparison.best.iter().any(|best| best.rates_tried > 1) {
+        " A star marks the best learning rate of each batch size, in red where it lies on the edge of what was tried: the optimum \
+         may lie beyond."
+    } else {
+        ""
+    };
     format!(
-        "{} after the last step{median}; lighter is lower, and lower is better. A star marks the best learning rate of each \
-         batch size, in red where it lies on the edge of what was tried: the optimum may lie beyond.",
+        "{} after the last step{median}; lighter is lower, and lower is better.{star}",
         scope.score_title()
     )
 }
@@ -96,7 +101,7 @@ fn layer(scope: &Scope<'_>, cell: &Cell, x: (f64, f64), y: (f64, f64), colors: &
     let best = best.filter(|best| best.learning_rate == cell.learning_rate && best.rates_tried > 1);
     let (ink, label) = match (cell.state(), cell.median) {
         (CellState::Scored, Some(median)) => {
-            (Ink::Fill(colors.of_score(median)), Some(human::significant(median, 3)))
+            (Ink::Fill(colors.of_score(median)), Some(human::significant(median, colors.digits)))
         }
         (CellState::Diverged, _) => (Ink::Hatched, None),
         _ => (Ink::Unknown, None),
@@ -156,29 +161,48 @@ fn keys(scope: &Scope<'_>) -> Vec<Key> {
 /// Scores as colours: evenly along the scores, or along their logarithm where they differ manyfold.
 struct Colors {
     spacing: Spacing,
+    /// From the lightest to the darkest; empty without a score.
     span: Option<(f64, f64)>,
+    /// Significant digits that tell the scores apart, within reason.
+    digits: usize,
 }
+
+/// A span of scores is told as no less than this share of the lowest: a thousandth of difference is not to look like the
+/// difference between light and dark.
+const LEAST_SHARE: f64 = 0.05;
 
 impl Colors {
     fn of(scope: &Scope<'_>) -> Self {
-        let scores: Vec<f64> = scope.scored().map(|(_, median)| median).collect();
-        let low = scores.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let spacing = if low > 0.0 && high > 20.0 * low { Spacing::Log10 } else { Spacing::Linear };
-        Self { spacing, span: (low <= high).then_some((low, high)) }
+        let mut scores: Vec<f64> = scope.scored().map(|(_, median)| median).collect();
+        scores.sort_by(f64::total_cmp);
+        let span = scores.first().zip(scores.last()).map(|(&low, &high)| {
+            let least = (LEAST_SHARE * low.abs()).max(f64::MIN_POSITIVE);
+            (low, high.max(low + least))
+        });
+        let is_wide = span.is_some_and(|(low, high)| low > 0.0 && high > 20.0 * low);
+        let told_apart = |digits: usize| {
+            let differ = |pair: &[f64]| {
+                pair[0] == pair[1]
+                    || human::significant(pair[0], digits) != human::significant(pair[1], digits)
+            };
+            scores.windows(2).all(differ)
+        };
+        let spacing = if is_wide { Spacing::Log10 } else { Spacing::Linear };
+        Self { spacing, span, digits: if told_apart(3) { 3 } else { 4 } }
     }
 
-    fn of_score(&self, score: f64) -> crate::plot::color::Rgb {
-        let Some((low, high)) = self.span.filter(|(low, high)| low < high) else { return viridis(0.75) };
+    fn of_score(&self, score: f64) -> Rgb {
+        let Some((low, high)) = self.span else { return viridis(1.0) };
         let even = |value: f64| if self.spacing.is_log() { value.ln() } else { value };
-        // The lowest is the lightest; the darkest end is kept for text to stand out on.
+        // The lowest is the lightest; the very darkest end is left out for text to stand out on.
         viridis(1.0 - 0.95 * (even(score) - even(low)) / (even(high) - even(low)))
     }
 
     fn ramp(&self) -> Option<Ramp> {
-        let (low, high) = self.span.filter(|(low, high)| low < high)?;
+        let (low, high) = self.span?;
         let colors = (0..=20).map(|step| viridis(1.0 - 0.95 * f64::from(step) / 20.0)).collect();
-        Some(Ramp { colors, low: human::significant(low, 3), high: human::significant(high, 3) })
+        let text = |score| human::significant(score, self.digits);
+        Some(Ramp { colors, low: text(low), high: text(high) })
     }
 }
 

@@ -17,8 +17,8 @@ pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
         return Err(Absent::new(TITLE, "No trial ended with a score."));
     }
     if scope.grid().learning_rates().len() < 2 {
-        let why = "There is one learning rate. Give each batch size several: learning_rate = { from = .., to = .., count = .. } \
-                   in [grid].";
+        let why = "There is one learning rate. Give each batch size several: `learning_rate = { from = 0.001, to = 1.0, count = 7 }` \
+                   in `[grid]`.";
         return Err(Absent::new(TITLE, why));
     }
     let has_seeds = scope.scored().any(|(cell, _)| cell.scores.len() > 1);

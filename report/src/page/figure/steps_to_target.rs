@@ -43,7 +43,7 @@ pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
 /// The target and what each batch size needs to it.
 pub fn rows<'a>(scope: &Scope<'a>, title: &str) -> Result<(Target, &'a [TargetRow]), Absent> {
     let Some(target) = scope.comparison.target else {
-        let why = "No target was set. With target = { metric = \"validation_error\", below = 0.15 } in [train] every trial tells \
+        let why = "No target was set. With `target = { metric = \"validation_error\", below = 0.15 }` in `[train]` every trial tells \
                    when it got there.";
         return Err(Absent::new(title, why));
     };
