@@ -11,7 +11,7 @@
 //! - [`accumulation`]: from a batch size and a micro-batch limit to a balanced split,
 //! - [`memory`]: the four parts, the envelope fitted to probes, the search for the largest micro-batch,
 //! - [`lifecycle`]: the states of a trial and the only ways between them,
-//! - [`statistics`] and [`warnings`]: what a finished sweep says, and what it does not.
+//! - [`statistics`] and [`analysis`]: what a sweep's results say, and what they do not.
 
 pub mod units;
 
@@ -32,8 +32,6 @@ pub mod memory;
 pub mod lifecycle;
 
 pub mod statistics;
-
-pub mod warnings;
 
 pub mod analysis;
 

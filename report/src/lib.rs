@@ -5,10 +5,13 @@
 //! - [`table`]: rows of any query,
 //! - [`json`] and [`csv`]: all of it, for programs,
 //! - [`sheet`]: columns of text that fit a terminal,
+//! - [`wrap`]: sentences that fit a terminal,
 //! - [`human`]: numbers as people read them,
 //! - [`rows`]: any table as a sheet,
 //! - [`results`]: what a sweep found, as a sheet,
 //! - [`records`]: the same rows for the analysis,
+//! - [`heatmap`] and [`conclusion`]: its grid in a terminal, and what it comes to,
+//! - [`best`]: what to train with, a row a batch size, and [`compare`]: several sweeps side by side,
 //! - [`plan`]: what a sweep would take, as a sheet,
 //! - [`plot`]: plots as SVG, [`png`]: SVG as bitmaps,
 //! - [`page`]: the report on a sweep.
@@ -21,6 +24,8 @@ pub mod csv;
 
 pub mod sheet;
 
+pub mod wrap;
+
 pub mod human;
 
 pub mod rows;
@@ -28,6 +33,14 @@ pub mod rows;
 pub mod results;
 
 pub mod records;
+
+pub mod heatmap;
+
+pub mod conclusion;
+
+pub mod best;
+
+pub mod compare;
 
 pub mod plan;
 

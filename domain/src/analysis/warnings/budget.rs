@@ -172,3 +172,98 @@ pub(super) fn order_of_the_data(facts: &Facts<'_>) -> Option<Warning> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{ids, told, trained};
+    use super::*;
+    use crate::analysis::TrialRecord;
+    use crate::lifecycle::TrialStatus;
+
+    #[test]
+    fn a_batch_that_does_not_divide_the_data_is_told() {
+        let message = told("W3", &[trained(32, 0.1, 0.5)], None).unwrap();
+        assert_eq!(message, "The last batch of an epoch held 8 examples instead of 32, a noisier step.");
+        let train = TrainSpec { drop_last: true, ..TrainSpec::default() };
+        let message = told("W3", &[trained(32, 0.1, 0.5)], Some(&train)).unwrap();
+        assert_eq!(message, "`drop_last` left examples out of each epoch: 8 at batch size 32.");
+        assert_eq!(told("W3", &[trained(50, 0.1, 0.5)], None), None);
+    }
+
+    #[test]
+    fn a_ragged_batch_that_was_never_reached_is_not_told() {
+        let cut_short = |batch_size: u64| TrialRecord {
+            steps: Some(12),
+            examples: Some(12 * batch_size),
+            epochs: Some(12.0 * batch_size as f64 / 6001.0),
+            ..trained(batch_size, 0.05, 2.3)
+        };
+        assert_eq!(ids(&[cut_short(32), cut_short(64)]), ["W1"]);
+    }
+
+    #[test]
+    fn equal_epochs_are_unequal_updates_and_equal_steps_are_not() {
+        assert!(
+            told("W4", &[trained(10, 0.1, 0.5), trained(50, 0.1, 0.5)], None)
+                .unwrap()
+                .contains("made 60 updates")
+        );
+        let equal_steps = |size: u64| TrialRecord {
+            steps: Some(100),
+            examples: Some(100 * size),
+            epochs: Some(size as f64 / 10.0),
+            ..trained(size, 0.1, 0.5)
+        };
+        assert_eq!(told("W4", &[equal_steps(10), equal_steps(50)], None), None);
+        assert_eq!(told("W4", &[trained(10, 0.1, 0.5), trained(10, 0.2, 0.5)], None), None);
+    }
+
+    #[test]
+    fn momentum_remembers_more_examples_at_larger_batches() {
+        let momentum = TrainSpec { momentum: 0.9, ..TrainSpec::default() };
+        let wide = [trained(10, 0.1, 0.5), trained(100, 0.1, 0.5)];
+        let message = told("W11", &wide, Some(&momentum)).unwrap();
+        // ln 0.5 / ln 0.9 = 6.58; 0.9^10 = 0.349.
+        assert!(
+            message.contains("half within 6.58 steps") && message.contains("give batch size 100 0.349"),
+            "{message}"
+        );
+        assert_eq!(told("W11", &wide, Some(&TrainSpec::default())), None, "plain SGD remembers nothing");
+        assert_eq!(told("W11", &[trained(10, 0.1, 0.5), trained(20, 0.1, 0.5)], Some(&momentum)), None);
+        let adam = TrainSpec { optimizer: OptimizerKind::Adam, ..TrainSpec::default() };
+        assert!(told("W11", &wide, Some(&adam)).unwrap().contains("`beta2 = 0.999`"));
+    }
+
+    #[test]
+    fn a_warm_up_that_eats_the_few_steps_of_a_large_batch_is_told() {
+        let train = |warmup_steps| TrainSpec { warmup_steps, ..TrainSpec::default() };
+        let trials = [trained(10, 0.1, 0.5), trained(500, 0.1, 0.5)];
+        let message = told("W12", &trials, Some(&train(3))).unwrap();
+        assert!(message.contains("50 % of the 6 steps of batch size 500 and 1 % of the 300"), "{message}");
+        assert_eq!(told("W12", &trials, Some(&train(1))), None);
+        assert_eq!(told("W12", &trials, Some(&train(0))), None);
+    }
+
+    #[test]
+    fn steps_to_a_target_under_a_decaying_rate_belong_to_their_budget() {
+        let met = super::super::fixture::met(10, Some(30));
+        let train = |schedule| TrainSpec { schedule, ..TrainSpec::default() };
+        let decayed = told("W12", std::slice::from_ref(&met), Some(&train(ScheduleKind::Cosine))).unwrap();
+        assert!(decayed.contains("\"cosine\""), "{decayed}");
+        assert_eq!(told("W12", &[met], Some(&train(ScheduleKind::Constant))), None);
+    }
+
+    #[test]
+    fn examples_in_file_order_and_unpaired_seeds_are_told() {
+        let pair = |seed| [trained(10, 0.1, 0.5), TrialRecord { seed, ..trained(50, 0.1, 0.5) }];
+        let in_order = TrainSpec { shuffle: false, ..TrainSpec::default() };
+        assert!(told("W19", &pair(0), Some(&in_order)).unwrap().contains("file order"));
+        assert_eq!(told("W19", &pair(0), Some(&TrainSpec::default())), None);
+        assert!(
+            told("W19", &pair(1), None).unwrap().contains("batch size 10 has seeds 0, batch size 50 has 1")
+        );
+        let mut running = pair(1).to_vec();
+        running.push(TrialRecord::new(50, 0.1, 0, TrialStatus::Running));
+        assert_eq!(told("W19", &running, None), None);
+    }
+}

@@ -78,4 +78,51 @@ pub(super) fn warnings(groups: &[Facts<'_>]) -> Vec<Warning> {
 }
 
 #[cfg(test)]
-mod tests;
+mod fixture;
+
+#[cfg(test)]
+mod tests {
+    use super::fixture::{ids, trained};
+    use crate::analysis::{TrialRecord, analyze};
+    use crate::lifecycle::TrialStatus;
+    use crate::spec::Value;
+
+    #[test]
+    fn the_seed_example_is_read_honestly() {
+        let trials = [trained(1, 0.01, 0.696), trained(32, 0.01, 0.727), trained(1024, 0.01, 0.775)];
+        let found = analyze(&trials, None).warnings;
+        assert_eq!(ids(&trials), ["W1", "W4", "W3",]);
+        assert_eq!(
+            found[0].message,
+            "The learning rate was not retuned: every batch size used 0.01, and the number of updates differs 1000x. \
+             The differences are not the batch size's own; give each batch size several learning rates."
+        );
+        assert!(found[1].message.contains("batch size 1024 made 3 updates, batch size 1 made 3000"));
+        assert!(found[2].message.starts_with("Batch size 1024 is larger than the 1000 training examples"));
+    }
+
+    #[test]
+    fn nothing_is_told_of_nothing() {
+        assert!(ids(&[]).is_empty());
+        for status in
+            [TrialStatus::Failed, TrialStatus::Cancelled, TrialStatus::Running, TrialStatus::Pending]
+        {
+            assert!(ids(&[TrialRecord::new(1, 0.1, 0, status)]).is_empty(), "{status}");
+        }
+    }
+
+    #[test]
+    fn what_holds_of_one_group_only_names_it() {
+        let with = |optimizer: &str, trial: TrialRecord| TrialRecord {
+            axes: vec![("optimizer".to_owned(), Value::Word(optimizer.to_owned()))],
+            ..trial
+        };
+        let sgd =
+            [(0.1, 0.9), (0.2, 0.5), (0.4, 0.8)].map(|(rate, loss)| with("sgd", trained(50, rate, loss)));
+        let adam =
+            [(0.1, 0.9), (0.2, 0.8), (0.4, 0.5)].map(|(rate, loss)| with("adam", trained(50, rate, loss)));
+        let found = analyze(&[sgd, adam].concat(), None).warnings;
+        assert_eq!(found.len(), 1);
+        assert!(found[0].id == "W2" && found[0].message.ends_with("(optimizer adam)"), "{found:?}");
+    }
+}

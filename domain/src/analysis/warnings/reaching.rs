@@ -122,3 +122,60 @@ pub(super) fn other_data(facts: &Facts<'_>) -> Option<Warning> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{met, told};
+    use super::*;
+    use crate::lifecycle::TrialStatus;
+    use crate::spec::{Target, TargetMetric, TrainSpec};
+
+    fn with_target() -> TrainSpec {
+        let target = Target { metric: TargetMetric::TrainSetLoss, below: 0.1 };
+        TrainSpec { target: Some(target), ..TrainSpec::default() }
+    }
+
+    #[test]
+    fn a_batch_size_that_misses_the_target_is_a_bound() {
+        let message = told("W5", &[met(10, Some(200)), met(50, None)], None).unwrap();
+        assert!(message.contains("batch size 50 takes more than 60 steps"), "{message}");
+        let seed = |seed, steps| TrialRecord { seed, ..met(10, steps) };
+        let message = told("W5", &[seed(0, Some(200)), seed(1, Some(210)), seed(2, None)], None).unwrap();
+        assert!(message.contains("1 of 3 seeds at batch size 10 missed it"), "{message}");
+        assert_eq!(told("W5", &[met(10, Some(200)), met(50, Some(50))], None), None);
+    }
+
+    #[test]
+    fn evaluations_far_apart_are_told() {
+        let trial = |gap| TrialRecord { steps_between_evaluations: gap, ..met(10, Some(200)) };
+        assert!(told("W6", &[trial(Some(100))], None).unwrap().contains("after 101 to 200 steps"));
+        assert_eq!(told("W6", &[trial(Some(20))], None), None);
+        assert_eq!(told("W6", &[trial(None)], None), None);
+    }
+
+    #[test]
+    fn a_grid_without_large_batches_does_not_identify_it() {
+        let steps = |size: u64| Some(100 + 1000 / size);
+        let small: Vec<TrialRecord> = [1, 2, 4, 8].iter().map(|&size| met(size, steps(size))).collect();
+        let message = told("W8", &small, None).unwrap();
+        assert!(message.contains("add larger batch sizes"), "{message}");
+        let wide: Vec<TrialRecord> =
+            [1, 2, 8, 32, 128, 512].iter().map(|&size| met(size, steps(size))).collect();
+        assert_eq!(told("W8", &wide, None), None);
+        assert!(told("W21", &wide, None).unwrap().contains("belongs to this model"));
+        assert_eq!(told("W21", &small, None), None);
+        assert_eq!(told("W8", &small[..2], None), None, "two points are no curve");
+    }
+
+    #[test]
+    fn a_target_that_nothing_meets_or_everything_at_once_says_little() {
+        let none = [met(10, None), met(50, None)];
+        assert!(told("W20", &none, Some(&with_target())).unwrap().contains("No trial met the target"));
+        assert_eq!(told("W20", &none, None), None, "there is no target");
+        // 1000 examples are one epoch.
+        assert!(told("W20", &[met(10, Some(90)), met(50, Some(15))], None).unwrap().contains("too easy"));
+        assert_eq!(told("W20", &[met(10, Some(250)), met(50, Some(55))], None), None);
+        let running = TrialRecord::new(50, 0.1, 0, TrialStatus::Running);
+        assert_eq!(told("W20", &[met(10, None), running], Some(&with_target())), None);
+    }
+}

@@ -151,3 +151,85 @@ pub(super) fn behind_in_training_too(facts: &Facts<'_>) -> Option<Warning> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{told, trained};
+    use crate::analysis::TrialRecord;
+
+    #[test]
+    fn a_mean_over_the_epoch_that_ranks_otherwise_is_told() {
+        let trial =
+            |size, mean, end| TrialRecord { last_epoch_train_loss: Some(mean), ..trained(size, 0.1, end) };
+        assert!(
+            told("W9", &[trial(10, 0.6, 0.5), trial(50, 0.5, 0.55)], None)
+                .unwrap()
+                .contains("at batch size 50")
+        );
+        assert_eq!(told("W9", &[trial(10, 0.5, 0.5), trial(50, 0.6, 0.55)], None), None);
+    }
+
+    #[test]
+    fn a_model_that_mixes_examples_is_told() {
+        let trial = |accumulation: &str| TrialRecord {
+            accumulation: Some(accumulation.to_owned()),
+            micro_batch: Some(10),
+            ..trained(50, 0.1, 0.5)
+        };
+        assert!(
+            told("W10", &[trial("approximate")], None)
+                .unwrap()
+                .contains("batch size 50 in micro-batches of 10")
+        );
+        assert_eq!(told("W10", &[trial("exact"), trial("none")], None), None);
+    }
+
+    #[test]
+    fn a_noise_scale_is_an_order_of_magnitude() {
+        let trial = |optimizer: &str, seed, scale| TrialRecord {
+            optimizer: optimizer.to_owned(),
+            gradient_noise_scale: Some(scale),
+            seed,
+            ..trained(50, 0.1, 0.5)
+        };
+        assert!(told("W15", &[trial("adam", 0, 100.0)], None).unwrap().contains("with adam"));
+        assert!(
+            told("W15", &[trial("sgd", 0, 100.0), trial("sgd", 1, 500.0)], None).unwrap().contains("5.0x")
+        );
+        assert_eq!(told("W15", &[trial("sgd", 0, 100.0), trial("sgd", 1, 300.0)], None), None);
+        assert_eq!(told("W15", &[trained(50, 0.1, 0.5)], None), None);
+    }
+
+    #[test]
+    fn jumps_at_unequal_losses_are_told() {
+        let trial = |size, loss| TrialRecord { train_loss_std: Some(0.1), ..trained(size, 0.1, loss) };
+        assert!(told("W16", &[trial(10, 0.3), trial(50, 0.5)], None).unwrap().contains("from 0.3 to 0.5"));
+        assert_eq!(told("W16", &[trial(10, 0.5), trial(50, 0.52)], None), None);
+    }
+
+    #[test]
+    fn times_of_unlike_devices_or_several_cpu_workers_are_told() {
+        let trial = |device: &str, worker: &str| TrialRecord {
+            device: Some(device.to_owned()),
+            worker: Some(worker.to_owned()),
+            train_seconds: Some(1.0),
+            ..trained(50, 0.1, 0.5)
+        };
+        let devices = [trial("cpu", "a"), trial("cuda:0 NVIDIA H100", "b")];
+        assert!(told("W17", &devices, None).unwrap().contains("cpu and cuda:0 NVIDIA H100"));
+        assert!(told("W17", &[trial("cpu", "a"), trial("cpu", "b")], None).unwrap().starts_with("2 workers"));
+        assert_eq!(told("W17", &[trial("cpu", "a"), trial("cpu", "a")], None), None);
+    }
+
+    #[test]
+    fn a_larger_batch_behind_on_both_is_not_said_to_generalise_worse() {
+        let trial = |size, train, validation| TrialRecord {
+            final_validation_loss: Some(validation),
+            ..trained(size, 0.1, train)
+        };
+        let behind = [trial(10, 0.3, 0.4), trial(50, 0.5, 0.55)];
+        assert!(told("W22", &behind, None).unwrap().contains("(0.5 against 0.3)"));
+        assert_eq!(told("W22", &[trial(10, 0.3, 0.4), trial(50, 0.3, 0.55)], None), None);
+        assert_eq!(told("W22", &[trained(10, 0.1, 0.3), trained(50, 0.1, 0.5)], None), None);
+    }
+}

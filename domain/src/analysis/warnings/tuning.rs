@@ -121,3 +121,75 @@ pub(super) fn diverged(facts: &Facts<'_>) -> Option<Warning> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{ids, told, trained};
+    use crate::analysis::TrialRecord;
+    use crate::lifecycle::TrialStatus;
+
+    fn seeded(seed: u64, trial: TrialRecord) -> TrialRecord {
+        TrialRecord { seed, ..trial }
+    }
+
+    #[test]
+    fn one_learning_rate_for_all_is_not_tuned_and_two_are() {
+        assert!(
+            told("W1", &[trained(10, 0.1, 0.5), trained(20, 0.1, 0.5)], None).unwrap().contains("used 0.1")
+        );
+        let by_rule = told("W1", &[trained(10, 0.1, 0.5), trained(20, 0.2, 0.5)], None).unwrap();
+        assert!(by_rule.contains("given one only"), "{by_rule}");
+        let tuned =
+            [trained(10, 0.1, 0.5), trained(10, 0.2, 0.6), trained(20, 0.1, 0.5), trained(20, 0.2, 0.6)];
+        assert_eq!(told("W1", &tuned, None), None);
+        assert_eq!(told("W1", &[trained(10, 0.1, 0.5)], None), None, "there is nothing to compare");
+    }
+
+    #[test]
+    fn an_optimum_at_the_edge_is_not_bracketed() {
+        let trials = [trained(50, 0.01, 0.9), trained(50, 0.1, 0.8), trained(50, 1.0, 0.7)];
+        assert_eq!(ids(&trials), ["W2"]);
+        assert!(told("W2", &trials, None).unwrap().contains("50 (best 1, the largest tried)"));
+        let inner = [trained(50, 0.01, 0.9), trained(50, 0.1, 0.6), trained(50, 1.0, 0.7)];
+        assert!(ids(&inner).is_empty());
+    }
+
+    #[test]
+    fn an_optimum_next_to_a_diverged_rate_is_bracketed() {
+        let diverged =
+            TrialRecord { status: TrialStatus::Diverged, train_set_loss: None, ..trained(50, 10.0, 0.0) };
+        let trials = [trained(50, 0.1, 0.8), trained(50, 1.0, 0.7), diverged];
+        assert_eq!(ids(&trials), ["W14"]);
+        assert!(told("W14", &trials, None).unwrap().starts_with("1 trial diverged and stands"));
+        assert_eq!(told("W14", &trials[..2], None), None);
+    }
+
+    #[test]
+    fn overlapping_seeds_tell_no_difference() {
+        let scores = [(10, 0.50), (10, 0.60), (20, 0.55), (20, 0.65)];
+        let trials = |apart: f64| -> Vec<TrialRecord> {
+            let of = |(seed, (size, score)): (u64, (u64, f64))| {
+                let score = score + apart * size as f64;
+                [seeded(seed, trained(size, 0.1, score)), seeded(seed, trained(size, 0.2, score + 0.4))]
+            };
+            (0..).zip(scores).flat_map(of).collect()
+        };
+        assert!(told("W7", &trials(0.0), None).unwrap().contains("batch sizes 10 and 20"));
+        assert_eq!(told("W7", &trials(1.0), None), None);
+    }
+
+    #[test]
+    fn a_batch_size_that_lost_trials_had_less_of_a_chance() {
+        let failed = TrialRecord { status: TrialStatus::Failed, steps: None, ..trained(20, 0.2, 0.0) };
+        let mut trials = vec![trained(10, 0.1, 0.5), trained(10, 0.2, 0.6), trained(20, 0.1, 0.5), failed];
+        let message = told("W13", &trials, None).unwrap();
+        assert!(
+            message
+                .contains("batch size 10 had 2 trials of 2 learning rates, batch size 20 had 1 trial of 1")
+        );
+        trials[3] = trained(20, 0.2, 0.6);
+        assert_eq!(told("W13", &trials, None), None);
+        trials[3].status = TrialStatus::Running;
+        assert_eq!(told("W13", &trials, None), None, "what still runs is not missing");
+    }
+}

@@ -1,0 +1,347 @@
+//! The grid of a sweep in a terminal: batch sizes down, learning rates across, each cell its median score. Colour only adds to
+//! what the texts say: the best of each batch size, and cells without a score, are marked by signs.
+
+use domain::analysis::{BestRate, Cell, CellState, Grid};
+use unicode_width::UnicodeWidthStr;
+
+use crate::human;
+use crate::sheet::Look;
+use crate::wrap::wrap;
+
+/// How much of a score a narrow terminal shows: significant digits, then one digit of ten steps from best to worst.
+const DIGITS: [usize; 3] = [4, 3, 2];
+
+/// From best to worst: colours of the 256-colour palette, light on one end and dark on the other, told apart also without hue.
+const SHADES: [u8; 10] = [230, 193, 150, 114, 72, 66, 60, 59, 236, 234];
+
+/// Shades from here on are dark: their text is light.
+const FIRST_DARK: usize = 5;
+
+/// The heatmap, each line ended; empty where no batch size was given two learning rates, since then there is no grid to
+/// draw.
+#[must_use]
+pub fn render(grid: &Grid, best: &[BestRate], look: Look) -> String {
+    if grid.batch_sizes().iter().all(|&size| grid.row(size).len() < 2) {
+        return String::new();
+    }
+    let map = Map { grid, best, scale: Scale::of(grid) };
+    let forms = DIGITS
+        .map(Form::Score)
+        .into_iter()
+        .chain([Form::Step { spaced: true }, Form::Step { spaced: false }]);
+    let fits = |form: &Form| look.width.is_none_or(|width| map.width(*form) <= width);
+    match forms.into_iter().find(fits) {
+        Some(form) => map.draw(form, look),
+        None => format!(
+            "(the grid of {} learning rates is wider than this terminal; -o csv has all)\n",
+            grid.learning_rates().len()
+        ),
+    }
+}
+
+/// What a cell shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// The score, with so many significant digits.
+    Score(usize),
+    /// 0 for the best score of the grid to 9 for the worst.
+    Step {
+        /// Whether a space stands between the columns.
+        spaced: bool,
+    },
+}
+
+struct Map<'a> {
+    grid: &'a Grid,
+    best: &'a [BestRate],
+    scale: Scale,
+}
+
+/// From scores to shades: by the logarithm of the score over the best one, up to four times it.
+struct Scale {
+    best: f64,
+    decades: f64,
+}
+
+impl Scale {
+    fn of(grid: &Grid) -> Self {
+        let scores = || grid.cells.iter().filter_map(|cell| cell.median);
+        let best = scores().fold(f64::INFINITY, f64::min);
+        let worst = scores().fold(best, f64::max).min(4.0 * best);
+        Self { best, decades: (worst / best).ln() }
+    }
+
+    /// 0 for the best to 9 for the worst.
+    fn step(&self, score: f64) -> usize {
+        let share = (score / self.best).ln() / self.decades;
+        // Nothing to tell apart where all scores are equal, or zero.
+        if share.is_finite() { (share.clamp(0.0, 1.0) * 9.99) as usize } else { 0 }
+    }
+}
+
+impl Map<'_> {
+    fn is_best(&self, cell: &Cell) -> bool {
+        let is_it =
+            |best: &BestRate| best.batch_size == cell.batch_size && best.learning_rate == cell.learning_rate;
+        self.best.iter().any(is_it)
+    }
+
+    fn cell(&self, batch_size: u64, learning_rate: f64) -> Option<&Cell> {
+        let is_it = |cell: &&Cell| cell.batch_size == batch_size && cell.learning_rate == learning_rate;
+        self.grid.cells.iter().find(is_it)
+    }
+
+    fn text(&self, cell: &Cell, form: Form) -> String {
+        let star = if self.is_best(cell) { "*" } else { "" };
+        match (cell.median, form) {
+            (Some(score), Form::Score(digits)) => format!("{star}{}", human::significant(score, digits)),
+            (Some(_), Form::Step { .. }) if !star.is_empty() => star.to_owned(),
+            (Some(score), Form::Step { .. }) => self.scale.step(score).to_string(),
+            (None, _) => sign(cell.state()).to_owned(),
+        }
+    }
+
+    fn heading(learning_rate: f64, form: Form) -> String {
+        match form {
+            // As typed, but no longer than the scores below it.
+            Form::Score(digits) => {
+                let rounded =
+                    human::significant(learning_rate, digits.max(3)).parse().unwrap_or(learning_rate);
+                human::exact(rounded)
+            }
+            Form::Step { .. } => String::new(),
+        }
+    }
+
+    /// The width of each column; all are as wide as the widest.
+    fn column(&self, form: Form) -> usize {
+        let rates = self.grid.learning_rates();
+        let headings = rates.iter().map(|&rate| Self::heading(rate, form).width());
+        let cells = self.grid.cells.iter().map(|cell| self.text(cell, form).width());
+        headings.chain(cells).max().unwrap_or(0)
+    }
+
+    fn gap(form: Form) -> usize {
+        match form {
+            Form::Score(_) => 2,
+            Form::Step { spaced } => usize::from(spaced),
+        }
+    }
+
+    /// The width of the batch sizes at the left.
+    fn margin(&self) -> usize {
+        let sizes = self.grid.batch_sizes();
+        sizes.iter().map(|size| size.to_string().width()).max().unwrap_or(0).max("batch".width())
+    }
+
+    fn width(&self, form: Form) -> usize {
+        let columns = self.grid.learning_rates().len();
+        let between = if Self::gap(form) == 0 { 2 } else { 0 };
+        self.margin() + between + columns * (Self::gap(form) + self.column(form))
+    }
+
+    fn draw(&self, form: Form, look: Look) -> String {
+        let rates = self.grid.learning_rates();
+        let (column, margin) = (self.column(form), self.margin());
+        let gap = " ".repeat(Self::gap(form));
+        let between = if gap.is_empty() { "  " } else { "" };
+        let mut out = wrap(&self.title(form), look.width, 0);
+        let mut line = |text: &str| {
+            out.push_str(text.trim_end());
+            out.push('\n');
+        };
+        if matches!(form, Form::Score(_)) {
+            let headings = rates.iter().map(|&rate| format!("{gap}{:>column$}", Self::heading(rate, form)));
+            line(&format!("{:>margin$}{}", "batch", headings.collect::<String>()));
+        }
+        for size in self.grid.batch_sizes() {
+            let mut row = format!("{size:>margin$}{between}");
+            for &rate in &rates {
+                row.push_str(&gap);
+                match self.cell(size, rate) {
+                    Some(cell) => {
+                        let text = format!("{:>column$}", self.text(cell, form));
+                        row.push_str(&if look.color { self.painted(cell, &text) } else { text });
+                    }
+                    None => row.push_str(&" ".repeat(column)),
+                }
+            }
+            line(&row);
+        }
+        out + &wrap(&self.legend(form).join(", "), look.width, 0)
+    }
+
+    fn title(&self, form: Form) -> String {
+        let name = self.grid.metric.name();
+        let rates = self.grid.learning_rates();
+        match (form, rates.first(), rates.last()) {
+            (Form::Step { .. }, Some(&first), Some(&last)) => format!(
+                "{name}, median over seeds: batch size down, learning rate {} to {} across",
+                human::exact(first),
+                human::exact(last)
+            ),
+            _ => format!("{name}, median over seeds: batch size down, learning rate across"),
+        }
+    }
+
+    fn painted(&self, cell: &Cell, text: &str) -> String {
+        let style = match cell.median {
+            Some(score) => {
+                let step = self.scale.step(score);
+                let ink = if step >= FIRST_DARK { 255 } else { 16 };
+                let bold = if self.is_best(cell) { "1;" } else { "" };
+                format!("{bold}38;5;{ink};48;5;{}", SHADES[step])
+            }
+            None if cell.state() == CellState::Open => "2".to_owned(),
+            None if cell.state() == CellState::Failed => "31".to_owned(),
+            None => "33".to_owned(),
+        };
+        format!("\x1b[{style}m{text}\x1b[0m")
+    }
+
+    /// The signs that occur, and only those.
+    fn legend(&self, form: Form) -> Vec<String> {
+        let mut legend = vec!["* best of its batch size".to_owned()];
+        if matches!(form, Form::Step { .. }) {
+            legend.push("0 best score to 9 worst".to_owned());
+        }
+        for (state, meaning) in [
+            (CellState::Diverged, "diverged"),
+            (CellState::Infeasible, "does not fit in memory"),
+            (CellState::Open, "not ended"),
+            (CellState::Failed, "failed or cancelled"),
+        ] {
+            if self.grid.cells.iter().any(|cell| cell.state() == state) {
+                legend.push(format!("{} {meaning}", sign(state)));
+            }
+        }
+        if self.grid.batch_sizes().len() * self.grid.learning_rates().len() > self.grid.cells.len() {
+            legend.push("blank: not tried".to_owned());
+        }
+        legend
+    }
+}
+
+/// The sign of a cell without a score.
+fn sign(state: CellState) -> &'static str {
+    match state {
+        CellState::Scored => "",
+        CellState::Diverged => "x",
+        CellState::Infeasible => "m",
+        CellState::Open => ".",
+        CellState::Failed => "!",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::analysis::{TrialRecord, analyze};
+    use domain::lifecycle::TrialStatus;
+    use proptest::prelude::*;
+
+    fn scored(batch_size: u64, learning_rate: f64, score: f64) -> TrialRecord {
+        TrialRecord {
+            train_set_loss: Some(score),
+            ..TrialRecord::new(batch_size, learning_rate, 0, TrialStatus::Succeeded)
+        }
+    }
+
+    fn draw(records: &[TrialRecord], width: Option<usize>, color: bool) -> String {
+        let analysis = analyze(records, None);
+        let comparison = &analysis.comparisons[0];
+        render(&comparison.grid, &comparison.best, Look { width, color })
+    }
+
+    fn records() -> Vec<TrialRecord> {
+        let mut records = vec![
+            scored(32, 0.01, 0.9123),
+            scored(32, 0.0316228, 0.51234),
+            scored(32, 0.1, 0.4),
+            TrialRecord::new(32, 0.316228, 0, TrialStatus::Diverged),
+            scored(1024, 0.01, 2.1),
+            scored(1024, 0.0316228, 1.41),
+            TrialRecord::new(1024, 0.1, 0, TrialStatus::Running),
+            TrialRecord::new(1024, 0.316228, 0, TrialStatus::Failed),
+        ];
+        records
+            .extend([0.01, 0.0316228].map(|rate| TrialRecord::new(65536, rate, 0, TrialStatus::Infeasible)));
+        records
+    }
+
+    #[test]
+    fn a_grid_is_read_without_colour() {
+        insta::assert_snapshot!(draw(&records(), None, false), @"
+        train-set loss, median over seeds: batch size down, learning rate across
+        batch     0.01  0.03162      0.1   0.3162
+           32   0.9123   0.5123  *0.4000        x
+         1024    2.100   *1.410        .        !
+        65536        m        m
+        * best of its batch size, x diverged, m does not fit in memory, . not ended, ! failed or cancelled, blank: not tried
+        ");
+    }
+
+    #[test]
+    fn a_narrow_terminal_loses_digits_before_columns() {
+        insta::assert_snapshot!(draw(&records(), Some(37), false), @"
+        train-set loss, median over seeds:
+        batch size down, learning rate across
+        batch    0.01  0.0316     0.1   0.316
+           32   0.912   0.512  *0.400       x
+         1024    2.10   *1.41       .       !
+        65536       m       m
+        * best of its batch size, x diverged,
+        m does not fit in memory, . not
+        ended, ! failed or cancelled, blank:
+        not tried
+        ");
+        insta::assert_snapshot!(draw(&records(), Some(33), false), @"
+        train-set loss, median over
+        seeds: batch size down, learning
+        rate 0.01 to 0.316228 across
+           32 5 1 * x
+         1024 9 * . !
+        65536 m m
+        * best of its batch size, 0 best
+        score to 9 worst, x diverged, m
+        does not fit in memory, . not
+        ended, ! failed or cancelled,
+        blank: not tried
+        ");
+        assert!(draw(&records(), Some(8), false).contains("wider than this terminal"));
+    }
+
+    #[test]
+    fn colour_changes_no_text() {
+        let colored = draw(&records(), None, true);
+        assert!(colored.contains("\x1b[1;38;5;16;48;5;230m*0.4000\x1b[0m"), "{colored:?}");
+        let parts = colored.split('\x1b').map(|part| {
+            part.split_once('m').filter(|_| part.starts_with('[')).map_or(part, |(_, text)| text)
+        });
+        assert_eq!(parts.collect::<String>(), draw(&records(), None, false));
+    }
+
+    #[test]
+    fn one_learning_rate_each_is_no_grid() {
+        assert_eq!(draw(&[scored(1, 0.1, 0.5), scored(32, 0.2, 0.4)], None, false), "");
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_of_the_grid_is_wider_than_the_terminal(
+            scores in prop::collection::vec(prop::option::of(0.0f64..1e6), 2..40), width in 30usize..100,
+        ) {
+            let records: Vec<TrialRecord> = scores.iter().enumerate().map(|(index, score)| {
+                let (size, rate) = (1 << (index % 3), 0.001 * (index / 3 + 1) as f64);
+                score.map_or_else(
+                    || TrialRecord::new(size, rate, 0, TrialStatus::Diverged),
+                    |score| scored(size, rate, score),
+                )
+            }).collect();
+            let drawn = draw(&records, Some(width), false);
+            for line in drawn.lines() {
+                prop_assert!(line.width() <= width, "{}", line);
+            }
+        }
+    }
+}
