@@ -66,7 +66,7 @@ fn conclusion(report: &Report) -> Markup {
                 ul { @for sentence in of(SentenceKind::Reason) { li { (worded(&sentence.text)) } } }
             }
             @if of(SentenceKind::Unknown).next().is_some() {
-                h2 { "What this sweep does not say" }
+                h2 { "Not known" }
                 ul { @for sentence in of(SentenceKind::Unknown) { li { (worded(&sentence.text)) } } }
             }
             @if !warnings.is_empty() {
