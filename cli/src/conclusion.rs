@@ -1,7 +1,7 @@
 //! The end of a sweep in words: the table, what not to conclude from it, and what to do next.
 
-use domain::warnings::{self, TrialFacts, Warning};
-use report::{Table, human, results};
+use domain::analysis::{self, Warning};
+use report::{Table, human, records, results};
 
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -38,25 +38,7 @@ pub fn write(table: &Table, format: Format, talk: Talk) -> Result<(), Failure> {
 /// What must not be concluded from a table of results.
 #[must_use]
 pub fn warnings_of(table: &Table) -> Vec<Warning> {
-    let facts: Vec<TrialFacts> = (0..table.rows.len()).filter_map(|row| facts(table, row)).collect();
-    warnings::warnings(&facts)
-}
-
-fn facts(table: &Table, row: usize) -> Option<TrialFacts> {
-    let axes = results::parameters(table, row);
-    let others = axes.keys().filter(|name| !["batch_size", "learning_rate", "seed"].contains(&name.as_str()));
-    let group: Vec<String> =
-        others.map(|name| format!("{name}={}", results::axis_text(&axes, name))).collect();
-    Some(TrialFacts {
-        group: group.join(" "),
-        batch_size: table.whole(row, "batch_size")?,
-        learning_rate: table.number(row, "learning_rate")?,
-        status: table.text(row, "status")?.parse().ok()?,
-        steps: table.whole(row, "steps").unwrap_or(0),
-        examples: table.whole(row, "examples").unwrap_or(0),
-        epochs: table.number(row, "epochs").unwrap_or(0.0),
-        score: table.number(row, "final_validation_loss").or_else(|| table.number(row, "train_set_loss")),
-    })
+    analysis::analyze(&records::records(table), None).warnings
 }
 
 /// The first few of many.

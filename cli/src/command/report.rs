@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use domain::analysis;
 use proto::Reason;
 use proto::from_wire;
 use proto::v1::{GetSweepRequest, QueryRequest, Sweep, View};
 use report::page::{Report, SweepFacts};
-use report::{Table, human};
+use report::{Table, human, records};
 
 use crate::context::Context;
 use crate::coordinator::rows;
@@ -57,7 +58,10 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         let sweep = answer.into_inner().sweep.unwrap_or_default();
         let results = list(session, View::Result, &sweep.sweep_id).await?;
         let workers = list(session, View::Worker, &sweep.sweep_id).await?;
-        let report = Report::new(facts(sweep), results, workers);
+        let train = sweep.spec.clone().and_then(|spec| spec.train).map(from_wire::train);
+        let train = train.and_then(Result::ok);
+        let analysis = analysis::analyze(&records::records(&results), train.as_ref());
+        let report = Report::new(facts(sweep), results, workers, analysis);
         let mut curves = Vec::new();
         for query in report.curve_queries() {
             curves.push(curves_of(session, query, context).await?);
@@ -97,12 +101,10 @@ async fn curves_of(session: &mut Session, sql: String, context: &Context) -> Res
 }
 
 fn facts(sweep: Sweep) -> SweepFacts {
-    let train = sweep.spec.clone().and_then(|spec| spec.train).map(from_wire::train);
     SweepFacts {
         state: ls::state(sweep.state()).to_owned(),
         created_at: sweep.created_at.as_ref().map(timestamp::text).unwrap_or_default(),
         finished_at: sweep.finished_at.as_ref().map(timestamp::text).unwrap_or_default(),
-        train: train.and_then(Result::ok),
         written_at: timestamp::text(&std::time::SystemTime::now().into()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         sweep_id: sweep.sweep_id,

@@ -108,22 +108,10 @@ fn is_near(left: &str, right: &str) -> bool {
 }
 
 #[test]
-fn pictures_are_written_as_png_and_svg() {
+fn pictures_are_written_and_what_cannot_be_written_is_told() {
     let sandbox = Sandbox::new();
     let sweep = sandbox.file("sweep.toml", SWEEP);
-    sandbox.read(&["run", sweep.to_str().unwrap()]);
-    let folder = sandbox.file("sweep.toml", SWEEP).with_file_name("figures");
-    for (format, start) in [("png", b"\x89PNG"), ("svg", b"<svg")] {
-        sandbox.read(&["report", "@last", "--format", format, "--out", folder.to_str().unwrap()]);
-        let picture = fs::read(folder.join(format!("heatmap.{format}"))).unwrap();
-        assert_eq!(&picture[..4], start);
-    }
-}
-
-#[test]
-fn a_report_on_nothing_and_one_to_nowhere_say_so() {
-    let sandbox = Sandbox::new();
-    let sweep = sandbox.file("sweep.toml", SWEEP);
+    sandbox.read(&["up"]);
     sandbox.read(&[
         "run",
         sweep.to_str().unwrap(),
@@ -132,6 +120,12 @@ fn a_report_on_nothing_and_one_to_nowhere_say_so() {
         "--set",
         "grid.seed=[0]",
     ]);
+    let folder = sweep.with_file_name("figures");
+    for (format, start) in [("png", b"\x89PNG"), ("svg", b"<svg")] {
+        sandbox.read(&["report", "@last", "--format", format, "--out", folder.to_str().unwrap()]);
+        let picture = fs::read(folder.join(format!("heatmap.{format}"))).unwrap();
+        assert_eq!(&picture[..4], start);
+    }
     let missing = sandbox.call(&["report", "nobody", "--out", "/nonexistent/report.html"]);
     assert_eq!(missing.status.code(), Some(5));
     let nowhere = sandbox.call(&["report", "@last", "--out", "/nonexistent/report.html"]);

@@ -1,10 +1,11 @@
 //! The SQL beside each figure of a report gives the numbers that the figure shows.
 
+use domain::analysis;
 use domain::spec::{SweepDraft, Target, TargetMetric, TrainKey, TrainSpec, Value};
 use proto::v1;
 use proto::v1::sweep_service_server::SweepService;
-use report::Table;
 use report::page::{Report, SweepFacts};
+use report::{Table, records};
 use sqlx::PgPool;
 use tonic::Request;
 
@@ -35,8 +36,9 @@ async fn query(world: &World, sql: &str) -> Table {
 async fn report_on(world: &World, sweep: &str, train: TrainSpec) -> Report {
     let results = table(world.rows(v1::View::Result, sweep, "").await);
     let workers = table(world.rows(v1::View::Worker, sweep, "").await);
-    let facts = SweepFacts { sweep_id: sweep.to_owned(), train: Some(train), ..SweepFacts::default() };
-    let report = Report::new(facts, results, workers);
+    let facts = SweepFacts { sweep_id: sweep.to_owned(), ..SweepFacts::default() };
+    let analysis = analysis::analyze(&records::records(&results), Some(&train));
+    let report = Report::new(facts, results, workers, analysis);
     let mut curves = Vec::new();
     for sql in report.curve_queries() {
         curves.push(query(world, &sql).await);

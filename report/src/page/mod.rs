@@ -16,7 +16,6 @@ mod html;
 mod table;
 
 use domain::analysis::{self, Analysis, TrialRecord};
-use domain::spec::TrainSpec;
 
 use crate::plot::theme::Theme;
 use crate::plot::{Chart, Size, svg};
@@ -40,8 +39,6 @@ pub struct SweepFacts {
     pub finished_at: String,
     /// The sweep file as typed; empty when none was sent.
     pub source: String,
-    /// How its trials were trained; it tells the target.
-    pub train: Option<TrainSpec>,
     /// When the report was made, RFC 3339.
     pub written_at: String,
     /// The version of batchsweep that made it.
@@ -89,11 +86,10 @@ fn printable(mut page: String) -> String {
 const MOST_SECTIONS: usize = 12;
 
 impl Report {
-    /// From the rows of views `result` and `worker`.
+    /// From the rows of views `result` and `worker`, and what the analysis of the former says.
     #[must_use]
-    pub fn new(facts: SweepFacts, results: Table, workers: Table) -> Self {
+    pub fn new(facts: SweepFacts, results: Table, workers: Table, analysis: Analysis) -> Self {
         let records = records::records(&results);
-        let analysis = analysis::analyze(&records, facts.train.as_ref());
         Self { facts, results, workers, records, analysis, curves: Vec::new() }
     }
 

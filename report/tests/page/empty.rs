@@ -1,7 +1,6 @@
-use report::Table;
 use report::page::{Report, Section};
 
-use super::fixture::{Trial, drawn, facts, grid, report};
+use super::fixture::{Trial, aimed, drawn, facts, grid, report};
 use super::{assert_self_contained, assert_well_formed};
 
 /// The headings of figures and of what is missing.
@@ -17,14 +16,14 @@ fn told(report: &Report) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn a_sweep_without_trials_is_a_page_too() {
-    let report = Report::new(facts(), Table::default(), Table::default());
+    let report = report(facts(), &[]);
     assert_eq!(told(&report), (Vec::new(), Vec::new()));
 }
 
 #[test]
 fn one_trial_shows_what_it_can_and_says_what_is_missing() {
     let trials = [Trial::new(32, 0.064, 0)];
-    let report = drawn(facts(), &trials, 30);
+    let report = drawn(report(facts(), &trials), &trials, 30);
     let (figures, absent) = told(&report);
     assert_eq!(figures, ["heatmap", "curves", "evaluated-curves", "memory", "throughput"]);
     insta::assert_snapshot!(absent.join("\n"));
@@ -43,7 +42,7 @@ fn a_sweep_that_has_not_begun_has_no_figure() {
 fn a_sweep_of_which_all_diverged_shows_hatched_cells_and_its_curves() {
     let mut trials = grid(&[8, 32], &[0.016, 0.064], 1);
     trials.iter_mut().for_each(|trial| trial.status = "diverged");
-    let report = drawn(facts(), &trials, 20);
+    let report = drawn(report(facts(), &trials), &trials, 20);
     let (figures, _) = told(&report);
     assert_eq!(figures, ["heatmap", "curves", "evaluated-curves", "memory", "throughput"]);
 }
@@ -61,11 +60,7 @@ fn a_batch_size_that_does_not_fit_is_grey_and_has_no_bar() {
 
 #[test]
 fn a_target_that_nobody_met_is_told_as_such() {
-    use domain::spec::{Target, TargetMetric, TrainSpec};
-    let target = Some(Target { metric: TargetMetric::TrainSetLoss, below: 0.01 });
-    let facts =
-        report::page::SweepFacts { train: Some(TrainSpec { target, ..TrainSpec::default() }), ..facts() };
-    let (_, absent) = told(&report(facts, &grid(&[8, 32], &[0.016, 0.064], 1)));
+    let (_, absent) = told(&aimed(facts(), &grid(&[8, 32], &[0.016, 0.064], 1), Some(0.01)));
     let steps = absent.iter().find(|line| line.starts_with("Steps to the target")).unwrap();
     assert!(steps.contains("train set loss below 0.01"), "{steps}");
 }

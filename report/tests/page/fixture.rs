@@ -1,6 +1,9 @@
 //! Sweeps made up by a formula: what the views would give of them.
 
+use domain::analysis;
+use domain::spec::{Target, TargetMetric, TrainSpec};
 use report::page::{Report, SweepFacts};
+use report::records;
 use report::{Column, ColumnKind, Table};
 
 /// The columns that the report reads.
@@ -145,12 +148,20 @@ pub fn results(trials: &[Trial]) -> Table {
 
 /// A report without curves.
 pub fn report(facts: SweepFacts, trials: &[Trial]) -> Report {
-    Report::new(facts, results(trials), Table::default())
+    aimed(facts, trials, None)
 }
 
-/// The same with curves of so many points.
-pub fn drawn(facts: SweepFacts, trials: &[Trial], points: u64) -> Report {
-    let report = report(facts, trials);
+/// A report of trials that were trained to a train-set loss, without curves.
+pub fn aimed(facts: SweepFacts, trials: &[Trial], below: Option<f64>) -> Report {
+    let target = below.map(|below| Target { metric: TargetMetric::TrainSetLoss, below });
+    let results = results(trials);
+    let train = TrainSpec { target, ..TrainSpec::default() };
+    let analysis = analysis::analyze(&records::records(&results), Some(&train));
+    Report::new(facts, results, Table::default(), analysis)
+}
+
+/// The same report with curves of so many points.
+pub fn drawn(report: Report, trials: &[Trial], points: u64) -> Report {
     let curves = report.curve_queries().iter().map(|query| curves(trials, query, points)).collect();
     report.with_curves(curves)
 }
@@ -164,7 +175,6 @@ pub fn facts() -> SweepFacts {
         created_at: "2026-11-24T03:12:45.123456Z".to_owned(),
         finished_at: "2026-11-24T03:14:00Z".to_owned(),
         source: "[grid]\nbatch_size = [8]\n".to_owned(),
-        train: None,
         written_at: "2026-11-24T04:00:00Z".to_owned(),
         version: "0.1.0".to_owned(),
     }

@@ -9,7 +9,7 @@ fn a_thousand_trials_make_a_page_of_a_few_megabytes() {
     assert_eq!(trials.len(), 1000);
     assert_eq!(asked(&report(facts(), &trials).curve_queries()[0]).len(), 40, "of 50 best ones");
     // Eight points to a doubling, and as many doublings as the longest runs have.
-    let page = drawn(facts(), &trials, 150).html();
+    let page = drawn(report(facts(), &trials), &trials, 150).html();
     assert_well_formed(&page);
     assert!(page.len() < 4 << 20, "{} bytes", page.len());
 }

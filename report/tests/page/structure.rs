@@ -1,18 +1,14 @@
-use domain::spec::{Target, TargetMetric, TrainSpec};
-use report::page::SweepFacts;
 use report::plot::Ink;
 use report::plot::chart::Shape;
 
-use super::fixture::{drawn, facts, grid, report, results};
+use super::fixture::{aimed, drawn, facts, grid, report, results};
 use super::{assert_self_contained, assert_well_formed};
 
 /// Five batch sizes with their learning rates, three seeds, a target that all but the largest meet.
 fn full() -> report::page::Report {
     let mut trials = grid(&[8, 32, 128, 512, 2048], &[0.004, 0.016, 0.064, 0.256, 1.024], 3);
     trials.iter_mut().for_each(|trial| trial.has_target = true);
-    let target = Some(Target { metric: TargetMetric::TrainSetLoss, below: 0.5 });
-    let facts = SweepFacts { train: Some(TrainSpec { target, ..TrainSpec::default() }), ..facts() };
-    drawn(facts, &trials, 40)
+    drawn(aimed(facts(), &trials, Some(0.5)), &trials, 40)
 }
 
 /// What a reader who does not see the drawings gets: headings, captions, the names of the drawings and of their parts.
