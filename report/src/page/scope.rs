@@ -1,5 +1,7 @@
 //! The trials of one section, and the SQL that selects them.
 
+use std::collections::BTreeSet;
+
 use domain::analysis::{Cell, CellState, Comparison, Grid, Group, ScoreMetric};
 use domain::spec::Value;
 use serde_json::{Map, Value as Json};
@@ -72,11 +74,13 @@ impl Scope<'_> {
         &self.comparison.grid
     }
 
-    /// Whether a row of view `result` belongs to this section.
+    /// The rows of view `result` that belong to this section.
     #[must_use]
-    pub fn holds(&self, results: &Table, row: usize) -> bool {
-        let index = results.whole(row, "trial_index");
-        self.group.trials.iter().any(|trial| Some(trial.trial_index) == index)
+    pub fn rows(&self, results: &Table) -> Vec<usize> {
+        let indices: BTreeSet<u64> = self.group.trials.iter().map(|trial| trial.trial_index).collect();
+        let is_one =
+            |row: &usize| results.whole(*row, "trial_index").is_some_and(|index| indices.contains(&index));
+        (0..results.rows.len()).filter(is_one).collect()
     }
 
     /// The axis of batch sizes, marked at those that were tried.

@@ -61,12 +61,14 @@ fn shown(name: &str, kind: ColumnKind, text: &str) -> String {
     let number = || text.parse::<f64>().ok().filter(|number| number.is_finite());
     match (kind, number()) {
         (ColumnKind::Integer | ColumnKind::Number, Some(number)) => match name {
-            "learning_rate" => human::exact(number),
+            "learning_rate" | "next_smaller" | "next_larger" => human::exact(number),
             _ if name.ends_with("_bytes") => human::bytes(number.max(0.0) as u64),
             "seconds" | "train_seconds" | "seconds_per_step" | "fastest" | "slowest" => {
                 Unit::Seconds.long(number)
             }
-            _ if kind == ColumnKind::Integer => text.to_owned(),
+            _ if kind == ColumnKind::Integer || number.fract() == 0.0 && number.abs() < 1e6 => {
+                human::exact(number)
+            }
             _ if number.abs() >= 1e5 => human::prefixed(number),
             _ => human::significant(number, 4),
         },

@@ -157,7 +157,7 @@ pub fn mark(mark: Mark, (x, y): (f64, f64), radius: f64) -> Markup {
 }
 
 fn radius(mark: Mark) -> f64 {
-    if mark == Mark::Star { 8.0 } else { RADIUS }
+    if mark == Mark::Star { 8.5 } else { RADIUS }
 }
 
 fn place(frame: &Frame, (x, y): (f64, f64)) -> Option<(f64, f64)> {
@@ -218,7 +218,7 @@ fn in_cell(
     ink: Ink,
     (x, y, width, height): (f64, f64, f64, f64),
 ) -> Markup {
-    const STAR: f64 = 7.5;
+    const STAR: f64 = 8.5;
     let (x, y) = (x + width / 2.0, y + height / 2.0);
     let class = match ink {
         Ink::Fill(color) if !color.wants_black_text() => "on-dark",

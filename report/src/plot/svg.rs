@@ -42,13 +42,16 @@ pub fn inline(chart: &Chart, size: Size) -> Markup {
 /// The chart as a file of its own, its colours written in; `series` is how many members its series have.
 #[must_use]
 pub fn file(chart: &Chart, size: Size, theme: Theme, series: usize) -> String {
+    const MARGIN: f64 = 12.0;
+    let (width, height) = (px(size.width + 2.0 * MARGIN), px(size.height + 2.0 * MARGIN));
+    let corner = px(-MARGIN);
     let markup = html! {
         svg xmlns="http://www.w3.org/2000/svg" class="plot" role="img"
-            width=(px(size.width)) height=(px(size.height)) viewBox=(view_box(size))
+            width=(width) height=(height) viewBox={ (corner) " " (corner) " " (width) " " (height) }
             aria-labelledby={ (chart.id) "-title " (chart.id) "-desc" } {
             // Ours alone, and without a character that would need escaping.
             style { (PreEscaped(theme::picture_css(theme, series))) }
-            rect.paper width=(px(size.width)) height=(px(size.height)) {}
+            rect.paper x=(corner) y=(corner) width=(width) height=(height) {}
             (body(chart, size, &chart.id))
         }
     };
@@ -111,3 +114,6 @@ pub(super) fn class(ink: Ink) -> String {
         Ink::Fill(_) | Ink::Hatched => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

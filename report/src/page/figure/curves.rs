@@ -159,6 +159,8 @@ fn curves<'a>(scope: &Scope<'a>, rows: &Table, name: &str) -> Vec<Curve<'a>> {
                 highest: number("highest")?,
             })
         };
+        // What was evaluated before the first step has no place on a logarithmic axis.
+        let point = || point().filter(|point| point.step > 0.0);
         let index = rows.whole(row, "trial_index");
         let curve = curves.iter_mut().find(|curve| Some(curve.record.trial_index) == index);
         if let Some((curve, point)) = curve.zip(point()) {

@@ -1,5 +1,7 @@
 //! The score against the learning rate, one curve a batch size.
 
+use domain::analysis::CellState;
+
 use super::heatmap::cells_table;
 use super::{Absent, Figure, View};
 use crate::human;
@@ -88,7 +90,9 @@ fn chart(scope: &Scope<'_>) -> Chart {
                 None => {}
             }
         }
-        keys.push(Key::new(Swatch::Line(Dash::Solid), ink, format!("{size}")));
+        if row.iter().any(|cell| matches!(cell.state(), CellState::Scored | CellState::Diverged)) {
+            keys.push(Key::new(Swatch::Line(Dash::Solid), ink, format!("{size}")));
+        }
     }
     for best in scope.comparison.best.iter().filter(|best| best.rates_tried > 1) {
         let ink = if best.edge.is_some() { Ink::Alarm } else { Ink::Text };

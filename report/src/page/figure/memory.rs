@@ -80,12 +80,12 @@ impl Row {
 }
 
 fn rows(scope: &Scope<'_>, results: &Table, workers: &Table) -> Vec<Row> {
-    let mut rows: Vec<(u64, Row)> = (0..results.rows.len())
-        .filter(|&row| {
-            let is_result =
-                matches!(results.text(row, "status"), Some("succeeded" | "diverged" | "infeasible"));
-            is_result && scope.holds(results, row)
-        })
+    let is_result =
+        |row: &usize| matches!(results.text(*row, "status"), Some("succeeded" | "diverged" | "infeasible"));
+    let mut rows: Vec<(u64, Row)> = scope
+        .rows(results)
+        .into_iter()
+        .filter(is_result)
         .filter_map(|row| {
             let whole = |name| results.whole(row, name);
             let first = whole("parameter_bytes").zip(whole("gradient_bytes"));
@@ -126,8 +126,9 @@ fn chart(scope: &Scope<'_>, rows: &[Row]) -> Chart {
     let columns: Vec<(f64, f64)> = tiles(&sizes);
     let highest = rows.iter().filter_map(|row| row.peak).max().unwrap_or(1) as f64;
     let limit = rows.iter().filter_map(|row| row.limit).min();
-    // A limit far above the bars would press them flat: then it is told, not drawn.
-    let drawn = limit.filter(|&limit| (limit as f64) < 3.0 * highest);
+    // A limit far above the bars would press them flat: then it is told, not drawn, unless something ran into it.
+    let is_near = |limit: u64| (limit as f64) < 3.0 * highest || rows.iter().any(|row| row.peak.is_none());
+    let drawn = limit.filter(|&limit| is_near(limit));
     let top = drawn.map_or(highest, |limit| highest.max(limit as f64)) * 1.12;
     let mut layers = Vec::new();
     for (row, &column) in rows.iter().zip(&columns) {

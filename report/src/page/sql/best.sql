@@ -1,5 +1,6 @@
-/* The learning rate with the lowest median score at each batch size, between the next ones that were tried; a diverged
-   repeat counts as infinitely bad. */
+/* The learning rate with the lowest median score at each batch size,
+   between the next ones that were tried; a diverged repeat counts as
+   infinitely bad. */
 select distinct on (batch_size)
     batch_size,
     learning_rate,

@@ -1,4 +1,5 @@
-/* The score of each cell over its seeds; a diverged repeat counts as infinitely bad. */
+/* The score of each cell over its seeds; a diverged repeat counts as
+   infinitely bad. */
 select
     batch_size,
     learning_rate,

@@ -1,5 +1,7 @@
-/* Curves, thinned for drawing. Step losses: for each doubling of the steps, counted back from the last one, eight points with
-   the mean and the range of the losses they stand for. Evaluations are few and all there. */
+/* Curves, thinned for drawing. Step losses: for each doubling of the
+   steps, counted back from the last one, eight points with the mean and
+   the range of the losses they stand for. Evaluations are few and all
+   there. */
 with chosen as (
     select trial_id, trial_index
     from batchsweep.result

@@ -1,4 +1,5 @@
-/* The largest peak of each batch size in its parts, and the memory there was. NULL where nothing fitted. */
+/* The largest peak of each batch size in its parts, and the memory there
+   was. NULL where nothing fitted. */
 select distinct on (batch_size)
     batch_size,
     micro_batch,

@@ -1,5 +1,7 @@
-/* What each batch size needs to its target, at the learning rate that needs the fewest steps: medians over the seeds, where a
-   seed that missed the target counts as infinite. Without a learning rate it was missed: more than the last columns. */
+/* What each batch size needs to its target, at the learning rate that
+   needs the fewest steps: medians over the seeds, where a seed that
+   missed the target counts as infinite. Without a learning rate it was
+   missed: more than the last columns. */
 with trial as (
     select *
     from batchsweep.result

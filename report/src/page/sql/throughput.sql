@@ -1,4 +1,5 @@
-/* How long a step takes at each batch size, over all learning rates and seeds, and the examples in a second that this makes. */
+/* How long a step takes at each batch size, over all learning rates and
+   seeds, and the examples in a second that this makes. */
 select
     batch_size,
     min(examples_in_step) as examples_in_step,
