@@ -20,7 +20,7 @@ use crate::examples_text::examples;
 )]
 #[command(after_help = concat!(
     "A sweep is named by its id, a unique prefix of it, its name, or @last.\n\n",
-    examples!["batchsweep run examples/seed.toml", "batchsweep results @last -o csv > results.csv"],
+    examples!["batchsweep run examples/fashion-mnist.toml", "batchsweep best @last"],
     "\n\n\x1b[1m\x1b[4mExit codes:\x1b[0m\n  ",
     "0 all well, 1 failed (or a trial failed), 2 bad usage or sweep file,\n  ",
     "3 coordinator or database out of reach, 4 not allowed, 5 no such thing,\n  ",
@@ -64,7 +64,7 @@ pub enum Verb {
     #[command(after_help = examples!["batchsweep ls", "batchsweep ls --limit 500 -o json"])]
     Ls(command::ls::Args),
 
-    /// Show one sweep: state, counts, the best learning rate of each batch size
+    /// Show one sweep: its state, its grid as a heatmap, what it comes to
     #[command(after_help = examples!["batchsweep show @last", "batchsweep show fashion-mnist-mlp -o json"])]
     Show(command::show::Args),
 
@@ -79,6 +79,17 @@ pub enum Verb {
     /// Show what a trial said
     #[command(after_help = examples!["batchsweep logs 3", "batchsweep logs 0 --sweep fashion-mnist-mlp"])]
     Logs(command::logs::Args),
+
+    /// Say which batch size and learning rate to train with, and how sure that is
+    #[command(after_help = examples!["batchsweep best @last", "batchsweep best fashion-mnist-mlp -o json"])]
+    Best(command::best::Args),
+
+    /// Set the best of several sweeps side by side, with what differs in their settings
+    #[command(after_help = examples![
+        "batchsweep compare sgd-sweep adam-sweep",
+        "batchsweep compare fashion-mnist-mlp @last -o csv",
+    ])]
+    Compare(command::compare::Args),
 
     /// Show the results of a sweep, one row a trial
     #[command(after_help = examples!["batchsweep results @last", "batchsweep results @last -o csv > results.csv"])]

@@ -1,17 +1,102 @@
-//! The end of a sweep in words: the table, what not to conclude from it, and what to do next.
+//! The end of a sweep: its table, the grid as a heatmap, what it comes to, and what not to conclude from it.
 
-use domain::analysis::{self, Warning};
-use report::{Table, human, records, results};
+use domain::analysis::{Analysis, Comparison, Warning};
+use report::{Table, conclusion, heatmap, human, results};
 
 use crate::failure::Failure;
+use crate::findings::Findings;
 use crate::output::{self, Format};
 use crate::talk::{Talk, warning};
 
-/// Writes the results of a sweep; for people also the remarks and the warnings, set apart on standard error.
+/// How many warnings are told where they are not what was asked for.
+pub const FEW_WARNINGS: usize = 5;
+
+/// How many groups of comparable trials are drawn.
+const FEW_GROUPS: usize = 4;
+
+/// Writes the results of a sweep for people; remarks and warnings are set apart on standard error.
 ///
 /// # Errors
 /// When standard output does not take it.
-pub fn write(table: &Table, format: Format, talk: Talk) -> Result<(), Failure> {
+pub fn write_results(findings: &Findings, talk: Talk) -> Result<(), Failure> {
+    table(&findings.results, Format::Table, talk)?;
+    warn(&findings.analysis.warnings, FEW_WARNINGS, findings.name(), talk);
+    Ok(())
+}
+
+/// Writes the results of a sweep and, for people, what they come to.
+///
+/// # Errors
+/// When standard output does not take it.
+pub fn write_end(findings: &Findings, format: Format, talk: Talk) -> Result<(), Failure> {
+    table(&findings.results, format, talk)?;
+    if format == Format::Table {
+        output::text("\n")?;
+        write_conclusion(findings, FEW_WARNINGS, talk)?;
+    }
+    Ok(())
+}
+
+/// Writes the grid as a heatmap and what it comes to; tells at most `most` warnings on standard error.
+///
+/// # Errors
+/// When standard output does not take it.
+pub fn write_conclusion(findings: &Findings, most: usize, talk: Talk) -> Result<(), Failure> {
+    let look = output::look();
+    output::text(&heatmaps(&findings.analysis))?;
+    output::text(&conclusion::render(&findings.analysis.conclusion, look))?;
+    warn(&findings.analysis.warnings, most, findings.name(), talk);
+    Ok(())
+}
+
+/// Tells at most so many warnings, and how many more there are.
+pub fn warn(warnings: &[Warning], most: usize, sweep: &str, talk: Talk) {
+    if !warnings.is_empty() {
+        talk.say("");
+    }
+    for Warning { id, message } in warnings.iter().take(most) {
+        talk.say(warning(format_args!("{message} [{id}]")));
+    }
+    if warnings.len() > most {
+        let more = human::count((warnings.len() - most) as u64, "more warning");
+        talk.say(format_args!("({more}: batchsweep best {sweep})"));
+    }
+}
+
+/// One heatmap a group of comparable trials that has a grid, the one chosen from first where there are too many to draw all.
+fn heatmaps(analysis: &Analysis) -> String {
+    let look = output::look();
+    let mut drawn: Vec<(&Comparison, String)> = analysis
+        .comparisons
+        .iter()
+        .map(|own| (own, heatmap::render(&own.grid, &own.best, look)))
+        .filter(|(_, map)| !map.is_empty())
+        .collect();
+    let left_out = drawn.len().saturating_sub(FEW_GROUPS);
+    if left_out > 0 {
+        let chosen = analysis.conclusion.choice.as_ref().map(|choice| choice.group.as_str());
+        drawn.sort_by_key(|(own, _)| Some(own.label.as_str()) != chosen);
+        drawn.truncate(FEW_GROUPS);
+    }
+    let mut out = String::new();
+    for (own, map) in drawn {
+        if !own.label.is_empty() {
+            out.push_str(&own.label);
+            out.push('\n');
+        }
+        out.push_str(&map);
+        out.push('\n');
+    }
+    if left_out > 0 {
+        out.push_str(&format!(
+            "({} left out; -o csv has all)\n\n",
+            human::count(left_out as u64, "more grid")
+        ));
+    }
+    out
+}
+
+fn table(table: &Table, format: Format, talk: Talk) -> Result<(), Failure> {
     output::table(format, table, results::sheet)?;
     if format != Format::Table || talk == Talk::Quiet {
         return Ok(());
@@ -24,21 +109,11 @@ pub fn write(table: &Table, format: Format, talk: Talk) -> Result<(), Failure> {
         ));
     }
     let remarks = results::remarks(table);
-    let warnings = warnings_of(table);
-    if !remarks.is_empty() || !warnings.is_empty() {
+    if !remarks.is_empty() {
         talk.say("");
     }
     few(&remarks).iter().for_each(|remark| talk.say(remark));
-    for Warning { id, message } in warnings {
-        talk.say(warning(format_args!("{message} [{id}]")));
-    }
     Ok(())
-}
-
-/// What must not be concluded from a table of results.
-#[must_use]
-pub fn warnings_of(table: &Table) -> Vec<Warning> {
-    analysis::analyze(&records::records(table), None).warnings
 }
 
 /// The first few of many.

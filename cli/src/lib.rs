@@ -5,7 +5,8 @@
 //! - [`command`]: one file a verb,
 //! - [`spec_file`]: TOML in, a checked sweep or every mistake out,
 //! - [`coordinator`]: reaching one, [`local`]: running one on this machine,
-//! - [`submission`], [`follow`], [`display`], [`conclusion`]: a sweep from its submission to its table,
+//! - [`submission`], [`follow`], [`display`]: a sweep from its submission to its end,
+//! - [`findings`], [`settings`], [`conclusion`]: what it found,
 //! - [`trainer`]: asking a trainer what a trial would take,
 //! - [`failure`], [`talk`], [`output`]: exit codes, standard error, standard output.
 
@@ -28,6 +29,10 @@ pub mod submission;
 pub mod follow;
 
 pub mod display;
+
+pub mod findings;
+
+pub mod settings;
 
 pub mod conclusion;
 

@@ -1,6 +1,8 @@
 //! One file a verb.
 
+pub mod best;
 pub mod cancel;
+pub mod compare;
 pub mod completions;
 pub mod doctor;
 pub mod down;
@@ -41,6 +43,8 @@ pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Watch(args) => block_on(watch::run(&args, context)),
         Verb::Trials(args) => block_on(trials::run(&args, context)),
         Verb::Logs(args) => block_on(logs::run(&args, context)),
+        Verb::Best(args) => block_on(best::run(&args, context)),
+        Verb::Compare(args) => block_on(compare::run(&args, context)),
         Verb::Results(args) => block_on(results::run(&args, context)),
         Verb::Metrics(args) => block_on(metrics::run(&args, context)),
         Verb::Report(args) => block_on(report::run(&args, context)),

@@ -4,17 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use domain::analysis;
 use proto::Reason;
-use proto::from_wire;
-use proto::v1::{GetSweepRequest, QueryRequest, Sweep, View};
+use proto::v1::{QueryRequest, Sweep, View};
 use report::page::{Report, SweepFacts};
-use report::{Table, human, records};
+use report::{Table, human};
 
 use crate::context::Context;
 use crate::coordinator::rows;
 use crate::coordinator::session::{self, Purpose, Session};
 use crate::failure::{Exit, Failure};
+use crate::findings;
 use crate::timestamp;
 
 use super::ls;
@@ -53,15 +52,9 @@ enum Format {
 /// When there is no such sweep, no coordinator, or the file cannot be written.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let report = session::with(context, Purpose::Stored, async |session| {
-        let request = GetSweepRequest { sweep: args.sweep.clone() };
-        let answer = session.client.get_sweep(request).await.map_err(|status| session.refused(&status))?;
-        let sweep = answer.into_inner().sweep.unwrap_or_default();
-        let results = list(session, View::Result, &sweep.sweep_id).await?;
-        let workers = list(session, View::Worker, &sweep.sweep_id).await?;
-        let train = sweep.spec.clone().and_then(|spec| spec.train).map(from_wire::train);
-        let train = train.and_then(Result::ok);
-        let analysis = analysis::analyze(&records::records(&results), train.as_ref());
-        let report = Report::new(facts(sweep), results, workers, analysis);
+        let findings = findings::fetch(session, &args.sweep).await?;
+        let workers = list(session, View::Worker, &findings.sweep.sweep_id).await?;
+        let report = Report::new(facts(findings.sweep), findings.results, workers, findings.analysis);
         let mut curves = Vec::new();
         for query in report.curve_queries() {
             curves.push(curves_of(session, query, context).await?);

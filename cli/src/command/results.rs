@@ -1,13 +1,15 @@
 //! `results`: what a sweep found, one row a trial.
 
 use proto::v1::View;
+use report::results as sheets;
 
 use crate::conclusion;
 use crate::context::Context;
 use crate::coordinator::rows;
 use crate::coordinator::session::{self, Purpose};
 use crate::failure::{Exit, Failure};
-use crate::output::OutputArgs;
+use crate::findings;
+use crate::output::{self, Format, OutputArgs};
 
 /// Arguments of `results`.
 #[derive(Debug, Clone, clap::Args)]
@@ -25,10 +27,18 @@ pub struct Args {
 /// # Errors
 /// When there is no such sweep, or no coordinator.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let results = session::with(context, Purpose::Stored, async |session| {
-        let listed = rows::list(&mut session.client, View::Result, &args.sweep, "").await;
-        listed.map_err(|status| session.refused(&status))
-    });
-    conclusion::write(&results.await?, args.output.format, context.talk)?;
+    let format = args.output.format;
+    session::with(context, Purpose::Stored, async |session| match format {
+        Format::Table => {
+            let findings = findings::fetch(session, &args.sweep).await?;
+            conclusion::write_results(&findings, context.talk)
+        }
+        // Programs get the rows as they are.
+        Format::Json | Format::Csv => {
+            let listed = rows::list(&mut session.client, View::Result, &args.sweep, "").await;
+            output::table(format, &listed.map_err(|status| session.refused(&status))?, sheets::sheet)
+        }
+    })
+    .await?;
     Ok(Exit::Success)
 }

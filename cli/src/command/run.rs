@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use proto::v1::{CancelSweepRequest, ListSweepsRequest, PauseSweepRequest, Sweep, SweepState, View};
+use proto::v1::{CancelSweepRequest, ListSweepsRequest, PauseSweepRequest, Sweep, SweepState};
 use report::human;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::context::Context;
 use crate::coordinator::address::{Address, Origin};
+use crate::coordinator::client;
 use crate::coordinator::session::Session;
-use crate::coordinator::{client, rows};
 use crate::display::Display;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupts;
@@ -21,7 +21,7 @@ use crate::output::{Format, OutputArgs};
 use crate::spec_args::SpecArgs;
 use crate::spec_file::SpecFile;
 use crate::talk::Talk;
-use crate::{conclusion, follow, submission};
+use crate::{conclusion, findings, follow, submission};
 
 use super::up::WorkerArgs;
 
@@ -177,13 +177,12 @@ async fn conclude(
     interrupted: bool,
     talk: Talk,
 ) -> Result<Exit, Failure> {
-    let results = rows::list(&mut session.client.clone(), View::Result, &last.sweep_id, "").await;
-    conclusion::write(&results.map_err(|status| session.refused(&status))?, format, talk)?;
+    conclusion::write_end(&findings::fetch(session, &last.sweep_id).await?, format, talk)?;
     let exit = if interrupted { Exit::Interrupted } else { follow::exit(last) };
     match exit {
         Exit::Failed => talk.next("batchsweep logs INDEX  (what a failed trial said)"),
         Exit::Interrupted => talk.next("batchsweep results @last  (what has been found so far)"),
-        _ => talk.next("batchsweep results @last -o csv > results.csv"),
+        _ => talk.next("batchsweep best @last  (each batch size, and every warning)"),
     }
     Ok(exit)
 }

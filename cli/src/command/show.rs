@@ -2,14 +2,16 @@
 
 use std::fmt::Write as _;
 
-use proto::v1::{GetSweepRequest, Sweep, View};
-use report::{Table, rows as sheets};
+use proto::v1::{Sweep, View};
+use report::Table;
 use serde_json::json;
 
+use crate::conclusion::{self, FEW_WARNINGS};
 use crate::context::Context;
 use crate::coordinator::rows;
 use crate::coordinator::session::{self, Purpose};
 use crate::failure::{Exit, Failure};
+use crate::findings;
 use crate::output::{self, Format, OutputArgs};
 use crate::timestamp;
 
@@ -36,27 +38,30 @@ pub struct Args {
 /// # Errors
 /// When there is no such sweep, or no coordinator.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let (sweep, best) = session::with(context, Purpose::Stored, async |session| {
-        let request = GetSweepRequest { sweep: args.sweep.clone() };
-        let answer = session.client.get_sweep(request).await.map_err(|status| session.refused(&status))?;
-        let sweep = answer.into_inner().sweep.unwrap_or_default();
-        let best = rows::list(&mut session.client, View::BestLearningRate, &sweep.sweep_id, "").await;
-        Ok((sweep, best.map_err(|status| session.refused(&status))?))
+    let (findings, best) = session::with(context, Purpose::Stored, async |session| {
+        let findings = findings::fetch(session, &args.sweep).await?;
+        let sweep_id = &findings.sweep.sweep_id;
+        let best = rows::list(&mut session.client, View::BestLearningRate, sweep_id, "").await;
+        let best = best.map_err(|status| session.refused(&status))?;
+        Ok((findings, best))
     })
     .await?;
+    let sweep = &findings.sweep;
     match args.output.format {
         _ if args.source => output::text(&sweep.source)?,
-        Format::Json => output::text(&format!("{:#}\n", object(&sweep, &best)))?,
+        Format::Json => output::text(&format!("{:#}\n", object(sweep, &best)))?,
         Format::Csv => output::text(&report::csv::render(&best))?,
         Format::Table => {
-            output::text(&page(&sweep, &best))?;
-            context.talk.next(format_args!("batchsweep results {}", args.sweep));
+            output::text(&page(sweep))?;
+            output::text("\n")?;
+            conclusion::write_conclusion(&findings, FEW_WARNINGS, context.talk)?;
+            context.talk.next(format_args!("batchsweep best {}", args.sweep));
         }
     }
     Ok(Exit::Success)
 }
 
-fn page(sweep: &Sweep, best: &Table) -> String {
+fn page(sweep: &Sweep) -> String {
     let mut page = String::new();
     let mut line = |name: &str, value: &str| {
         if !value.is_empty() {
@@ -70,13 +75,6 @@ fn page(sweep: &Sweep, best: &Table) -> String {
     line("trials", &watch::by_state(sweep.counts.as_ref()));
     line("created", &sweep.created_at.as_ref().map(timestamp::text).unwrap_or_default());
     line("finished", &sweep.finished_at.as_ref().map(timestamp::text).unwrap_or_default());
-    if !best.rows.is_empty() {
-        page.push_str("\nbest learning rate of each batch size\n");
-        page.push_str(
-            &sheets::readable(best, &["sweep_id", "sweep_name", "trial_id", "parameters"])
-                .render(output::look()),
-        );
-    }
     page
 }
 

@@ -3,6 +3,7 @@
 use super::comparison::{Comparison, trials_of};
 use super::group::Group;
 use super::record::TrialRecord;
+use super::target::TargetRow;
 use crate::spec::TrainSpec;
 use crate::statistics::median;
 
@@ -39,6 +40,20 @@ impl<'a> Facts<'a> {
     /// Whether a trial still runs or waits.
     pub fn is_open(&self) -> bool {
         self.group.trials.iter().any(|trial| !trial.status.is_terminal())
+    }
+
+    /// Whether most batch sizes meet the target within the first epoch of several: then it tells them apart by little more than
+    /// chance, and favours learning rates that end badly.
+    pub fn target_is_easy(&self) -> bool {
+        const SEVERAL: f64 = 2.0;
+        let rows = &self.comparison.to_target;
+        let within_first = |row: &&TargetRow| {
+            let trials = self.trained().filter(|trial| trial.batch_size == row.batch_size);
+            let long = trials.filter(|trial| trial.epochs.is_some_and(|epochs| epochs >= SEVERAL));
+            let all = long.filter_map(TrialRecord::train_examples).max();
+            row.examples.median().zip(all).is_some_and(|(examples, all)| examples <= all as f64)
+        };
+        2 * rows.iter().filter(within_first).count() > rows.len()
     }
 
     /// The median of a number over the seeds of each batch size's best cell.

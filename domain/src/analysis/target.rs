@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::best_rate::Edge;
 use super::group::Group;
 use super::interval::Interval;
 use super::record::TrialRecord;
@@ -66,6 +67,8 @@ pub struct TargetRow {
     pub examples_in_step: u64,
     /// That learning rate; `None` where none met the target.
     pub learning_rate: Option<f64>,
+    /// The end of the learning rates tried that it sits on: then others may need fewer steps. `None` too where one rate was tried.
+    pub edge: Option<Edge>,
     /// Optimizer steps.
     pub steps: Reach,
     /// Training examples.
@@ -172,6 +175,7 @@ fn row(rates: &Rates<'_>) -> Option<TargetRow> {
         batch_size: any.batch_size,
         examples_in_step: any.examples_in_step(),
         learning_rate: None,
+        edge: None,
         steps: not_reached(|trial| trial.steps.map(|steps| steps as f64)),
         examples: not_reached(|trial| trial.examples.map(|examples| examples as f64)),
         seconds: not_reached(|trial| trial.train_seconds),
@@ -187,6 +191,7 @@ fn row(rates: &Rates<'_>) -> Option<TargetRow> {
     };
     Some(TargetRow {
         learning_rate: Some(f64::from_bits(rate)),
+        edge: edge(rates, rate),
         steps,
         examples: of(|trial| trial.examples_to_target.map(|examples| examples as f64)),
         seconds: of(|trial| trial.seconds_to_target),
@@ -194,6 +199,17 @@ fn row(rates: &Rates<'_>) -> Option<TargetRow> {
         tried: trials.len() as u64,
         ..row
     })
+}
+
+/// A larger rate that diverged bounds the rate as well as one that took longer.
+fn edge(rates: &Rates<'_>, rate: u64) -> Option<Edge> {
+    let (first, last) = rates.keys().next().zip(rates.keys().next_back())?;
+    match rate {
+        _ if first == last => None,
+        rate if rate == *first => Some(Edge::Low),
+        rate if rate == *last => Some(Edge::High),
+        _ => None,
+    }
 }
 
 fn order(steps: &Reach) -> f64 {
@@ -236,6 +252,7 @@ pub(super) mod tests {
         ];
         let rows = rows(&group(&records));
         assert_eq!(rows[0].learning_rate, Some(0.1));
+        assert_eq!((rows[0].edge, rows[1].edge), (Some(Edge::Low), None));
         assert_eq!(rows[0].steps, Reach::Reached { median: 420.0, low: 400.0, high: Some(800.0) });
         assert_eq!(rows[0].seconds, Reach::Reached { median: 4.2, low: 4.0, high: Some(8.0) });
         assert_eq!((rows[0].reached, rows[0].tried), (3, 3));

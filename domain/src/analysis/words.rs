@@ -27,6 +27,17 @@ pub fn score(number: f64) -> String {
     format!("{number:.3e}").parse().map_or_else(|_| number.to_string(), exact)
 }
 
+/// A large number with three significant digits: `950`, `64 thousand`, `11.2 million`.
+#[must_use]
+pub fn many(number: f64) -> String {
+    match number {
+        _ if number < 9_995.0 => about(number),
+        _ if number < 999_500.0 => format!("{} thousand", about(number / 1e3)),
+        _ if number < 999_500_000.0 => format!("{} million", about(number / 1e6)),
+        _ => format!("{} billion", about(number / 1e9)),
+    }
+}
+
 /// How many times: `3.1x`, `1000x`.
 #[must_use]
 pub fn times(ratio: f64) -> String {
@@ -88,6 +99,7 @@ mod tests {
     #[test]
     fn numbers_say_no_more_than_is_known() {
         assert_eq!([0.312_456, 0.1, 1234.5, 3.2e-8, 0.0].map(about), ["0.312", "0.1", "1230", "3.2e-8", "0"]);
+        assert_eq!([950.0, 64_000.0, 11_213_000.0].map(many), ["950", "64 thousand", "11.2 million"]);
         assert_eq!([0.691_234, 2.0].map(score), ["0.6912", "2"]);
         assert_eq!([0.01, 0.003_162_28, 1e-7].map(exact), ["0.01", "0.00316228", "1e-7"]);
         assert_eq!([3.12, 1000.4].map(times), ["3.1x", "1000x"]);
@@ -108,7 +120,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_number_panics(number in any::<f64>()) {
-            let _ = (about(number), exact(number), score(number), times(number), seconds(number), bytes(number));
+            let _ = (about(number), exact(number), score(number), many(number), times(number), seconds(number), bytes(number));
         }
     }
 }

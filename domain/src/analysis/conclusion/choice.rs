@@ -94,7 +94,11 @@ pub(super) fn choose(facts: &Facts<'_>) -> Option<Choice> {
     if facts.comparison.is_untuned() {
         return None;
     }
-    soonest(facts).or_else(|| lowest(facts))
+    // Where the target was met at once, by any trial, how soon says little; unless trials ended there, so that there is nothing
+    // else to compare.
+    let ends_at_target = facts.train.is_some_and(|train| train.stop_at_target);
+    let by_target = if facts.target_is_easy() && !ends_at_target { None } else { soonest(facts) };
+    by_target.or_else(|| lowest(facts))
 }
 
 fn soonest(facts: &Facts<'_>) -> Option<Choice> {
@@ -108,9 +112,7 @@ fn soonest(facts: &Facts<'_>) -> Option<Choice> {
             && best.reached > 1
             && row.seconds.range().is_some_and(|other| other.overlaps(&range))
     };
-    let is_bracketed = comparison.best_of(best.batch_size).is_some_and(|rate| {
-        rate.rates_tried > 1 && !(rate.learning_rate == learning_rate && rate.edge.is_some())
-    });
+    let is_bracketed = best.edge.is_none() && comparison.grid.row(best.batch_size).len() > 1;
     let seeds = usize::try_from(best.reached).unwrap_or(usize::MAX);
     Some(Choice {
         group: comparison.label.clone(),
@@ -120,7 +122,7 @@ fn soonest(facts: &Facts<'_>) -> Option<Choice> {
         value,
         range,
         seeds,
-        is_firm: seeds >= SEEDS_TO_CONCLUDE && is_bracketed && !facts.is_open(),
+        is_firm: seeds >= SEEDS_TO_CONCLUDE && is_bracketed && !facts.is_open() && !facts.target_is_easy(),
         level_with: comparison.to_target.iter().filter(level).map(|row| row.batch_size).collect(),
         instead_of: None,
     })

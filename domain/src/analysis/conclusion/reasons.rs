@@ -135,10 +135,10 @@ fn step_time(comparison: &Comparison) -> Option<String> {
     let half = line.half_saturation_batch();
     (half >= 1.0).then(|| {
         format!(
-            "A step takes {} and another second for every {} examples: at a batch of {} half of its time is the fixed part, well above \
-             that larger batches hardly raise the throughput.",
+            "A step takes {} and a second more for every {} examples. At a batch of {}, half of its time is the fixed \
+             part; well above that, larger batches hardly raise the throughput.",
             words::seconds(line.overhead_seconds),
-            words::about(line.examples_per_second),
+            words::many(line.examples_per_second),
             words::about(half)
         )
     })

@@ -1,7 +1,7 @@
 use super::*;
 use crate::analysis::{Analysis, TrialRecord, analyze};
 use crate::lifecycle::TrialStatus;
-use crate::spec::Value;
+use crate::spec::{TrainSpec, Value};
 use proptest::prelude::*;
 
 /// A trial on one CPU with this loss after so many seconds.
@@ -166,6 +166,27 @@ fn with_a_target_the_batch_size_that_is_soonest_there_is_chosen() {
     assert_says(&analysis, SentenceKind::Reason, "The critical batch size, E_min / S_min, is about 25");
     assert_says(&analysis, SentenceKind::Reason, "least near a batch of 18");
     assert!(texts(&analysis, SentenceKind::Unknown).is_empty(), "{:#?}", analysis.conclusion);
+}
+
+#[test]
+fn a_target_that_is_met_at_once_chooses_nothing() {
+    let easy = |trial: TrialRecord, steps: u64| TrialRecord {
+        steps_to_target: Some(steps),
+        examples_to_target: Some(steps * trial.batch_size),
+        seconds_to_target: Some(steps as f64),
+        ..trial
+    };
+    let trials: Vec<TrialRecord> = [row(10, 0.5, 2.0, 3), row(50, 0.9, 1.0, 3)]
+        .concat()
+        .into_iter()
+        .map(|trial| easy(trial.clone(), if trial.learning_rate > 0.1 { 5 } else { 10 }))
+        .collect();
+    let analysis = analyze(&trials, None);
+    let choice = analysis.conclusion.choice.as_ref().unwrap();
+    assert!(matches!(choice.basis, Basis::Score(_)) && choice.learning_rate == 0.1, "{choice:?}");
+    let stopped = TrainSpec { stop_at_target: true, ..TrainSpec::default() };
+    let choice = analyze(&trials, Some(&stopped)).conclusion.choice.unwrap();
+    assert!(choice.basis == Basis::SecondsToTarget && !choice.is_firm, "{choice:?}");
 }
 
 #[test]

@@ -57,8 +57,11 @@ fn seeds(facts: &Facts<'_>, choice: &Choice) -> Option<String> {
 }
 
 fn edge(facts: &Facts<'_>, choice: &Choice) -> Option<String> {
-    let best = facts.comparison.best_of(choice.batch_size)?;
-    let (side, beyond) = match best.edge.filter(|_| best.learning_rate == choice.learning_rate)? {
+    let edge = match choice.basis {
+        Basis::SecondsToTarget => facts.comparison.target_of(choice.batch_size)?.edge,
+        Basis::Score(_) => facts.comparison.best_of(choice.batch_size)?.edge,
+    };
+    let (side, beyond) = match edge? {
         Edge::Low => ("smallest", "smaller"),
         Edge::High => ("largest", "larger"),
     };

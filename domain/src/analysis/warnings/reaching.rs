@@ -3,7 +3,6 @@
 use super::Warning;
 use crate::analysis::critical::{Gap, Verdict};
 use crate::analysis::facts::Facts;
-use crate::analysis::record::TrialRecord;
 use crate::analysis::target::Reach;
 use crate::analysis::words;
 
@@ -97,13 +96,7 @@ pub(super) fn target_says_little(facts: &Facts<'_>) -> Option<Warning> {
              percent above the worst of the best losses.",
         ));
     }
-    let within_first = |row: &&crate::analysis::TargetRow| {
-        let trials = facts.trained().filter(|trial| trial.batch_size == row.batch_size);
-        let all = trials.filter_map(TrialRecord::train_examples).max();
-        row.examples.median().zip(all).is_some_and(|(examples, all)| examples <= all as f64)
-    };
-    let easy = rows.iter().filter(within_first).count();
-    (2 * easy > rows.len()).then(|| {
+    facts.target_is_easy().then(|| {
         Warning::new(
             "W20",
             "The target is met within the first epoch by most batch sizes: it is too easy to tell them apart, and the critical batch \
@@ -126,7 +119,7 @@ pub(super) fn other_data(facts: &Facts<'_>) -> Option<Warning> {
 #[cfg(test)]
 mod tests {
     use super::super::fixture::{met, told};
-    use super::*;
+    use crate::analysis::TrialRecord;
     use crate::lifecycle::TrialStatus;
     use crate::spec::{Target, TargetMetric, TrainSpec};
 

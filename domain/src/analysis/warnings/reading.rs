@@ -15,7 +15,10 @@ pub(super) fn mean_over_an_epoch(facts: &Facts<'_>) -> Option<Warning> {
     let mean = facts.of_best_cells(|trial| trial.last_epoch_train_loss);
     let end = facts.of_best_cells(|trial| trial.train_set_loss);
     let (by_mean, by_end) = lowest(&mean).zip(lowest(&end))?;
-    (mean.len() == end.len() && by_mean != by_end).then(|| {
+    let end_at = |size: u64| end.iter().find(|(own, _)| *own == size).map(|(_, loss)| *loss);
+    let (own, lowest) = end_at(by_mean).zip(end_at(by_end))?;
+    // A hair's breadth is no other ranking.
+    (own > 1.01 * lowest).then(|| {
         Warning::new(
             "W9",
             format!(
@@ -167,6 +170,11 @@ mod tests {
                 .contains("at batch size 50")
         );
         assert_eq!(told("W9", &[trial(10, 0.5, 0.5), trial(50, 0.6, 0.55)], None), None);
+        assert_eq!(
+            told("W9", &[trial(10, 0.6, 0.5), trial(50, 0.5, 0.501)], None),
+            None,
+            "too close to tell"
+        );
     }
 
     #[test]

@@ -45,16 +45,22 @@ pub(super) fn best_at_the_edge(facts: &Facts<'_>) -> Option<Warning> {
         Some(format!("{} (best {}, the {side} tried)", best.batch_size, words::exact(best.learning_rate)))
     };
     let edges: Vec<String> = facts.comparison.best.iter().filter_map(edge).collect();
-    (!edges.is_empty()).then(|| {
-        Warning::new(
-            "W2",
-            format!(
-                "The best learning rate lies at the edge of the grid for batch size {}: the optimum may lie outside. \
-                 Extend the learning rates there.",
-                edges.join(", ")
-            ),
-        )
-    })
+    let to_target = facts.comparison.to_target.iter().filter(|row| row.edge.is_some());
+    let to_target: Vec<u64> = to_target.map(|row| row.batch_size).collect();
+    let message = match (edges.is_empty(), to_target.is_empty()) {
+        (true, true) => return None,
+        (true, false) => format!(
+            "The target was met in the fewest steps at the edge of the learning rates for {}: others may need fewer. Extend \
+             the learning rates there.",
+            words::batch_sizes(&to_target)
+        ),
+        (false, _) => format!(
+            "The best learning rate lies at the edge of the grid for batch size {}: the optimum may lie outside. \
+             Extend the learning rates there.",
+            edges.join(", ")
+        ),
+    };
+    Some(Warning::new("W2", message))
 }
 
 /// W7: the spread between seeds is larger than the gap between the best batch sizes.
@@ -124,7 +130,7 @@ pub(super) fn diverged(facts: &Facts<'_>) -> Option<Warning> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{ids, told, trained};
+    use super::super::fixture::{ids, met, told, trained};
     use crate::analysis::TrialRecord;
     use crate::lifecycle::TrialStatus;
 
@@ -152,6 +158,23 @@ mod tests {
         assert!(told("W2", &trials, None).unwrap().contains("50 (best 1, the largest tried)"));
         let inner = [trained(50, 0.01, 0.9), trained(50, 0.1, 0.6), trained(50, 1.0, 0.7)];
         assert!(ids(&inner).is_empty());
+    }
+
+    #[test]
+    fn the_fewest_steps_to_the_target_may_sit_at_the_edge_too() {
+        let met = |rate: f64, loss, steps| TrialRecord {
+            learning_rate: rate,
+            train_set_loss: Some(loss),
+            ..met(50, steps)
+        };
+        let at_edge = [met(0.1, 0.6, Some(58)), met(0.2, 0.5, Some(50)), met(0.4, 0.6, Some(30))];
+        assert!(
+            told("W2", &at_edge, None)
+                .unwrap()
+                .contains("fewest steps at the edge of the learning rates for batch size 50")
+        );
+        let inner = [met(0.1, 0.6, Some(58)), met(0.2, 0.5, Some(30)), met(0.4, 0.6, None)];
+        assert_eq!(told("W2", &inner, None), None);
     }
 
     #[test]

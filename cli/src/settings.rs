@@ -1,0 +1,150 @@
+//! A sweep's settings as key and text, by the keys of the sweep file, to set sweeps side by side.
+
+use domain::spec::{
+    BatchSizeAxis, Budget, DataSource, LearningRateAxis, MicroBatchPolicy, ModelSpec, ScalingRule, SweepDraft,
+};
+use report::human;
+
+/// Every setting that has a value.
+#[must_use]
+pub fn settings(sweep: &SweepDraft) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    let mut add = |key: &str, text: String| all.push((key.to_owned(), text));
+    data(sweep, &mut add);
+    model(sweep, &mut add);
+    grid(sweep, &mut add);
+    train(sweep, &mut add);
+    if let Some(budget) = sweep.memory.budget {
+        add("memory.budget", budget.to_string());
+    }
+    add(
+        "memory.micro_batch",
+        match sweep.memory.micro_batch {
+            MicroBatchPolicy::Auto => "auto".to_owned(),
+            MicroBatchPolicy::Off => "off".to_owned(),
+            MicroBatchPolicy::Fixed(examples) => examples.to_string(),
+        },
+    );
+    all
+}
+
+fn data(sweep: &SweepDraft, add: &mut impl FnMut(&str, String)) {
+    let data = &sweep.data;
+    add("data.format", data.source.format().to_owned());
+    if let DataSource::Synthetic(made) = &data.source {
+        add("data.examples", made.examples.to_string());
+        add("data.features", format!("{:?}", made.features));
+        add("data.classes", made.classes.to_string());
+    }
+    if let DataSource::Idx(files) = &data.source {
+        add("data.path", files.path.clone());
+    }
+    add("data.validation", data.validation.to_string());
+    if let Some(limit) = data.limit {
+        add("data.limit", limit.to_string());
+    }
+    let normalize = domain::spec::Normalize::ALL.into_iter().find(|(_, value)| *value == data.normalize);
+    add("data.normalize", normalize.map_or("", |(word, _)| word).to_owned());
+}
+
+fn model(sweep: &SweepDraft, add: &mut impl FnMut(&str, String)) {
+    add("model.kind", sweep.model.kind().to_owned());
+    if let ModelSpec::Cnn { channels, .. } = &sweep.model {
+        add("model.channels", format!("{channels:?}"));
+    }
+    if let ModelSpec::Mlp { hidden } | ModelSpec::Cnn { hidden, .. } = &sweep.model {
+        add("model.hidden", format!("{hidden:?}"));
+    }
+}
+
+fn grid(sweep: &SweepDraft, add: &mut impl FnMut(&str, String)) {
+    let grid = &sweep.grid;
+    let sizes = match &grid.batch_size {
+        BatchSizeAxis::List(sizes) => format!("{sizes:?}"),
+        BatchSizeAxis::Geometric { from, to, factor } => format!("{from} to {to}, times {factor}"),
+    };
+    add("grid.batch_size", sizes);
+    let list = |numbers: &[f64]| {
+        format!("[{}]", numbers.iter().map(|number| human::exact(*number)).collect::<Vec<_>>().join(", "))
+    };
+    let rates = match &grid.learning_rate {
+        LearningRateAxis::List(rates) => list(rates),
+        LearningRateAxis::LogSpaced { from, to, count } => {
+            format!("{count} from {} to {}", human::exact(*from), human::exact(*to))
+        }
+        LearningRateAxis::Scaled { base, at, rule, times } => {
+            let rule =
+                ScalingRule::ALL.into_iter().find(|(_, value)| value == rule).map_or("", |(word, _)| word);
+            format!("{} at {at}, {rule}, times {}", human::exact(*base), list(times))
+        }
+    };
+    add("grid.learning_rate", rates);
+    add("grid.seed", format!("{:?}", grid.seed));
+    for axis in &grid.train {
+        let values: Vec<String> = axis.values.iter().map(ToString::to_string).collect();
+        add(&format!("grid.{}", axis.key.word()), format!("[{}]", values.join(", ")));
+    }
+}
+
+fn train(sweep: &SweepDraft, add: &mut impl FnMut(&str, String)) {
+    let train = &sweep.train;
+    match train.budget {
+        Some(Budget::Epochs(amount)) => add("train.epochs", amount.to_string()),
+        Some(Budget::Steps(amount)) => add("train.steps", amount.to_string()),
+        Some(Budget::Examples(amount)) => add("train.examples", amount.to_string()),
+        None => {}
+    }
+    add("train.optimizer", train.optimizer.word().to_owned());
+    add("train.momentum", human::exact(train.momentum));
+    add("train.nesterov", train.nesterov.to_string());
+    add("train.weight_decay", human::exact(train.weight_decay()));
+    add("train.beta1", human::exact(train.beta1));
+    add("train.beta2", human::exact(train.beta2()));
+    add("train.epsilon", human::exact(train.epsilon));
+    add("train.loss", train.loss.word().to_owned());
+    add("train.schedule", train.schedule.word().to_owned());
+    add("train.warmup_steps", train.warmup_steps.to_string());
+    add("train.shuffle", train.shuffle.to_string());
+    add("train.precision", train.precision.word().to_owned());
+    add("train.drop_last", train.drop_last.to_string());
+    if let Some(target) = train.target {
+        add("train.target", format!("{} below {}", target.metric.word(), human::exact(target.below)));
+    }
+    add("train.stop_at_target", train.stop_at_target.to_string());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec_file::{DataPaths, parse};
+
+    fn of(overrides: &[&str]) -> Vec<(String, String)> {
+        let text = "[data]\nformat = \"synthetic\"\nexamples = 1000\nfeatures = [10]\nclasses = 2\nlabels = \"random\"\n\
+            [model]\nkind = \"mlp\"\nhidden = [64]\n[grid]\nbatch_size = [8]\nlearning_rate = { from = 0.001, to = 1.0, count = 4 }\n\
+            optimizer = [\"sgd\", \"adam\"]\n[train]\nepochs = 3\ntarget = { metric = \"train_set_loss\", below = 0.5 }\n";
+        let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+        let sweep = parse("test", text, &overrides, &DataPaths::OnWorker).unwrap_or_else(|mistakes| {
+            panic!("{}", mistakes.render(false));
+        });
+        settings(&sweep)
+    }
+
+    #[test]
+    fn settings_are_named_as_in_the_sweep_file() {
+        let settings = of(&[]);
+        let get = |key: &str| settings.iter().find(|(own, _)| own == key).map(|(_, text)| text.as_str());
+        assert_eq!(get("model.hidden"), Some("[64]"));
+        assert_eq!(get("grid.learning_rate"), Some("4 from 0.001 to 1"));
+        assert_eq!(get("grid.optimizer"), Some(r#"["sgd", "adam"]"#));
+        assert_eq!(get("train.target"), Some("train_set_loss below 0.5"));
+        assert_eq!((get("train.epochs"), get("memory.budget")), (Some("3"), None));
+    }
+
+    #[test]
+    fn one_override_is_one_difference() {
+        let (one, other) = (of(&[]), of(&["train.momentum=0.9"]));
+        let differing: Vec<_> = one.iter().zip(&other).filter(|(left, right)| left != right).collect();
+        assert_eq!(differing.len(), 1);
+        assert_eq!(differing[0].1, &("train.momentum".to_owned(), "0.9".to_owned()));
+    }
+}
