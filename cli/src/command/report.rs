@@ -14,6 +14,7 @@ use crate::coordinator::rows;
 use crate::coordinator::session::{self, Purpose, Session};
 use crate::failure::{Exit, Failure};
 use crate::findings;
+use crate::output;
 use crate::timestamp;
 
 use super::ls;
@@ -25,7 +26,7 @@ pub struct Args {
     #[arg(value_name = "SWEEP")]
     sweep: String,
 
-    /// Where to write: a file for html, a folder for svg and png
+    /// Where to write: a file for html (- for standard output), a folder for svg and png
     #[arg(long, value_name = "PATH")]
     out: PathBuf,
 
@@ -33,6 +34,21 @@ pub struct Args {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Html)]
     #[arg(hide_possible_values = true)]
     format: Format,
+}
+
+impl Args {
+    /// A page named like a picture is a slip that would only show when something opens it.
+    fn check(&self) -> Result<(), Failure> {
+        let extension = self.out.extension().and_then(|extension| extension.to_str());
+        match (self.format, extension) {
+            (Format::Html, Some(picture @ ("png" | "svg"))) => Err(Failure::usage(format!(
+                "{} is named like a picture, but the format is html",
+                self.out.display()
+            ))
+            .hint(format!("for pictures, name a folder: --format {picture} --out figures"))),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What to write.
@@ -51,6 +67,7 @@ enum Format {
 /// # Errors
 /// When there is no such sweep, no coordinator, or the file cannot be written.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    args.check()?;
     let report = session::with(context, Purpose::Stored, async |session| {
         let findings = findings::fetch(session, &args.sweep).await?;
         let workers = list(session, View::Worker, &findings.sweep.sweep_id).await?;
@@ -108,6 +125,9 @@ fn facts(sweep: Sweep) -> SweepFacts {
 
 fn write_page(report: &Report, path: &Path, context: &Context) -> Result<(), Failure> {
     let page = report.html();
+    if path == Path::new("-") {
+        return output::text(&page);
+    }
     write(path, page.as_bytes())?;
     context.talk.say(format_args!("wrote {} ({})", path.display(), human::bytes(page.len() as u64)));
     Ok(())
@@ -140,4 +160,23 @@ fn write_pictures(report: &Report, args: &Args, context: &Context) -> Result<(),
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     fs::write(path, bytes)
         .map_err(|error| Failure::io(format_args!("cannot write {}", path.display()), &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(out: &str, format: Format) -> Result<(), Failure> {
+        Args { sweep: "@last".to_owned(), out: out.into(), format }.check()
+    }
+
+    #[test]
+    fn a_page_is_not_named_like_a_picture() {
+        let failure = check("report.png", Format::Html).unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
+        assert_eq!(failure.hint.unwrap(), "for pictures, name a folder: --format png --out figures");
+        assert!(check("report.html", Format::Html).is_ok());
+        assert!(check("-", Format::Html).is_ok());
+        assert!(check("figures", Format::Png).is_ok());
+    }
 }

@@ -126,6 +126,7 @@ fn pictures_are_written_and_what_cannot_be_written_is_told() {
         let picture = fs::read(folder.join(format!("heatmap.{format}"))).unwrap();
         assert_eq!(&picture[..4], start);
     }
+    assert!(sandbox.read(&["report", "@last", "--out", "-"]).starts_with("<!DOCTYPE html>"));
     let missing = sandbox.call(&["report", "nobody", "--out", "/nonexistent/report.html"]);
     assert_eq!(missing.status.code(), Some(5));
     let nowhere = sandbox.call(&["report", "@last", "--out", "/nonexistent/report.html"]);

@@ -1,6 +1,8 @@
 //! Loss curves of the best learning rate of each batch size, by step, by example and by second.
 
-use domain::analysis::{ScoreMetric, TrialRecord};
+use std::collections::BTreeSet;
+
+use domain::analysis::{BestRate, ScoreMetric, TrialRecord};
 
 use super::{Absent, Figure, View};
 use crate::human;
@@ -8,8 +10,8 @@ use crate::page::scope::{Scope, quoted};
 use crate::plot::{Axis, Chart, Dash, Ink, Key, Layer, Shape, Spacing, Swatch, Unit};
 use crate::table::Table;
 
-/// Trials whose curves are drawn, at most: more would be a thicket, and each costs some ten kilobytes of page.
-const MOST_TRIALS: usize = 40;
+/// Lines that an eye can follow.
+const MOST_LINES: usize = 16;
 
 /// What the horizontal axis counts.
 struct Counted {
@@ -47,8 +49,8 @@ pub fn figures(scope: &Scope<'_>, rows: &Table) -> [Result<Figure, Absent>; 2] {
         name: "train_loss",
         id: "curves",
         title: "Training loss curves",
-        caption: "Step losses at the best learning rate of each batch size, one line a seed: the mean over a stretch of steps, and where \
-                  there is room a band for their range. Small batches are noisy because each loss is that of a few examples.",
+        caption: "Step losses at the best learning rate of each batch size: the mean over a stretch of steps, and where there is room a \
+                  band for their range. Small batches are noisy because each loss is that of a few examples.",
     };
     let name = evaluated(scope);
     let evaluations = Plan {
@@ -75,7 +77,15 @@ fn figure(scope: &Scope<'_>, rows: &Table, plan: &Plan) -> Result<Figure, Absent
         return Err(Absent::new(plan.title, "There is no curve of two points or more."));
     }
     let has_others = curves.iter().any(|curve| !curve.is_best);
-    let others = if has_others { " Grey lines are the other learning rates." } else { "" };
+    let drawn: Vec<&TrialRecord> = curves.iter().map(|curve| curve.record).collect();
+    let others = match scope.comparison.best.first().map(|best| best.seeds) {
+        _ if has_others => " Grey lines are the other learning rates.",
+        Some(2..) if drawn.len() == scope.comparison.best.len() => {
+            " Each line is the seed with the middle score."
+        }
+        Some(2..) => " Each line is a seed.",
+        _ => "",
+    };
     let views = VIEWS
         .iter()
         .map(|counted| View { label: counted.label.to_owned(), chart: chart(scope, &curves, plan, counted) });
@@ -97,23 +107,31 @@ fn evaluated(scope: &Scope<'_>) -> &'static str {
     }
 }
 
-/// The trials whose curves are drawn, and whether they are of a best cell: all seeds of these, then the others as long as
-/// all of them find room.
+/// The trials whose curves are drawn, and whether they are of a best cell. All trials of a small sweep; else all seeds of
+/// the best cells; where these are too many, of each best cell the seed with the middle score.
 fn shown<'a>(scope: &Scope<'a>) -> Vec<(&'a TrialRecord, bool)> {
     let is_best = |record: &TrialRecord| {
         let best = scope.comparison.best_of(record.batch_size);
         best.is_some_and(|best| best.learning_rate == record.learning_rate)
     };
     let trials: Vec<_> = scope.group.trials.iter().map(|&record| (record, is_best(record))).collect();
-    if trials.len() <= MOST_TRIALS / 2 {
+    if trials.len() <= MOST_LINES {
         return trials;
     }
-    let mut best: Vec<_> = trials.into_iter().filter(|(_, is_best)| *is_best).collect();
-    // The same seeds of all batch sizes.
-    best.sort_by_key(|(record, _)| (record.seed, record.batch_size));
-    best.truncate(MOST_TRIALS);
-    best.sort_by_key(|(record, _)| record.trial_index);
-    best
+    let best: Vec<_> = trials.into_iter().filter(|(_, is_best)| *is_best).collect();
+    if best.len() <= MOST_LINES {
+        return best;
+    }
+    let middle: BTreeSet<(u64, u64)> =
+        scope.comparison.best.iter().filter_map(|best| middle_seed(scope, best)).collect();
+    best.into_iter().filter(|(record, _)| middle.contains(&(record.batch_size, record.seed))).collect()
+}
+
+/// Batch size and seed of the middle score of a best cell.
+fn middle_seed(scope: &Scope<'_>, best: &BestRate) -> Option<(u64, u64)> {
+    let mut scores = scope.comparison.cell_of(best)?.scores.clone();
+    scores.sort_by(|left, right| left.1.total_cmp(&right.1));
+    Some((best.batch_size, scores.get(scores.len().checked_sub(1)? / 2)?.0))
 }
 
 struct Curve<'a> {
