@@ -38,11 +38,11 @@ impl Frame {
     }
 }
 
-fn ticks_of(axis: &Axis, scale: &Scale, room: f64, width: impl Fn(&str) -> f64) -> Vec<Tick> {
+fn ticks_of(axis: &Axis, scale: &Scale, room: f64, length: impl Fn(&str) -> f64) -> Vec<Tick> {
     if axis.marks.is_empty() {
-        return ticks::ticks(scale, (scale.length() / room) as usize, axis.unit);
+        return ticks::ticks(scale, (scale.length() / room) as usize, axis.unit, length);
     }
-    ticks::ticks_at(scale, &axis.marks, axis.unit, width)
+    ticks::ticks_at(scale, &axis.marks, axis.unit, length)
 }
 
 pub fn draw(chart: &Chart, frame: &Frame) -> Markup {

@@ -110,22 +110,24 @@ fn rounded(value: f64) -> f64 {
     format!("{value:.9e}").parse().unwrap_or(value)
 }
 
-/// The marks of an axis, at most `most` of them with a label (but always one where the axis covers a round number).
+/// The gap between two labels, in pixels.
+const GAP: f64 = 6.0;
+
+/// The marks of an axis, at most `most` of them with a label (but always one where the axis covers a round number). `length`
+/// tells how long a label is along the axis, in pixels.
 #[must_use]
-pub fn ticks(scale: &Scale, most: usize, unit: Unit) -> Vec<Tick> {
+pub fn ticks(scale: &Scale, most: usize, unit: Unit, length: impl Fn(&str) -> f64) -> Vec<Tick> {
     let most = most.max(2);
     match scale.spacing() {
         Spacing::Linear => labelled(linear(scale.domain(), most, unit), unit, scale.domain().1),
         Spacing::Log2 => powers_of_2(scale.domain(), most, unit),
-        Spacing::Log10 => powers_of_10(scale.domain(), most, unit),
+        Spacing::Log10 => powers_of_10(scale, most, unit, length),
     }
 }
 
-/// Marks at these values and nowhere else; where two labels would touch, the later one stays away. `width` tells how
-/// long a label is, in pixels.
+/// Marks at these values and nowhere else; where two labels would touch, the later one stays away.
 #[must_use]
-pub fn ticks_at(scale: &Scale, values: &[f64], unit: Unit, width: impl Fn(&str) -> f64) -> Vec<Tick> {
-    const GAP: f64 = 6.0;
+pub fn ticks_at(scale: &Scale, values: &[f64], unit: Unit, length: impl Fn(&str) -> f64) -> Vec<Tick> {
     let (low, high) = scale.domain();
     // Middle and half the length of the last label.
     let mut last: Option<(f64, f64)> = None;
@@ -133,7 +135,7 @@ pub fn ticks_at(scale: &Scale, values: &[f64], unit: Unit, width: impl Fn(&str) 
     held.filter_map(|&value| Some((value, scale.at(value)?)))
         .map(|(value, place)| {
             let label = unit.short(value);
-            let half = width(&label) / 2.0;
+            let half = length(&label) / 2.0;
             let fits = last.is_none_or(|(middle, other)| (place - middle).abs() >= half + other + GAP);
             if fits {
                 last = Some((place, half));
@@ -188,7 +190,8 @@ fn powers_of_2((low, high): (f64, f64), most: usize, unit: Unit) -> Vec<Tick> {
     if written(&ticks) < 2 { between((low, high), most, unit) } else { ticks }
 }
 
-fn powers_of_10((low, high): (f64, f64), most: usize, unit: Unit) -> Vec<Tick> {
+fn powers_of_10(scale: &Scale, most: usize, unit: Unit, length: impl Fn(&str) -> f64) -> Vec<Tick> {
+    let (low, high) = scale.domain();
     let (first, last) = exponents(low.log10(), high.log10());
     let every = every(last - first + 1, most);
     let marks: Vec<(f64, i64, u32)> = (first - 1..=last)
@@ -200,9 +203,16 @@ fn powers_of_10((low, high): (f64, f64), most: usize, unit: Unit) -> Vec<Tick> {
         .filter(|&(value, ..)| (low * (1.0 - 1e-9)..=high * (1.0 + 1e-9)).contains(&value))
         .collect();
     // As many multiples as find room.
-    let written_marks = |multiples: &[u32]| marks.iter().filter(|mark| multiples.contains(&mark.2)).count();
+    let fits = |multiples: &[u32]| {
+        let written = marks.iter().filter(|mark| multiples.contains(&mark.2));
+        let ends: Vec<(f64, f64)> = written
+            .filter_map(|&(value, ..)| Some((scale.at(value)?, length(&unit.short(value)) / 2.0)))
+            .collect();
+        let apart = |pair: &[(f64, f64)]| (pair[1].0 - pair[0].0).abs() >= pair[0].1 + pair[1].1 + GAP;
+        ends.len() <= most && ends.windows(2).all(apart)
+    };
     let choices: [&[u32]; 5] = [&[1, 2, 3, 4, 5, 6, 7, 8, 9], &[1, 2, 3, 5], &[1, 2, 5], &[1, 3], &[1]];
-    let fitting = choices.into_iter().find(|multiples| written_marks(multiples) <= most);
+    let fitting = choices.into_iter().find(|multiples| fits(multiples));
     let multiples = fitting.filter(|_| every == 1).unwrap_or(&[1]);
     let ticks: Vec<Tick> = marks
         .iter()
@@ -241,7 +251,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn shown(spacing: Spacing, domain: (f64, f64), most: usize, unit: Unit) -> Vec<String> {
-        let ticks = ticks(&Scale::new(spacing, domain, (0.0, 100.0)), most, unit);
+        let ticks = ticks(&Scale::new(spacing, domain, (0.0, 100.0)), most, unit, |_| 0.0);
         ticks.into_iter().map(|tick| tick.label).filter(|label| !label.is_empty()).collect()
     }
 
@@ -319,7 +329,7 @@ mod tests {
             low in 1e-6f64..1e6, ratio in 1.05f64..1e9, most in 2usize..12,
         ) {
             let scale = Scale::new(spacing, (low, low * ratio), (0.0, 500.0));
-            let ticks = ticks(&scale, most, unit);
+            let ticks = ticks(&scale, most, unit, |label| 6.0 * label.len() as f64);
             let (low, high) = scale.domain();
             prop_assert!(ticks.iter().all(|tick| (low * 0.999..=high * 1.001).contains(&tick.value)));
             prop_assert!(ticks.windows(2).all(|pair| pair[0].value < pair[1].value));
@@ -331,14 +341,14 @@ mod tests {
 
         #[test]
         fn marks_of_a_log_axis_are_its_powers(low in 1e-3f64..1.0, ratio in 100.0f64..1e9) {
-            let ticks = ticks(&Scale::new(Spacing::Log2, (low, low * ratio), (0.0, 500.0)), 8, Unit::Count);
+            let ticks = ticks(&Scale::new(Spacing::Log2, (low, low * ratio), (0.0, 500.0)), 8, Unit::Count, |_| 0.0);
             prop_assert!(ticks.iter().all(|tick| tick.value.log2().fract() == 0.0));
         }
 
         #[test]
         fn no_axis_panics(low in any::<f64>(), high in any::<f64>(), most in 0usize..20) {
             for spacing in [Spacing::Linear, Spacing::Log2, Spacing::Log10] {
-                let _ = ticks(&Scale::new(spacing, (low, high), (0.0, 100.0)), most, Unit::Bytes);
+                let _ = ticks(&Scale::new(spacing, (low, high), (0.0, 100.0)), most, Unit::Bytes, |_| 9.0);
             }
         }
     }
