@@ -1,12 +1,13 @@
 //! The end of a sweep: its table, the grid as a heatmap, what it comes to, and what not to conclude from it.
 
 use domain::analysis::{Analysis, Comparison, Warning};
+use report::wrap::wrap;
 use report::{Table, conclusion, heatmap, human, results};
 
 use crate::failure::Failure;
 use crate::findings::Findings;
 use crate::output::{self, Format};
-use crate::talk::{Talk, warning};
+use crate::talk::{self, Talk, warning};
 
 /// How many warnings are told where they are not what was asked for.
 pub const FEW_WARNINGS: usize = 5;
@@ -55,7 +56,9 @@ pub fn warn(warnings: &[Warning], most: usize, sweep: &str, talk: Talk) {
         talk.say("");
     }
     for Warning { id, message } in warnings.iter().take(most) {
-        talk.say(warning(format_args!("{message} [{id}]")));
+        const SIGN: &str = "warning: ";
+        let lines = wrap(&format!("{SIGN}{message} [{id}]"), talk::width(), 0);
+        talk.say(warning(lines.trim_start_matches(SIGN).trim_end()));
     }
     if warnings.len() > most {
         let more = human::count((warnings.len() - most) as u64, "more warning");

@@ -1,6 +1,7 @@
 //! What is said besides results, all of it on standard error.
 
 use std::fmt;
+use std::io::IsTerminal;
 
 use anstyle::{AnsiColor, Style};
 
@@ -48,6 +49,14 @@ impl Talk {
     pub fn next(self, command: impl fmt::Display) {
         self.say(format_args!("{HINT}next:{HINT:#} {command}"));
     }
+}
+
+/// Columns of the terminal that standard error is; `None` where it is none.
+#[must_use]
+pub fn width() -> Option<usize> {
+    let stderr = std::io::stderr();
+    let size = stderr.is_terminal().then(|| terminal_size::terminal_size_of(&stderr)).flatten();
+    size.map(|(width, _)| usize::from(width.0))
 }
 
 /// A warning as one line.

@@ -36,6 +36,7 @@ fn assert_failure(command: &mut Command, code: i32, said: &[&str]) {
 fn wrong_usage_is_2_and_suggests_the_right_verb() {
     assert_failure(batchsweep(&state()).arg("resluts"), 2, &["unrecognized subcommand", "results"]);
     assert_failure(batchsweep(&state()).args(["run", "x.toml", "--device", "gpu"]), 2, &["cuda:0"]);
+    assert_failure(batchsweep(&state()).args(["compare", "one"]), 2, &["2 values required"]);
     assert_failure(
         batchsweep(&state()).args(["run", "x.toml", "--coordinator", "http://a:1"]),
         2,

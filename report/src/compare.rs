@@ -1,7 +1,7 @@
 //! Sweeps side by side: the best cell of each, and what differs in their settings.
 
 use domain::analysis::conclusion::{Basis, Choice};
-use domain::analysis::{Analysis, BestRate, Comparison};
+use domain::analysis::{Analysis, BestRate, Comparison, ScoreMetric};
 
 use crate::human;
 use crate::sheet::{Cell, Sheet, SheetColumn};
@@ -198,11 +198,10 @@ pub fn remarks(sweeps: &[Compared]) -> Vec<String> {
 }
 
 fn metrics(sweeps: &[Compared]) -> Vec<&'static str> {
-    let mut metrics: Vec<&'static str> = sweeps
-        .iter()
-        .filter(|sweep| sweep.best().is_some())
-        .map(|sweep| sweep.analysis.metric.name())
-        .collect();
+    let scored = sweeps.iter().filter(|sweep| sweep.best().is_some());
+    // Steps to the target have a row of their own.
+    let by_score = scored.filter(|sweep| sweep.analysis.metric != ScoreMetric::StepsToTarget);
+    let mut metrics: Vec<&'static str> = by_score.map(|sweep| sweep.analysis.metric.name()).collect();
     metrics.sort_unstable();
     metrics.dedup();
     metrics

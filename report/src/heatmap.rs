@@ -1,7 +1,7 @@
 //! The grid of a sweep in a terminal: batch sizes down, learning rates across, each cell its median score. Colour only adds to
 //! what the texts say: the best of each batch size, and cells without a score, are marked by signs.
 
-use domain::analysis::{BestRate, Cell, CellState, Grid};
+use domain::analysis::{BestRate, Cell, CellState, Grid, ScoreMetric};
 use unicode_width::UnicodeWidthStr;
 
 use crate::human;
@@ -24,7 +24,7 @@ pub fn render(grid: &Grid, best: &[BestRate], look: Look) -> String {
     if grid.batch_sizes().iter().all(|&size| grid.row(size).len() < 2) {
         return String::new();
     }
-    let map = Map { grid, best, scale: Scale::of(grid) };
+    let map = Map { grid, best, scale: Scale::of(grid.cells.iter()) };
     let forms = DIGITS
         .map(Form::Score)
         .into_iter()
@@ -64,8 +64,8 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(grid: &Grid) -> Self {
-        let scores = || grid.cells.iter().filter_map(|cell| cell.median);
+    fn of<'a>(cells: impl Iterator<Item = &'a Cell> + Clone) -> Self {
+        let scores = || cells.clone().filter_map(|cell| cell.median);
         let best = scores().fold(f64::INFINITY, f64::min);
         let worst = scores().fold(best, f64::max).min(4.0 * best);
         Self { best, decades: (worst / best).ln() }
@@ -86,6 +86,20 @@ impl Map<'_> {
         self.best.iter().any(is_it)
     }
 
+    /// 0 for the best to 9 for the worst: of the grid, or of its batch size where only that compares.
+    fn step(&self, cell: &Cell, score: f64) -> usize {
+        if self.is_by_row() {
+            Scale::of(self.grid.row(cell.batch_size).into_iter()).step(score)
+        } else {
+            self.scale.step(score)
+        }
+    }
+
+    /// Large batches take fewer steps, whatever the learning rate.
+    fn is_by_row(&self) -> bool {
+        self.grid.metric == ScoreMetric::StepsToTarget
+    }
+
     fn cell(&self, batch_size: u64, learning_rate: f64) -> Option<&Cell> {
         let is_it = |cell: &&Cell| cell.batch_size == batch_size && cell.learning_rate == learning_rate;
         self.grid.cells.iter().find(is_it)
@@ -94,9 +108,13 @@ impl Map<'_> {
     fn text(&self, cell: &Cell, form: Form) -> String {
         let star = if self.is_best(cell) { "*" } else { "" };
         match (cell.median, form) {
+            // Steps are whole, give or take a median of two.
+            (Some(steps), Form::Score(_)) if self.is_by_row() => {
+                format!("{star}{}", steps.round())
+            }
             (Some(score), Form::Score(digits)) => format!("{star}{}", human::significant(score, digits)),
             (Some(_), Form::Step { .. }) if !star.is_empty() => star.to_owned(),
-            (Some(score), Form::Step { .. }) => self.scale.step(score).to_string(),
+            (Some(score), Form::Step { .. }) => self.step(cell, score).to_string(),
             (None, _) => sign(cell.state()).to_owned(),
         }
     }
@@ -187,7 +205,7 @@ impl Map<'_> {
     fn painted(&self, cell: &Cell, text: &str) -> String {
         let style = match cell.median {
             Some(score) => {
-                let step = self.scale.step(score);
+                let step = self.step(cell, score);
                 let ink = if step >= FIRST_DARK { 255 } else { 16 };
                 let bold = if self.is_best(cell) { "1;" } else { "" };
                 format!("{bold}38;5;{ink};48;5;{}", SHADES[step])
@@ -203,10 +221,12 @@ impl Map<'_> {
     fn legend(&self, form: Form) -> Vec<String> {
         let mut legend = vec!["* best of its batch size".to_owned()];
         if matches!(form, Form::Step { .. }) {
-            legend.push("0 best score to 9 worst".to_owned());
+            let of_row = if self.is_by_row() { " of its batch size" } else { "" };
+            legend.push(format!("0 best score to 9 worst{of_row}"));
         }
         for (state, meaning) in [
             (CellState::Diverged, "diverged"),
+            (CellState::Missed, "did not meet the target"),
             (CellState::Infeasible, "does not fit in memory"),
             (CellState::Open, "not ended"),
             (CellState::Failed, "failed or cancelled"),
@@ -227,6 +247,7 @@ fn sign(state: CellState) -> &'static str {
     match state {
         CellState::Scored => "",
         CellState::Diverged => "x",
+        CellState::Missed => ">",
         CellState::Infeasible => "m",
         CellState::Open => ".",
         CellState::Failed => "!",
@@ -238,6 +259,7 @@ mod tests {
     use super::*;
     use domain::analysis::{TrialRecord, analyze};
     use domain::lifecycle::TrialStatus;
+    use domain::spec::TrainSpec;
     use proptest::prelude::*;
 
     fn scored(batch_size: u64, learning_rate: f64, score: f64) -> TrialRecord {
@@ -319,6 +341,32 @@ mod tests {
             part.split_once('m').filter(|_| part.starts_with('[')).map_or(part, |(_, text)| text)
         });
         assert_eq!(parts.collect::<String>(), draw(&records(), None, false));
+    }
+
+    #[test]
+    fn steps_to_the_target_are_shaded_within_their_batch_size() {
+        let met =
+            |batch_size, rate, steps| TrialRecord { steps_to_target: steps, ..scored(batch_size, rate, 0.5) };
+        let records = [
+            met(8, 0.1, Some(400)),
+            met(8, 0.2, Some(900)),
+            met(8, 0.4, None),
+            met(512, 0.1, Some(40)),
+            met(512, 0.2, Some(30)),
+            met(512, 0.4, Some(60)),
+        ];
+        let train = TrainSpec { stop_at_target: true, ..TrainSpec::default() };
+        let analysis = analyze(&records, Some(&train));
+        let comparison = &analysis.comparisons[0];
+        let draw = |width| render(&comparison.grid, &comparison.best, Look { width, color: false });
+        insta::assert_snapshot!(draw(None), @"
+        steps to target, median over seeds: batch size down, learning rate across
+        batch   0.1   0.2   0.4
+            8  *400   900     >
+          512    40   *30    60
+        * best of its batch size, > did not meet the target
+        ");
+        assert!(draw(Some(16)).contains("    8 * 9 >\n  512 4 * 9\n"), "{}", draw(Some(16)));
     }
 
     #[test]

@@ -24,6 +24,7 @@ fn the_seed_example_ends_with_three_trials_and_leaves_nothing_running() {
     let (table, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("not retuned") && said.contains("next:"), "{said}");
+    assert!(table.contains("This sweep does not say which batch size to train with"), "{table}");
     assert_eq!(table.lines().filter(|line| line.contains("succeeded")).count(), 3, "{table}");
     assert_eq!(sandbox.processes(), []);
 
@@ -71,6 +72,60 @@ fn results_are_read_in_every_way() {
     let misspelt = sandbox.call(&["results", "shrot"]);
     assert_eq!(misspelt.status.code(), Some(5));
     assert!(String::from_utf8_lossy(&misspelt.stderr).contains("did you mean `short`?"));
+}
+
+#[test]
+fn a_sweep_ends_with_its_grid_and_what_to_train_with() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.file(
+        "tuned.toml",
+        r#"
+        name = "tuned"
+        [data]
+        format = "synthetic"
+        examples = 600
+        features = [10]
+        classes = 2
+        labels = "teacher"
+        seed = 1
+        [model]
+        kind = "linear"
+        [grid]
+        batch_size = [10, 60]
+        learning_rate = [0.001, 0.1, 1e30]
+        seed = [0, 1, 2]
+        [train]
+        epochs = 4
+        target = { metric = "train_set_loss", below = 0.6 }
+        "#,
+    );
+    let file = file.to_string_lossy();
+    let output = sandbox.call(&["run", &file]);
+    let (shown, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(shown.contains("train-set loss, median over seeds: batch size down"), "{shown}");
+    let row = shown.lines().find(|line| line.trim_start().starts_with("60 ") && line.contains('*')).unwrap();
+    assert!(row.trim_end().ends_with('x'), "a rate of 1e30 diverges: {row}");
+    assert!(!shown.contains('\x1b'), "a pipe has no colour");
+    assert!(shown.contains("at learning rate 0.1"), "{shown}");
+    assert!(said.contains("[W14]"), "{said}");
+    assert!(sandbox.read(&["show", "tuned"]).contains("* best of its batch size, x diverged"));
+
+    let best: Value = serde_json::from_str(&sandbox.read(&["best", "tuned", "-o", "json"])).unwrap();
+    assert_eq!(column(best["batch_sizes"].as_array().unwrap(), "batch_size"), [10, 60]);
+    assert_eq!(column(best["batch_sizes"].as_array().unwrap(), "learning_rate"), [0.1, 0.1]);
+    assert!(best["batch_sizes"][0]["steps_to_target"].as_f64().unwrap() > 0.0, "{best}");
+    assert_eq!(best["conclusion"]["choice"]["learning_rate"], 0.1);
+    assert_eq!(sandbox.read(&["best", "tuned", "-o", "csv"]).lines().count(), 3);
+    assert!(sandbox.read(&["best", "tuned"]).contains("larger rates diverged"));
+    assert_eq!(sandbox.call(&["best", "tuend"]).status.code(), Some(5));
+
+    sandbox.read(&["run", &file, "--set", "name=other", "--set", "train.epochs=2"]);
+    let compared = sandbox.rows(&["compare", "tuned", "other"]);
+    assert_eq!(column(&compared, "sweep_name"), ["tuned", "other"]);
+    assert_eq!(column(&compared, "train.epochs"), ["4", "2"]);
+    assert!(sandbox.read(&["compare", "tuned", "other"]).contains("best batch size"));
+    assert_eq!(sandbox.call(&["compare", "tuned", "nowhere"]).status.code(), Some(5));
 }
 
 #[test]

@@ -166,8 +166,11 @@ async fn the_sql_of_every_figure_gives_its_numbers(pool: PgPool) {
     let sweep = world.submit(proto::to_wire::sweep(&SweepDraft { train: settings.clone(), ..grid })).await;
     // Of 100; the last cell waits, and the one before it has three seeds of four.
     train(&world, 95).await;
-    let report = report_on(&world, &sweep, settings).await;
+    let report = report_on(&world, &sweep, settings.clone()).await;
     let ids = assert_sql_gives_the_numbers(&world, &report).await;
+    // Had they ended at their target, the steps to it would be the score.
+    let stopped = report_on(&world, &sweep, TrainSpec { stop_at_target: true, ..settings }).await;
+    assert_eq!(assert_sql_gives_the_numbers(&world, &stopped).await, ids);
     assert_eq!(
         ids,
         [

@@ -82,17 +82,17 @@ fn best_rate(row: &[&Cell]) -> Option<BestRate> {
     let (index, median) = scored.min_by(|left, right| left.1.total_cmp(&right.1))?;
     let best = row[index];
     let (smaller, larger) = (&row[..index], &row[index + 1..]);
-    let is_scored = |cell: &&&Cell| cell.state() == CellState::Scored;
+    // Worse, but trained to its end: that bounds the optimum.
+    let bounds = |cells: &[&Cell]| {
+        cells.iter().any(|cell| matches!(cell.state(), CellState::Scored | CellState::Missed))
+    };
     let stability_limited =
         !larger.is_empty() && larger.iter().all(|cell| cell.state() == CellState::Diverged);
-    let edge = if row.len() == 1 {
-        None
-    } else if !smaller.iter().any(|cell| is_scored(&cell)) {
-        Some(Edge::Low)
-    } else if !larger.iter().any(|cell| is_scored(&cell)) && !stability_limited {
-        Some(Edge::High)
-    } else {
-        None
+    let edge = match () {
+        () if row.len() == 1 => None,
+        () if !bounds(smaller) => Some(Edge::Low),
+        () if !bounds(larger) && !stability_limited => Some(Edge::High),
+        () => None,
     };
     let gap = |other: &&Cell| (other.learning_rate / best.learning_rate).log2().abs();
     let neighbours = [smaller.last(), larger.first()];

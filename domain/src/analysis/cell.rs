@@ -25,6 +25,8 @@ pub struct Cell {
     pub range: Option<Interval>,
     /// Repeats that diverged, or ended without a finite score.
     pub diverged: u64,
+    /// Repeats that did not meet the target, where the score is the steps to it; they count as infinitely bad, too.
+    pub missed: u64,
     /// Repeats of which not even one example at a time fits.
     pub infeasible: u64,
     /// Repeats that failed or were cancelled: nothing is known of them.
@@ -40,6 +42,8 @@ pub enum CellState {
     Scored,
     /// Half of its repeats or more diverged.
     Diverged,
+    /// Half of its repeats or more did not meet the target, where the score is the steps to it.
+    Missed,
     /// It does not fit in memory.
     Infeasible,
     /// Nothing yet: its repeats run or wait.
@@ -57,10 +61,12 @@ impl Cell {
             succeeded().filter_map(|trial| Some((trial.seed, metric.score(trial)?))).collect();
         scores.sort_by(|left, right| left.0.cmp(&right.0).then(left.1.total_cmp(&right.1)));
         let unscored = (succeeded().count() - scores.len()) as u64;
-        let diverged = count(|status| status == TrialStatus::Diverged) + unscored;
+        let (missed, without_loss) =
+            if metric == ScoreMetric::StepsToTarget { (unscored, 0) } else { (0, unscored) };
+        let diverged = count(|status| status == TrialStatus::Diverged) + without_loss;
         let mut values: Vec<f64> = scores.iter().map(|&(_, score)| score).collect();
         let range = Interval::spanning(values.iter().copied());
-        values.extend((0..diverged).map(|_| f64::INFINITY));
+        values.extend((0..diverged + missed).map(|_| f64::INFINITY));
         Self {
             batch_size,
             learning_rate,
@@ -68,6 +74,7 @@ impl Cell {
             median: median(&values).filter(|median| median.is_finite()),
             range,
             diverged,
+            missed,
             infeasible: count(|status| status == TrialStatus::Infeasible),
             failed: count(|status| matches!(status, TrialStatus::Failed | TrialStatus::Cancelled)),
             open: count(|status| !status.is_terminal()),
@@ -79,6 +86,7 @@ impl Cell {
     pub fn state(&self) -> CellState {
         match self {
             Self { median: Some(_), .. } => CellState::Scored,
+            Self { missed, diverged, .. } if *missed > 0 && missed >= diverged => CellState::Missed,
             Self { diverged: 1.., .. } => CellState::Diverged,
             Self { open: 1.., .. } => CellState::Open,
             Self { infeasible: 1.., .. } => CellState::Infeasible,
@@ -197,6 +205,15 @@ pub(super) mod tests {
         assert_eq!(state(TrialStatus::Pending), CellState::Open);
         // Finished, but its loss is not a number.
         assert_eq!(state(TrialStatus::Succeeded), CellState::Diverged);
+    }
+
+    #[test]
+    fn a_repeat_that_misses_the_target_is_no_divergence() {
+        let met = |seed, steps| TrialRecord { steps_to_target: steps, ..scored(8, 0.1, seed, 0.5) };
+        let records = [met(0, Some(90)), met(1, None), met(2, None)];
+        let group = Group { axes: &[], trials: records.iter().collect() };
+        let cell = &Grid::of(&group, ScoreMetric::StepsToTarget).cells[0];
+        assert_eq!((cell.median, cell.state(), cell.missed, cell.diverged), (None, CellState::Missed, 2, 0));
     }
 
     #[test]

@@ -42,6 +42,17 @@ impl<'a> Facts<'a> {
         self.group.trials.iter().any(|trial| !trial.status.is_terminal())
     }
 
+    /// Of trials of equal epochs, the one with the fewest and the one with the most updates; `None` where epochs differ (by
+    /// more than a ragged last batch), or updates by less than twice.
+    pub fn unequal_updates(&self) -> Option<(&'a TrialRecord, &'a TrialRecord)> {
+        let epochs = self.trained().filter_map(|trial| trial.epochs);
+        let (shortest, longest) = (epochs.clone().fold(f64::MAX, f64::min), epochs.fold(0.0, f64::max));
+        let fewest = self.trained().min_by_key(|trial| trial.steps)?;
+        let most = self.trained().max_by_key(|trial| trial.steps)?;
+        let (few, many) = fewest.steps.zip(most.steps)?;
+        (longest <= 1.05 * shortest && many >= 2 * few).then_some((fewest, most))
+    }
+
     /// Whether most batch sizes meet the target within the first epoch of several: then it tells them apart by little more than
     /// chance, and favours learning rates that end badly.
     pub fn target_is_easy(&self) -> bool {

@@ -9,7 +9,7 @@
 //! - [`throughput`]: how long a step takes, [`peak_memory`]: what memory it takes,
 //! - [`comparison`]: all of that for one group,
 //! - [`conclusion`] and [`warnings`]: the sentences, and what must not be read into the numbers,
-//! - [`line`], [`parabola`], [`interval`] and [`random`]: fits, ranges, and resampling that a seed repeats.
+//! - [`mod@line`], [`parabola`], [`interval`] and [`random`]: fits, ranges, and resampling that a seed repeats.
 
 pub mod record;
 
@@ -91,18 +91,22 @@ const SEED: u64 = 0x0062_6174_6368;
 #[must_use]
 pub fn analyze(records: &[TrialRecord], train: Option<&TrainSpec>) -> Analysis {
     let target = train.and_then(|train| train.target);
-    let metric = ScoreMetric::of(records, target);
+    let metric = ScoreMetric::of(records, train);
     let groups = groups(records);
     let trains: Vec<Option<TrainSpec>> =
         groups.iter().map(|group| train.map(|train| group.train(train))).collect();
     let comparisons: Vec<Comparison> =
         groups.iter().map(|group| Comparison::of(group, metric, target, SEED)).collect();
-    let facts: Vec<Facts<'_>> = groups
+    let mut facts: Vec<Facts<'_>> = groups
         .iter()
         .zip(&comparisons)
         .zip(&trains)
         .map(|((group, comparison), train)| Facts { group, comparison, train: train.as_ref() })
         .collect();
-    let (conclusion, warnings) = (conclusion::conclude(&facts), warnings::warnings(&facts));
+    let conclusion = conclusion::conclude(&facts);
+    // Warnings are told of the group that was chosen from, where they apply to it.
+    let chosen = conclusion.choice.as_ref().map(|choice| choice.group.as_str());
+    facts.sort_by_key(|facts| Some(facts.comparison.label.as_str()) != chosen);
+    let warnings = warnings::warnings(&facts);
     Analysis { metric, comparisons, conclusion, warnings }
 }

@@ -1,6 +1,6 @@
 //! The answer for people.
 
-use domain::analysis::{Analysis, CellState, Edge, Reach};
+use domain::analysis::{Analysis, CellState, Edge, Reach, ScoreMetric};
 use domain::spec::Value;
 
 use super::{Row, rows};
@@ -40,7 +40,9 @@ fn cells(row: &Row<'_>, axes: &[&str]) -> Vec<Cell> {
         let value = row.comparison.axes.iter().find(|(own, _)| own == name).map(|(_, value)| value);
         Cell::from(value.map(word).unwrap_or_default())
     };
-    let loss = |score: f64| human::significant(score, 4);
+    let by_steps = row.comparison.grid.metric == ScoreMetric::StepsToTarget;
+    let loss =
+        |score: f64| if by_steps { human::whole(score.round() as u64) } else { human::significant(score, 4) };
     let of_best =
         |text: &dyn Fn(&domain::analysis::BestRate) -> String| row.best.map(text).unwrap_or_default().into();
     let throughput = row.comparison.throughput.as_ref();
@@ -58,7 +60,8 @@ fn cells(row: &Row<'_>, axes: &[&str]) -> Vec<Cell> {
             }
             _ => String::new(),
         }),
-        of_best(&|best| loss(best.median)),
+        // Told by the column of its own.
+        of_best(&|best| if by_steps { String::new() } else { loss(best.median) }),
         of_best(&|best| match best.seeds {
             0 | 1 => String::new(),
             seeds => format!("{} to {} of {seeds}", loss(best.range.low), loss(best.range.high)),
@@ -102,6 +105,7 @@ fn note(row: &Row<'_>) -> Cell {
         let has = |state: CellState| cells.iter().any(|cell| cell.state() == state);
         let states = [
             (CellState::Open, Cell { text: "not ended".to_owned(), tone: Tone::Faint }),
+            (CellState::Missed, odd("target not met")),
             (CellState::Diverged, odd("diverged at every rate")),
             (CellState::Infeasible, odd("does not fit in memory")),
             (CellState::Failed, Cell { text: "failed or cancelled".to_owned(), tone: Tone::Bad }),

@@ -142,7 +142,7 @@ fn draw_figure(figure: &Figure) -> Markup {
                 div.view { (drawings(&view.chart)) }
             } @else {
                 // Chosen by style alone: the box that is ticked shows its sibling.
-                div.views role="group" aria-label={ (figure.title) ", one axis at a time" } {
+                div.views role="group" aria-label={ (figure.title) ", one drawing at a time" } {
                     @for (index, view) in figure.views.iter().enumerate() {
                         @let id = format!("{}-view-{index}", figure.id);
                         input type="radio" name={ (figure.id) "-view" } id=(id) checked[index == 0];

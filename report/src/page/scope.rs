@@ -6,6 +6,7 @@ use domain::analysis::{Cell, CellState, Comparison, Grid, Group, ScoreMetric};
 use domain::spec::Value;
 use serde_json::{Map, Value as Json};
 
+use crate::human;
 use crate::plot::{Axis, Ink, Spacing, Unit};
 use crate::table::Table;
 
@@ -46,14 +47,28 @@ impl Scope<'_> {
         Ink::Series(self.sizes.iter().position(|&size| size == batch_size).unwrap_or(0))
     }
 
-    /// The score's name with a capital: `Validation loss`.
+    /// Whether trials ended at their target, so that the steps to it are the score: those of different batch sizes do not
+    /// compare, as large batches take fewer whatever the learning rate.
     #[must_use]
-    pub fn score_title(&self) -> String {
-        let name = self.grid().metric.name();
-        let mut letters = name.chars();
-        letters
-            .next()
-            .map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
+    pub fn is_by_steps(&self) -> bool {
+        self.grid().metric == ScoreMetric::StepsToTarget
+    }
+
+    /// What the score is, as the beginning of a sentence: `Validation loss after the last step`.
+    #[must_use]
+    pub fn score_phrase(&self) -> &'static str {
+        match self.grid().metric {
+            ScoreMetric::ValidationLoss => "Validation loss after the last step",
+            ScoreMetric::ValidationError => "Validation error after the last step",
+            ScoreMetric::TrainSetLoss => "Train-set loss after the last step",
+            ScoreMetric::StepsToTarget => "Optimizer steps to the target",
+        }
+    }
+
+    /// A score with so many significant digits; steps are whole, give or take a median of two.
+    #[must_use]
+    pub fn score_text(&self, score: f64, digits: usize) -> String {
+        if self.is_by_steps() { human::exact(score) } else { human::significant(score, digits) }
     }
 
     /// The batch sizes of this section.
@@ -113,8 +128,15 @@ impl Scope<'_> {
             ScoreMetric::ValidationLoss => "final_validation_loss",
             ScoreMetric::ValidationError => "1 - final_validation_accuracy",
             ScoreMetric::TrainSetLoss => "train_set_loss",
+            ScoreMetric::StepsToTarget => "steps_to_target",
         };
-        template.trim_end().replace("{score}", score).replace("{sweep}", &sweep).replace("{trials}", &trials)
+        let (diverged, missed) = if self.is_by_steps() {
+            ("status = 'diverged'", "status = 'succeeded' and score is null")
+        } else {
+            ("status in ('succeeded', 'diverged') and score is null", "false")
+        };
+        let template = template.trim_end().replace("{diverged}", diverged).replace("{missed}", missed);
+        template.replace("{score}", score).replace("{sweep}", &sweep).replace("{trials}", &trials)
     }
 }
 

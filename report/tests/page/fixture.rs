@@ -154,8 +154,12 @@ pub fn report(facts: SweepFacts, trials: &[Trial]) -> Report {
 /// A report of trials that were trained to a train-set loss, without curves.
 pub fn aimed(facts: SweepFacts, trials: &[Trial], below: Option<f64>) -> Report {
     let target = below.map(|below| Target { metric: TargetMetric::TrainSetLoss, below });
+    trained(facts, trials, TrainSpec { target, ..TrainSpec::default() })
+}
+
+/// A report of trials that were trained in this way, without curves.
+pub fn trained(facts: SweepFacts, trials: &[Trial], train: TrainSpec) -> Report {
     let results = results(trials);
-    let train = TrainSpec { target, ..TrainSpec::default() };
     let analysis = analysis::analyze(&records::records(&results), Some(&train));
     Report::new(facts, results, Table::default(), analysis)
 }

@@ -1,7 +1,8 @@
+use domain::spec::{Target, TargetMetric, TrainSpec};
 use report::plot::Ink;
 use report::plot::chart::Shape;
 
-use super::fixture::{aimed, drawn, facts, grid, report, results};
+use super::fixture::{aimed, drawn, facts, grid, report, results, trained};
 use super::{assert_self_contained, assert_well_formed};
 
 /// Five batch sizes with their learning rates, three seeds, a target that all but the largest meet.
@@ -68,6 +69,21 @@ fn diverged_cells_are_hatched_and_each_batch_size_has_its_star() {
     // 512 does best at the largest rate tried, 2048 would at a larger one.
     let alarmed = |shape: &Shape, _| matches!(shape, Shape::Cell { star: Some(Ink::Alarm), .. });
     assert_eq!(cells(alarmed), 2);
+}
+
+#[test]
+fn trials_that_end_at_their_target_are_coloured_within_their_batch_size() {
+    let mut trials = grid(&[8, 2048], &[0.004, 0.016, 0.064, 0.256, 1.024], 3);
+    trials.iter_mut().for_each(|trial| trial.has_target = true);
+    let target = Some(Target { metric: TargetMetric::TrainSetLoss, below: 0.5 });
+    let train = TrainSpec { target, stop_at_target: true, ..TrainSpec::default() };
+    let report = trained(facts(), &trials, train);
+    assert_well_formed(&report.html());
+    let heatmap = report.sections()[0].figures[0].views[0].chart.clone();
+    // Thousands of steps at 8 and none at 2048, which is given ten: its cells are grey.
+    assert_eq!(heatmap.layers.iter().filter(|layer| layer.ink == Ink::Unknown).count(), 5);
+    assert_eq!(heatmap.ramp.unwrap().low, "fewest");
+    assert!(heatmap.keys.iter().any(|key| key.label == "missed the target"));
 }
 
 #[test]

@@ -65,10 +65,13 @@ pub(super) fn conclude(groups: &[Facts<'_>]) -> Conclusion {
     let mut choices: Vec<(&Facts<'_>, Choice)> =
         groups.iter().filter_map(|facts| Some((facts, choice::choose(facts)?))).collect();
     choices.sort_by(|left, right| left.1.order().total_cmp(&right.1.order()));
-    let Some((facts, choice)) = choices.first().cloned() else { return without_choice(groups) };
+    let Some((facts, mut choice)) = choices.first().cloned() else { return without_choice(groups) };
+    // What still trains may turn out better.
+    choice.is_firm &= !groups.iter().any(Facts::is_open);
     let mut sentences = vec![advice(&choice)];
     sentences.extend(against_others(&choice, &choices[1..]));
     sentences.extend(reasons::reasons(facts, Some(&choice)));
+    sentences.extend(unknowns::open(groups));
     sentences.extend(unknowns::unknowns(facts, Some(&choice)));
     Conclusion { choice: Some(choice), sentences }
 }
@@ -97,6 +100,7 @@ fn without_choice(groups: &[Facts<'_>]) -> Conclusion {
                  such as `learning_rate = { from = 0.001, to = 1.0, count = 7 }`.",
             )];
             sentences.extend(reasons::reasons(facts, None));
+            sentences.extend(unknowns::open(groups));
             sentences.extend(unknowns::unknowns(facts, None));
             sentences
         }
@@ -114,17 +118,18 @@ fn against_others(choice: &Choice, others: &[(&Facts<'_>, Choice)]) -> Vec<Sente
             && !other.range.overlaps(&choice.range);
         let verdict = match told_apart {
             true => "behind it",
+            false if other.basis != choice.basis => "by another measure, so the two do not compare",
             false if other.seeds > 1 && choice.seeds > 1 => "not told apart from it, as seeds overlap",
             false => "one seed cannot tell by how much",
         };
         say(
             SentenceKind::Reason,
             format!(
-                "With {}, the best is batch size {} at learning rate {}: {} ({verdict}).",
+                "With {}, the best is batch size {} at learning rate {}, {}: {verdict}.",
                 other.group,
                 other.batch_size,
                 words::exact(other.learning_rate),
-                other.grounds(),
+                other.measured(),
             ),
         )
     };

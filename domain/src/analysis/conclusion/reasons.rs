@@ -5,6 +5,7 @@ use crate::analysis::best_rate::{BestRate, PlateauRule};
 use crate::analysis::comparison::{Comparison, trials_of};
 use crate::analysis::critical::{OVERHEAD, Verdict};
 use crate::analysis::facts::Facts;
+use crate::analysis::interval::Interval;
 use crate::analysis::rate_slope::{LINEAR, RateSlope, SQUARE_ROOT};
 use crate::analysis::words;
 
@@ -23,6 +24,7 @@ pub(super) fn reasons(facts: &Facts<'_>, choice: Option<&Choice>) -> Vec<Sentenc
     let learnt = [
         rate_slope(comparison),
         critical(comparison),
+        noise_scale(facts),
         step_time(comparison),
         soonest(comparison, choice),
         memory(comparison),
@@ -130,18 +132,42 @@ fn critical(comparison: &Comparison) -> Option<String> {
     ))
 }
 
+/// A guess at the critical batch size from gradients alone (`McCandlish` et al. 2018): the two agree to a factor of about ten.
+fn noise_scale(facts: &Facts<'_>) -> Option<String> {
+    let is_sgd = facts.group.trials.iter().all(|trial| trial.optimizer == "sgd");
+    let scales = facts.of_best_cells(|trial| trial.gradient_noise_scale).into_iter().map(|(_, scale)| scale);
+    let range = Interval::spanning(scales).filter(|_| is_sgd)?;
+    let value = match (words::about(range.low), words::about(range.high)) {
+        (low, high) if low == high => low,
+        (low, high) => format!("{low} to {high}"),
+    };
+    Some(format!(
+        "The gradient noise scale at the best learning rates is {value} examples: a guess at the critical batch size, good to a factor \
+         of about ten."
+    ))
+}
+
 fn step_time(comparison: &Comparison) -> Option<String> {
     let line = comparison.throughput.as_ref()?.line.filter(|line| line.residual < GOOD_FIT)?;
     let half = line.half_saturation_batch();
     (half >= 1.0).then(|| {
         format!(
-            "A step takes {} and a second more for every {} examples. At a batch of {}, half of its time is the fixed \
+            "A step takes {} and a second more for every {} examples. At a batch of {}{}, half of its time is the fixed \
              part; well above that, larger batches hardly raise the throughput.",
             words::seconds(line.overhead_seconds),
             words::many(line.examples_per_second),
-            words::about(half)
+            words::about(half),
+            beyond(comparison, half)
         )
     })
+}
+
+/// What to add to a batch size that no trial had a neighbour of.
+fn beyond(comparison: &Comparison, batch: f64) -> &'static str {
+    let sizes = comparison.grid.batch_sizes();
+    let largest = sizes.last().is_some_and(|&largest| batch > largest as f64);
+    let smallest = sizes.first().is_some_and(|&smallest| batch < smallest as f64);
+    if largest || smallest { " (outside of the batch sizes tried)" } else { "" }
 }
 
 fn soonest(comparison: &Comparison, choice: Option<&Choice>) -> Option<String> {
@@ -149,8 +175,9 @@ fn soonest(comparison: &Comparison, choice: Option<&Choice>) -> Option<String> {
     let measured = comparison.soonest()?.batch_size;
     choice.map(|_| {
         format!(
-            "From both curves, the time to the target is least near a batch of {}; measured, it was at {measured}.",
-            words::about(predicted)
+            "From both curves, the time to the target is least near a batch of {}{}; measured, it was at {measured}.",
+            words::about(predicted),
+            beyond(comparison, predicted)
         )
     })
 }

@@ -45,7 +45,8 @@ fn three_seeds_apart_and_a_bracketed_rate_make_a_firm_choice() {
     assert_eq!((choice.batch_size, choice.learning_rate, choice.seeds), (10, 0.1, 3));
     assert_eq!(
         analysis.conclusion.sentences[0].text,
-        "Train with batch size 10 at learning rate 0.1: the lowest train-set loss, 0.51 (0.5 to 0.52 over 3 seeds)."
+        "Train with batch size 10 at learning rate 0.1: the lowest train-set loss after equal epochs, 0.51 \
+         (0.5 to 0.52 over 3 seeds)."
     );
     assert_says(&analysis, SentenceKind::Unknown, "Set a `target`");
 }
@@ -58,7 +59,7 @@ fn among_batch_sizes_not_told_apart_the_one_done_sooner_is_chosen() {
     assert_eq!((choice.batch_size, choice.level_with.clone()), (50, vec![10]));
     assert_eq!(
         analysis.conclusion.sentences[0].text,
-        "Train with batch size 50 at learning rate 0.1: its train-set loss, 0.515 (0.505 to 0.525 over 3 seeds), is not told apart \
+        "Train with batch size 50 at learning rate 0.1: its train-set loss after equal epochs, 0.515 (0.505 to 0.525 over 3 seeds), is not told apart \
          from the lowest, 0.51 at batch size 10, which took 3.0x as long."
     );
     assert_says(&analysis, SentenceKind::Reason, "No detectable difference to batch size 10");
@@ -213,10 +214,37 @@ fn another_optimizer_stands_beside_the_choice() {
         analyze(&[with("sgd", row(10, 0.5, 2.0, 3)), with("adam", row(10, 0.4, 2.0, 3))].concat(), None);
     assert!(apart.conclusion.sentences[0].text.contains("at learning rate 0.1, optimizer adam:"));
     assert_says(&apart, SentenceKind::Reason, "With optimizer sgd, the best is batch size 10");
-    assert_says(&apart, SentenceKind::Reason, "(behind it)");
+    assert_says(&apart, SentenceKind::Reason, ": behind it.");
     let level =
         analyze(&[with("sgd", row(10, 0.5, 2.0, 3)), with("adam", row(10, 0.49, 2.0, 3))].concat(), None);
     assert_says(&level, SentenceKind::Reason, "not told apart from it, as seeds overlap");
+}
+
+#[test]
+fn an_optimizer_that_still_trains_keeps_the_choice_open() {
+    let axes = |optimizer: &str| vec![("optimizer".to_owned(), Value::Word(optimizer.to_owned()))];
+    let mut trials: Vec<TrialRecord> =
+        row(10, 0.5, 2.0, 3).into_iter().map(|trial| TrialRecord { axes: axes("sgd"), ..trial }).collect();
+    assert!(analyze(&trials, None).conclusion.choice.unwrap().is_firm);
+    trials.push(TrialRecord { axes: axes("adam"), ..TrialRecord::new(10, 0.1, 0, TrialStatus::Pending) });
+    let analysis = analyze(&trials, None);
+    assert!(!analysis.conclusion.choice.as_ref().unwrap().is_firm);
+    assert_says(&analysis, SentenceKind::Unknown, "1 of 10 trials have not ended yet");
+}
+
+#[test]
+fn a_noise_scale_is_told_as_a_guess_and_of_sgd_only() {
+    let with = |optimizer: &str| -> Vec<TrialRecord> {
+        let scaled = |trial: TrialRecord| TrialRecord {
+            optimizer: optimizer.to_owned(),
+            gradient_noise_scale: Some(20.0 * trial.batch_size as f64),
+            ..trial
+        };
+        [row(10, 0.5, 2.0, 3), row(50, 0.9, 1.0, 3)].concat().into_iter().map(scaled).collect()
+    };
+    assert_says(&analyze(&with("sgd"), None), SentenceKind::Reason, "is 200 to 1000 examples: a guess");
+    let adam = analyze(&with("adam"), None);
+    assert!(!texts(&adam, SentenceKind::Reason).iter().any(|text| text.contains("noise scale")));
 }
 
 #[test]

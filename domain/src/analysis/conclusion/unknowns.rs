@@ -10,7 +10,6 @@ use crate::analysis::words;
 
 pub(super) fn unknowns(facts: &Facts<'_>, choice: Option<&Choice>) -> Vec<Sentence> {
     let texts = [
-        open(facts),
         choice.and_then(|choice| seeds(facts, choice)),
         choice.and_then(|choice| edge(facts, choice)),
         choice.and_then(|choice| no_target(facts, choice)),
@@ -38,10 +37,17 @@ pub(super) fn nothing_came_through(groups: &[Facts<'_>]) -> Vec<Sentence> {
     vec![say(SentenceKind::Advice, advice)]
 }
 
-fn open(facts: &Facts<'_>) -> Option<String> {
-    let open = facts.group.trials.iter().filter(|trial| !trial.status.is_terminal()).count();
-    let all = words::count(facts.group.trials.len(), "trial");
-    (open > 0).then(|| format!("{open} of {all} have not ended yet; this is what the others say."))
+/// How many trials of the whole sweep are still to come.
+pub(super) fn open(groups: &[Facts<'_>]) -> Option<Sentence> {
+    let all = || groups.iter().flat_map(|facts| &facts.group.trials);
+    let open = all().filter(|trial| !trial.status.is_terminal()).count();
+    let all = words::count(all().count(), "trial");
+    (open > 0).then(|| {
+        say(
+            SentenceKind::Unknown,
+            format!("{open} of {all} have not ended yet; this is what the others say."),
+        )
+    })
 }
 
 fn seeds(facts: &Facts<'_>, choice: &Choice) -> Option<String> {
@@ -88,6 +94,8 @@ fn without_result(comparison: &Comparison) -> Vec<String> {
         let has = |state: CellState| row.iter().any(|cell| cell.state() == state);
         let why = if has(CellState::Open) {
             "it has not ended yet"
+        } else if has(CellState::Missed) {
+            "no learning rate met the target at more than half of its seeds"
         } else if has(CellState::Diverged) {
             "every learning rate diverged; it may need smaller ones"
         } else if has(CellState::Infeasible) {

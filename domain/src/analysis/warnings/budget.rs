@@ -52,15 +52,8 @@ pub(super) fn ragged_batches(facts: &Facts<'_>) -> Option<Warning> {
 
 /// W4: equal epochs, unequal updates.
 pub(super) fn unequal_updates(facts: &Facts<'_>) -> Option<Warning> {
-    let epochs = facts.trained().filter_map(|trial| trial.epochs);
-    let (shortest, longest) = (epochs.clone().fold(f64::MAX, f64::min), epochs.fold(0.0, f64::max));
-    let most = facts.trained().max_by_key(|trial| trial.steps)?;
-    let fewest = facts.trained().min_by_key(|trial| trial.steps)?;
-    let (many, few) = most.steps.zip(fewest.steps)?;
-    // Up to a ragged last batch, equal epochs; and enough of a difference in updates to matter.
-    if longest > 1.05 * shortest || many < 2 * few {
-        return None;
-    }
+    let (fewest, most) = facts.unequal_updates()?;
+    let (few, many) = fewest.steps.zip(most.steps)?;
     Some(Warning::new(
         "W4",
         format!(
@@ -76,14 +69,18 @@ pub(super) fn unequal_updates(facts: &Facts<'_>) -> Option<Warning> {
 /// 2025).
 pub(super) fn memory_in_steps(facts: &Facts<'_>) -> Option<Warning> {
     let train = facts.train?;
-    let sizes = facts.batch_sizes();
-    let (&smallest, &largest) = sizes.first().zip(sizes.last())?;
+    let sizes = || facts.trained().map(|trial| trial.batch_size);
+    let (smallest, largest) = sizes().min().zip(sizes().max())?;
     if largest < 4 * smallest {
         return None;
     }
     let (name, decay) = remembered(train)?;
     let steps = 0.5f64.ln() / decay.ln();
     let examples = |size: u64| words::about(steps * size as f64);
+    let kept = match decay.powf(largest as f64 / smallest as f64) {
+        nothing if nothing < 0.01 => "none of it".to_owned(),
+        kept => words::about(kept),
+    };
     Some(Warning::new(
         "W11",
         format!(
@@ -93,7 +90,7 @@ pub(super) fn memory_in_steps(facts: &Facts<'_>) -> Option<Warning> {
             words::about(steps),
             examples(smallest),
             examples(largest),
-            words::about(decay.powf(largest as f64 / smallest as f64)),
+            kept,
         ),
     ))
 }

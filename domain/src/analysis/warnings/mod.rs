@@ -62,17 +62,22 @@ const RULES: [Rule; 21] = [
     reaching::other_data,
 ];
 
-/// All warnings that apply to some groups of one sweep, each told once: where it does not apply to all of them, with the first
-/// one that it applies to.
+/// All warnings that apply to some groups of one sweep, each told once: of the first group that it applies to, with its name unless
+/// it says the same of all.
 pub(super) fn warnings(groups: &[Facts<'_>]) -> Vec<Warning> {
     let told = |rule: &Rule| {
         let found: Vec<(&Facts<'_>, Warning)> =
             groups.iter().filter_map(|facts| Some((facts, rule(facts)?))).collect();
-        let of_all = found.len() == groups.len();
-        let (facts, warning) = found.into_iter().next()?;
-        let label = &facts.comparison.label;
-        let where_ = if of_all || label.is_empty() { String::new() } else { format!(" ({label})") };
-        Some(Warning { message: format!("{}{where_}", warning.message), ..warning })
+        let (facts, first) = found.first()?;
+        let same_of_all = found.len() == groups.len() && found.iter().all(|(_, other)| other == first);
+        let where_ = match (found.len() - 1, facts.comparison.label.as_str()) {
+            (_, "") => String::new(),
+            _ if same_of_all => String::new(),
+            (0, label) => format!(" ({label})"),
+            (1, label) => format!(" ({label}; likewise in 1 other group)"),
+            (others, label) => format!(" ({label}; likewise in {others} other groups)"),
+        };
+        Some(Warning { message: format!("{}{where_}", first.message), id: first.id })
     };
     RULES.iter().filter_map(told).collect()
 }
@@ -124,5 +129,15 @@ mod tests {
         let found = analyze(&[sgd, adam].concat(), None).warnings;
         assert_eq!(found.len(), 1);
         assert!(found[0].id == "W2" && found[0].message.ends_with("(optimizer adam)"), "{found:?}");
+        let higher = |rate, loss| trained(50, rate, loss);
+        let rising = [higher(0.1, 0.9), higher(0.2, 0.8)];
+        let falling = [higher(0.1, 0.8), higher(0.2, 0.9)];
+        let both = [rising.map(|trial| with("sgd", trial)), falling.clone().map(|trial| with("adam", trial))]
+            .concat();
+        assert!(analyze(&both, None).warnings[0].message.ends_with("likewise in 1 other group)"));
+        let same =
+            [falling.clone().map(|trial| with("sgd", trial)), falling.map(|trial| with("adam", trial))]
+                .concat();
+        assert!(analyze(&same, None).warnings[0].message.ends_with("Extend the learning rates there."));
     }
 }

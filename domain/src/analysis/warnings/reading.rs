@@ -9,6 +9,10 @@ use crate::analysis::words;
 
 /// W9: the mean over an epoch's steps ranks batch sizes otherwise than the loss at its end does.
 pub(super) fn mean_over_an_epoch(facts: &Facts<'_>) -> Option<Warning> {
+    if facts.comparison.grid.metric == ScoreMetric::StepsToTarget {
+        // Trials ended at their target: their losses rank nothing.
+        return None;
+    }
     let lowest = |values: &[(u64, f64)]| {
         values.iter().min_by(|left, right| left.1.total_cmp(&right.1)).map(|(size, _)| *size)
     };
@@ -132,7 +136,7 @@ pub(super) fn unlike_machines(facts: &Facts<'_>) -> Option<Warning> {
 
 /// W22: a larger batch behind on validation is behind on training too.
 pub(super) fn behind_in_training_too(facts: &Facts<'_>) -> Option<Warning> {
-    if facts.comparison.grid.metric == ScoreMetric::TrainSetLoss {
+    if matches!(facts.comparison.grid.metric, ScoreMetric::TrainSetLoss | ScoreMetric::StepsToTarget) {
         return None;
     }
     let (small, large) = facts.comparison.best.first().zip(facts.comparison.best.last())?;

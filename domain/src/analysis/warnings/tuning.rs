@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Warning;
 use crate::analysis::best_rate::{BestRate, Edge};
 use crate::analysis::facts::Facts;
+use crate::analysis::score::ScoreMetric;
 use crate::analysis::words;
 use crate::lifecycle::TrialStatus;
 
@@ -65,6 +66,10 @@ pub(super) fn best_at_the_edge(facts: &Facts<'_>) -> Option<Warning> {
 
 /// W7: the spread between seeds is larger than the gap between the best batch sizes.
 pub(super) fn no_detectable_difference(facts: &Facts<'_>) -> Option<Warning> {
+    if facts.comparison.grid.metric == ScoreMetric::StepsToTarget {
+        // Batch sizes differ in steps whatever the seeds.
+        return None;
+    }
     let mut bests: Vec<&BestRate> = facts.comparison.best.iter().filter(|best| best.seeds > 1).collect();
     bests.sort_by(|left, right| left.median.total_cmp(&right.median));
     let [best, next, ..] = bests[..] else { return None };
@@ -122,7 +127,8 @@ pub(super) fn diverged(facts: &Facts<'_>) -> Option<Warning> {
         Warning::new(
             "W14",
             format!(
-                "{count} {trials} in no average: what is left of their batch size looks better than it is."
+                "{count} {trials} in no average of losses: what is left of their batch size looks better than it is. \
+                 Medians here count them as infinitely bad."
             ),
         )
     })

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::analysis::{BestRate, ScoreMetric, TrialRecord};
+use domain::spec::TargetMetric;
 
 use super::{Absent, Figure, View};
 use crate::human;
@@ -101,9 +102,12 @@ fn figure(scope: &Scope<'_>, rows: &Table, plan: &Plan) -> Result<Figure, Absent
 
 /// The curve of evaluations that the sweep has.
 fn evaluated(scope: &Scope<'_>) -> &'static str {
-    match scope.grid().metric {
-        ScoreMetric::TrainSetLoss => "train_set_loss",
-        ScoreMetric::ValidationLoss | ScoreMetric::ValidationError => "validation_loss",
+    let aimed_at = scope.comparison.target.map(|target| target.metric);
+    match (scope.grid().metric, aimed_at) {
+        (ScoreMetric::TrainSetLoss, _) | (ScoreMetric::StepsToTarget, Some(TargetMetric::TrainSetLoss)) => {
+            "train_set_loss"
+        }
+        _ => "validation_loss",
     }
 }
 

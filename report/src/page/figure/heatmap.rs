@@ -40,14 +40,16 @@ fn caption(scope: &Scope<'_>) -> String {
     } else {
         ""
     };
-    format!(
-        "{} after the last step{median}; lighter is lower, and lower is better.{star}",
-        scope.score_title()
-    )
+    let within = if scope.is_by_steps() {
+        " Colours compare within a batch size: large ones take fewer steps whatever the learning rate."
+    } else {
+        ""
+    };
+    format!("{}{median}; lighter is lower, and lower is better.{within}{star}", scope.score_phrase())
 }
 
 fn repeats(cell: &Cell) -> u64 {
-    cell.scores.len() as u64 + cell.diverged + cell.infeasible + cell.failed + cell.open
+    cell.scores.len() as u64 + cell.diverged + cell.missed + cell.infeasible + cell.failed + cell.open
 }
 
 fn chart(scope: &Scope<'_>) -> Chart {
@@ -73,7 +75,7 @@ fn chart(scope: &Scope<'_>) -> Chart {
     let rate_axis = Axis::new("learning rate", Spacing::Log10, Unit::Rate, up);
     Chart {
         id: scope.id("heatmap"),
-        title: format!("{} over batch size and learning rate", scope.score_title()),
+        title: format!("{} over batch size and learning rate", scope.score_phrase()),
         description: description(scope),
         x: scope.batch_axis(across),
         y: if rates.len() <= 9 { rate_axis.marked(rates) } else { rate_axis },
@@ -89,7 +91,7 @@ fn description(scope: &Scope<'_>) -> String {
         let best = scope.comparison.best_of(size)?;
         Some(format!(
             "batch size {size}: {} at learning rate {}",
-            human::significant(best.median, 3),
+            scope.score_text(best.median, 3),
             human::exact(best.learning_rate)
         ))
     });
@@ -101,7 +103,8 @@ fn layer(scope: &Scope<'_>, cell: &Cell, x: (f64, f64), y: (f64, f64), colors: &
     let best = best.filter(|best| best.learning_rate == cell.learning_rate && best.rates_tried > 1);
     let (ink, label) = match (cell.state(), cell.median) {
         (CellState::Scored, Some(median)) => {
-            (Ink::Fill(colors.of_score(median)), Some(human::significant(median, colors.digits)))
+            let color = colors.of_score(scope, cell.batch_size, median);
+            (Ink::Fill(color), Some(scope.score_text(median, colors.digits)))
         }
         (CellState::Diverged, _) => (Ink::Hatched, None),
         _ => (Ink::Unknown, None),
@@ -115,14 +118,15 @@ fn tip(scope: &Scope<'_>, cell: &Cell) -> String {
         vec![format!("batch size {}, learning rate {}", cell.batch_size, human::exact(cell.learning_rate))];
     if let Some(median) = cell.median {
         let name = scope.grid().metric.name();
-        parts.push(format!("{name} {}", human::significant(median, 4)));
+        parts.push(format!("{name} {}", scope.score_text(median, 4)));
     }
     if let Some(range) = cell.range.filter(|range| range.low < range.high) {
-        let ends = [range.low, range.high].map(|end| human::significant(end, 4));
+        let ends = [range.low, range.high].map(|end| scope.score_text(end, 4));
         parts.push(format!("{} to {} over seeds", ends[0], ends[1]));
     }
     let counts = [
         (cell.diverged, "diverged"),
+        (cell.missed, "missed the target"),
         (cell.infeasible, "did not fit in memory"),
         (cell.failed, "failed or cancelled"),
         (cell.open, "not finished"),
@@ -147,6 +151,7 @@ fn keys(scope: &Scope<'_>) -> Vec<Key> {
         keys.push(Key::new(Swatch::Block, Ink::Hatched, "diverged"));
     }
     let gaps = [
+        (CellState::Missed, "missed the target"),
         (CellState::Infeasible, "did not fit"),
         (CellState::Open, "not finished"),
         (CellState::Failed, "failed"),
@@ -163,6 +168,8 @@ struct Colors {
     spacing: Spacing,
     /// From the lightest to the darkest; empty without a score.
     span: Option<(f64, f64)>,
+    /// What is written at its ends.
+    names: Option<(String, String)>,
     /// Significant digits that tell the scores apart, within reason.
     digits: usize,
 }
@@ -173,7 +180,8 @@ const LEAST_SHARE: f64 = 0.05;
 
 impl Colors {
     fn of(scope: &Scope<'_>) -> Self {
-        let mut scores: Vec<f64> = scope.scored().map(|(_, median)| median).collect();
+        let compared = |cell: &Cell, median: f64| median / reference(scope, cell.batch_size);
+        let mut scores: Vec<f64> = scope.scored().map(|(cell, median)| compared(cell, median)).collect();
         scores.sort_by(f64::total_cmp);
         let span = scores.first().zip(scores.last()).map(|(&low, &high)| {
             let least = (LEAST_SHARE * low.abs()).max(f64::MIN_POSITIVE);
@@ -187,23 +195,36 @@ impl Colors {
             };
             scores.windows(2).all(differ)
         };
-        let spacing = if is_wide { Spacing::Log10 } else { Spacing::Linear };
-        Self { spacing, span, digits: if told_apart(3) { 3 } else { 4 } }
+        let spacing = if is_wide || scope.is_by_steps() { Spacing::Log10 } else { Spacing::Linear };
+        let names = span.map(|(low, high)| {
+            let digits = if told_apart(3) { 3 } else { 4 };
+            match scope.is_by_steps() {
+                true => ("fewest".to_owned(), format!("{} x as many", human::significant(high, 2))),
+                false => (human::significant(low, digits), human::significant(high, digits)),
+            }
+        });
+        Self { spacing, span, names, digits: if told_apart(3) { 3 } else { 4 } }
     }
 
-    fn of_score(&self, score: f64) -> Rgb {
+    fn of_score(&self, scope: &Scope<'_>, batch_size: u64, score: f64) -> Rgb {
         let Some((low, high)) = self.span else { return viridis(1.0) };
         let even = |value: f64| if self.spacing.is_log() { value.ln() } else { value };
+        let score = score / reference(scope, batch_size);
         // The lowest is the lightest; the very darkest end is left out for text to stand out on.
         viridis(1.0 - 0.95 * (even(score) - even(low)) / (even(high) - even(low)))
     }
 
     fn ramp(&self) -> Option<Ramp> {
-        let (low, high) = self.span?;
+        let (low, high) = self.names.clone()?;
         let colors = (0..=20).map(|step| viridis(1.0 - 0.95 * f64::from(step) / 20.0)).collect();
-        let text = |score| human::significant(score, self.digits);
-        Some(Ramp { colors, low: text(low), high: text(high) })
+        Some(Ramp { colors, low, high })
     }
+}
+
+/// What a score is told as a multiple of: the best of its batch size where only these compare, else itself.
+fn reference(scope: &Scope<'_>, batch_size: u64) -> f64 {
+    let best = scope.comparison.best_of(batch_size).filter(|_| scope.is_by_steps());
+    best.map_or(1.0, |best| best.median.max(1.0))
 }
 
 /// The cells as a table.
@@ -217,6 +238,7 @@ pub fn cells_table(scope: &Scope<'_>) -> Table {
             number(cell.range.map(|range| range.high)),
             whole(cell.scores.len() as u64),
             whole(cell.diverged),
+            whole(cell.missed),
             whole(cell.infeasible),
             whole(cell.failed),
             whole(cell.open),
@@ -230,6 +252,7 @@ pub fn cells_table(scope: &Scope<'_>) -> Table {
         ("highest", Number),
         ("scored", Integer),
         ("diverged", Integer),
+        ("missed", Integer),
         ("infeasible", Integer),
         ("failed", Integer),
         ("open", Integer),

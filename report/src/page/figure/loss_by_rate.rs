@@ -25,9 +25,14 @@ pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
     }
     let has_seeds = scope.scored().any(|(cell, _)| cell.scores.len() > 1);
     let band = if has_seeds { " The band spans the seeds." } else { "" };
-    let diverged = scope.grid().cells.iter().any(|cell| cell.diverged > 0);
-    let crosses = if diverged {
+    let any = |state: CellState| scope.grid().cells.iter().any(|cell| cell.state() == state);
+    let crosses = if any(CellState::Diverged) {
         " Crosses at the top are learning rates at which half of the seeds or more diverged."
+    } else {
+        ""
+    };
+    let triangles = if any(CellState::Missed) {
+        " Triangles at the top are rates at which they missed the target."
     } else {
         ""
     };
@@ -35,9 +40,9 @@ pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
         id: scope.id("loss-by-rate"),
         title: TITLE.to_owned(),
         caption: format!(
-            "{} after the last step at each learning rate. A wide valley forgives a badly chosen rate; a star is the best of a \
-             batch size.{band}{crosses}",
-            scope.score_title()
+            "{} at each learning rate. A wide valley forgives a badly chosen rate; a star is the best of a \
+             batch size.{band}{crosses}{triangles}",
+            scope.score_phrase()
         ),
         views: View::only(chart(scope)),
         table: cells_table(scope),
@@ -56,6 +61,7 @@ fn chart(scope: &Scope<'_>) -> Chart {
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), score| (low.min(score), high.max(score)));
     let spacing = if low > 0.0 && high > 5.0 * low { Spacing::Log10 } else { Spacing::Linear };
     let span = spacing.span(scores(), 0.07);
+    let unit = if scope.is_by_steps() { Unit::Count } else { Unit::Plain };
     let (mut layers, mut marks, mut keys) = (Vec::new(), Vec::new(), Vec::new());
     for size in scope.batch_sizes() {
         let ink = scope.ink(size);
@@ -80,17 +86,24 @@ fn chart(scope: &Scope<'_>) -> Chart {
             };
             match at {
                 Some(at) => {
-                    let tip = tip(&human::significant(at.1, 4));
+                    let tip = tip(&scope.score_text(at.1, 4));
                     marks.push(Layer::mark(at, Mark::Disc, ink).tip(tip));
                 }
-                None if cell.diverged > 0 => {
+                None if cell.state() == CellState::Diverged => {
                     let top = (cell.learning_rate, span.1);
                     marks.push(Layer::mark(top, Mark::Cross, ink).tip(tip("diverged")));
+                }
+                None if cell.missed > 0 => {
+                    let top = (cell.learning_rate, span.1);
+                    marks.push(Layer::mark(top, Mark::Up, ink).tip(tip("missed the target")));
                 }
                 None => {}
             }
         }
-        if row.iter().any(|cell| matches!(cell.state(), CellState::Scored | CellState::Diverged)) {
+        if row
+            .iter()
+            .any(|cell| matches!(cell.state(), CellState::Scored | CellState::Diverged | CellState::Missed))
+        {
             keys.push(Key::new(Swatch::Line(Dash::Solid), ink, format!("{size}")));
         }
     }
@@ -104,7 +117,7 @@ fn chart(scope: &Scope<'_>) -> Chart {
     layers.extend(marks);
     Chart {
         id: scope.id("loss-by-rate"),
-        title: format!("{} against learning rate, by batch size", scope.score_title()),
+        title: format!("{} against learning rate, by batch size", scope.score_phrase()),
         description: "One line for each batch size; the numbers are in the table below the plot.".to_owned(),
         x: Axis::new(
             "learning rate",
@@ -112,7 +125,7 @@ fn chart(scope: &Scope<'_>) -> Chart {
             Unit::Rate,
             Spacing::Log10.span(scope.grid().learning_rates(), 0.04),
         ),
-        y: Axis::new(scope.grid().metric.name(), spacing, Unit::Plain, span),
+        y: Axis::new(scope.grid().metric.name(), spacing, unit, span),
         layers,
         keys,
         ramp: None,

@@ -19,6 +19,9 @@ const PARTS: [(&str, &str); 5] = [
     ("resident_data_bytes", "data on the device"),
 ];
 
+/// Which of them is the data.
+const DATA: usize = 4;
+
 /// The figure.
 ///
 /// # Errors
@@ -54,7 +57,7 @@ pub fn figure(scope: &Scope<'_>, results: &Table, workers: &Table) -> Result<Fig
             "The largest peak of any trial of a batch size, in the four parts that the model and the batch need, and the training \
              data kept on the device.{accumulated}"
         ),
-        views: View::only(chart(scope, &rows)),
+        views: views(scope, &rows),
         table: table(&columns.map(|name| (name, Integer)), rows.iter().map(Row::cells).collect()),
         sql: scope.sql(include_str!("../sql/memory.sql")),
     })
@@ -72,6 +75,13 @@ struct Row {
 }
 
 impl Row {
+    /// The same without the data on the device, for which the limit is not told.
+    fn without_data(&self) -> Self {
+        let mut parts = self.parts;
+        let data = parts[DATA].take().unwrap_or(0);
+        Self { parts, peak: self.peak.map(|peak| peak.saturating_sub(data)), limit: None, ..self.clone() }
+    }
+
     fn cells(&self) -> Vec<Option<String>> {
         let head = [Some(self.batch_size), self.micro_batch, self.accumulation_steps];
         let all = head.into_iter().chain(self.parts).chain([self.peak, self.limit]);
@@ -121,7 +131,23 @@ fn device_limit(worker: &str, workers: &Table) -> Option<u64> {
     workers.whole(row, "memory_limit_bytes").or_else(|| workers.whole(row, "memory_bytes"))
 }
 
-fn chart(scope: &Scope<'_>, rows: &[Row]) -> Chart {
+/// All of it; where the data on the device would press the other parts flat, these once more without it.
+fn views(scope: &Scope<'_>, rows: &[Row]) -> Vec<View> {
+    let data = rows.iter().filter_map(|row| row.parts[DATA]).max().unwrap_or(0);
+    let highest = rows.iter().filter_map(|row| row.peak).max().unwrap_or(0);
+    let all = chart(scope, rows, "memory", "peak memory");
+    if 2 * data <= highest {
+        return View::only(all);
+    }
+    let without: Vec<Row> = rows.iter().map(Row::without_data).collect();
+    let parts = chart(scope, &without, "memory-parts", "peak memory without the data on the device");
+    vec![
+        View { label: "everything".to_owned(), chart: all },
+        View { label: "without the data".to_owned(), chart: parts },
+    ]
+}
+
+fn chart(scope: &Scope<'_>, rows: &[Row], id: &str, label: &str) -> Chart {
     let sizes: Vec<f64> = rows.iter().map(|row| row.batch_size as f64).collect();
     let columns: Vec<(f64, f64)> = tiles(&sizes);
     let highest = rows.iter().filter_map(|row| row.peak).max().unwrap_or(1) as f64;
@@ -150,12 +176,12 @@ fn chart(scope: &Scope<'_>, rows: &[Row]) -> Chart {
     }
     let far = limit.filter(|_| drawn.is_none());
     let label = match far {
-        Some(limit) => format!("peak memory (limit {}, far above)", human::bytes(limit)),
-        None => "peak memory".to_owned(),
+        Some(limit) => format!("{label} (limit {}, far above)", human::bytes(limit)),
+        None => label.to_owned(),
     };
     let ends = Spacing::Log2.span(columns.iter().flat_map(|(low, high)| [*low, *high]), 0.02);
     Chart {
-        id: scope.id("memory"),
+        id: scope.id(id),
         title: TITLE.to_owned(),
         description:
             "One bar for each batch size, in its parts; the numbers are in the table below the plot."

@@ -8,6 +8,7 @@ select
     highest,
     scored,
     diverged,
+    missed,
     infeasible,
     failed,
     open
@@ -20,7 +21,8 @@ from (
         min(score) as lowest,
         max(score) as highest,
         count(score) as scored,
-        count(*) filter (where status in ('succeeded', 'diverged') and score is null) as diverged,
+        count(*) filter (where {diverged}) as diverged,
+        count(*) filter (where {missed}) as missed,
         count(*) filter (where status = 'infeasible') as infeasible,
         count(*) filter (where status in ('failed', 'cancelled')) as failed,
         count(*) filter (where status in ('pending', 'running')) as open
