@@ -128,7 +128,7 @@ impl Scope<'_> {
             ScoreMetric::ValidationLoss => "final_validation_loss",
             ScoreMetric::ValidationError => "1 - final_validation_accuracy",
             ScoreMetric::TrainSetLoss => "train_set_loss",
-            ScoreMetric::StepsToTarget => "steps_to_target",
+            ScoreMetric::StepsToTarget => "steps_to_target::float8",
         };
         let (diverged, missed) = if self.is_by_steps() {
             ("status = 'diverged'", "status = 'succeeded' and score is null")

@@ -158,7 +158,7 @@ fn chart(scope: &Scope<'_>, rows: &[Row], id: &str, label: &str) -> Chart {
     let top = drawn.map_or(highest, |limit| highest.max(limit as f64)) * 1.12;
     let mut layers = Vec::new();
     for (row, &column) in rows.iter().zip(&columns) {
-        layers.extend(bar(row, narrowed(column), top));
+        layers.extend(bar(row, narrowed(row.batch_size as f64, column), top));
     }
     if let Some(limit) = drawn {
         let label = Some(format!("limit {}", human::bytes(limit)));
@@ -219,8 +219,8 @@ fn bar(row: &Row, x: (f64, f64), top: f64) -> Vec<Layer> {
     layers
 }
 
-/// Two thirds of a column, so that bars stand apart.
-fn narrowed((low, high): (f64, f64)) -> (f64, f64) {
-    let step = (high / low).powf(1.0 / 6.0);
-    (low * step, high / step)
+/// Two thirds of a column, its batch size in the middle.
+fn narrowed(size: f64, (low, high): (f64, f64)) -> (f64, f64) {
+    let half = (size / low).min(high / size).powf(2.0 / 3.0);
+    (size / half, size * half)
 }

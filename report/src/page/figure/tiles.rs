@@ -1,15 +1,17 @@
 //! Values on a logarithmic axis as tiles that meet halfway.
 
 /// The lower and upper end of each value's tile, for distinct positive values in rising order. A tile reaches halfway (in
-/// ratio) to its neighbour, but no further than half again the smallest such distance: far-apart values leave a gap
-/// rather than claim what lies between.
+/// ratio) to its neighbour, but no further than half again the usual such distance: a value far from the others leaves a
+/// gap rather than claim what lies between.
 #[must_use]
 pub fn tiles(values: &[f64]) -> Vec<(f64, f64)> {
     /// Half the distance to assume around a single value, as a ratio.
     const ALONE: f64 = 1.5;
     let ratios: Vec<f64> = values.windows(2).map(|pair| (pair[1] / pair[0]).sqrt()).collect();
-    let smallest = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = if smallest.is_finite() { smallest.powf(1.5) } else { ALONE };
+    let mut sorted = ratios.clone();
+    sorted.sort_by(f64::total_cmp);
+    let usual = sorted.get(sorted.len().saturating_sub(1) / 2).copied();
+    let most = usual.map_or(ALONE, |usual| usual.powf(1.5));
     (0..values.len())
         .map(|index| {
             let below = index.checked_sub(1).and_then(|below| ratios.get(below)).copied();
