@@ -66,7 +66,8 @@ pub fn warn(warnings: &[Warning], most: usize, sweep: &str, talk: Talk) {
     }
 }
 
-/// One heatmap a group of comparable trials that has a grid, the one chosen from first where there are too many to draw all.
+/// One heatmap a group of comparable trials that has a grid, the one chosen from first where there are too many to draw
+/// all.
 fn heatmaps(analysis: &Analysis) -> String {
     let look = output::look();
     let mut drawn: Vec<(&Comparison, String)> = analysis

@@ -41,8 +41,8 @@ pub async fn fetch(session: &Session, sweep: &str) -> Result<Findings, Failure> 
     Ok(Findings { sweep, settings, results, analysis })
 }
 
-/// How far before the evaluation that met the target the one before it was: the curves tell. Where they cannot be asked, the
-/// analysis goes without.
+/// How far before the evaluation that met the target the one before it was: the curves tell. Where they cannot be
+/// asked, the analysis goes without.
 async fn add_evaluation_gaps(
     session: &Session,
     sweep_id: &str,
@@ -58,7 +58,8 @@ async fn add_evaluation_gaps(
         "select result.trial_index, result.steps_to_target - coalesce(max(metric.step), 0) as steps \
          from batchsweep.result left join batchsweep.metric on metric.sweep_id = result.sweep_id \
          and metric.trial_id = result.trial_id and metric.name = '{}' and metric.step < result.steps_to_target \
-         where result.sweep_id = '{sweep_id}' and result.steps_to_target is not null group by 1, result.steps_to_target",
+         where result.sweep_id = '{sweep_id}' and result.steps_to_target is not null group by 1, \
+         result.steps_to_target",
         target.metric.word()
     );
     let Ok(answer) = session.client.clone().query(QueryRequest { sql }).await else { return };

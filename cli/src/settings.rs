@@ -119,9 +119,24 @@ mod tests {
     use crate::spec_file::{DataPaths, parse};
 
     fn of(overrides: &[&str]) -> Vec<(String, String)> {
-        let text = "[data]\nformat = \"synthetic\"\nexamples = 1000\nfeatures = [10]\nclasses = 2\nlabels = \"random\"\n\
-            [model]\nkind = \"mlp\"\nhidden = [64]\n[grid]\nbatch_size = [8]\nlearning_rate = { from = 0.001, to = 1.0, count = 4 }\n\
-            optimizer = [\"sgd\", \"adam\"]\n[train]\nepochs = 3\ntarget = { metric = \"train_set_loss\", below = 0.5 }\n";
+        let text = r#"
+            [data]
+            format = "synthetic"
+            examples = 1000
+            features = [10]
+            classes = 2
+            labels = "random"
+            [model]
+            kind = "mlp"
+            hidden = [64]
+            [grid]
+            batch_size = [8]
+            learning_rate = { from = 0.001, to = 1.0, count = 4 }
+            optimizer = ["sgd", "adam"]
+            [train]
+            epochs = 3
+            target = { metric = "train_set_loss", below = 0.5 }
+        "#;
         let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
         let sweep = parse("test", text, &overrides, &DataPaths::OnWorker).unwrap_or_else(|mistakes| {
             panic!("{}", mistakes.render(false));

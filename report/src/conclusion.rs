@@ -5,7 +5,8 @@ use domain::analysis::{Conclusion, SentenceKind};
 use crate::sheet::Look;
 use crate::wrap::wrap;
 
-/// The advice first, bold where there is colour; then the reasons; then, under a heading of their own, what is not known.
+/// The advice first, bold where there is colour; then the reasons; then, under a heading of their own, what is not
+/// known.
 #[must_use]
 pub fn render(conclusion: &Conclusion, look: Look) -> String {
     let of = |kind| conclusion.sentences.iter().filter(move |sentence| sentence.kind == kind);

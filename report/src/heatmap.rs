@@ -1,5 +1,5 @@
-//! The grid of a sweep in a terminal: batch sizes down, learning rates across, each cell its median score. Colour only adds to
-//! what the texts say: the best of each batch size, and cells without a score, are marked by signs.
+//! The grid of a sweep in a terminal: batch sizes down, learning rates across, each cell its median score. Colour
+//! only adds to what the texts say: the best of each batch size, and cells without a score, are marked by signs.
 
 use domain::analysis::{BestRate, Cell, CellState, Grid, ScoreMetric};
 use unicode_width::UnicodeWidthStr;
@@ -11,14 +11,15 @@ use crate::wrap::wrap;
 /// How much of a score a narrow terminal shows: significant digits, then one digit of ten steps from best to worst.
 const DIGITS: [usize; 3] = [4, 3, 2];
 
-/// From best to worst: colours of the 256-colour palette, light on one end and dark on the other, told apart also without hue.
+/// From best to worst: colours of the 256-colour palette, light on one end and dark on the other, told apart also
+/// without hue.
 const SHADES: [u8; 10] = [230, 193, 150, 114, 72, 66, 60, 59, 236, 234];
 
 /// Shades from here on are dark: their text is light.
 const FIRST_DARK: usize = 5;
 
-/// The heatmap, each line ended; empty where no batch size was given two learning rates, since then there is no grid to
-/// draw.
+/// The heatmap, each line ended; empty where no batch size was given two learning rates, since then there is no
+/// grid to draw.
 #[must_use]
 pub fn render(grid: &Grid, best: &[BestRate], look: Look) -> String {
     if grid.batch_sizes().iter().all(|&size| grid.row(size).len() < 2) {

@@ -2,8 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
-/// The text in lines of at most `width` columns, each ended and each but the first set in by `indent` spaces. A word longer
-/// than a line stands alone; without a width there is one line.
+/// The text in lines of at most `width` columns, each ended and each but the first set in by `indent` spaces. A
+/// word longer than a line stands alone; without a width there is one line.
 #[must_use]
 pub fn wrap(text: &str, width: Option<usize>, indent: usize) -> String {
     let margin = " ".repeat(indent);

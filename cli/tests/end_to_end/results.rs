@@ -100,6 +100,8 @@ fn a_sweep_ends_with_its_grid_and_what_to_train_with() {
         "#,
     );
     let file = file.to_string_lossy();
+    // One stack for all that follows.
+    sandbox.read(&["up"]);
     let output = sandbox.call(&["run", &file]);
     let (shown, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{said}");

@@ -22,7 +22,8 @@ pub struct BestRate {
     pub plateau: Plateau,
     /// Where the optimum lies between the rates tried; `None` where it is not bracketed by scored rates.
     pub refined: Option<RefinedRate>,
-    /// The end of the grid that it sits on: then the optimum may lie outside. `None` too where there is one rate only.
+    /// The end of the grid that it sits on: then the optimum may lie outside. `None` too where there is one rate
+    /// only.
     pub edge: Option<Edge>,
     /// Every larger rate diverged: the rate is limited by stability, not by a minimum that was seen.
     pub stability_limited: bool,
@@ -52,13 +53,14 @@ pub enum PlateauRule {
     TenPercent,
 }
 
-/// An optimum between the learning rates tried: the vertex of a parabola through the best cell and its two neighbours, in
-/// `log2` of the rate and the logarithm of the median.
+/// An optimum between the learning rates tried: the vertex of a parabola through the best cell and its two
+/// neighbours, in `log2` of the rate and the logarithm of the median.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RefinedRate {
     /// The learning rate.
     pub learning_rate: f64,
-    /// Standard error in factors of two, from the spread of the seeds; `None` below three seeds in any of the three cells.
+    /// Standard error in factors of two, from the spread of the seeds; `None` below three seeds in any of the three
+    /// cells.
     pub error_octaves: Option<f64>,
 }
 

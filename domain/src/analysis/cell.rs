@@ -94,8 +94,8 @@ impl Cell {
         }
     }
 
-    /// Standard error of the median of `n` scores with standard deviation `s`: `1.2533 s / sqrt(n)`, exact for a normal
-    /// distribution and large `n`. `None` below three scores, which say next to nothing about `s`.
+    /// Standard error of the median of `n` scores with standard deviation `s`: `1.2533 s / sqrt(n)`, exact for a
+    /// normal distribution and large `n`. `None` below three scores, which say next to nothing about `s`.
     #[must_use]
     pub fn standard_error(&self) -> Option<f64> {
         let count = self.scores.len() as f64;

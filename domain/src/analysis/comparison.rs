@@ -38,7 +38,8 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Analyses a group. `target` is the one of its trials, where their settings are known; `seed` starts the resampling.
+    /// Analyses a group. `target` is the one of its trials, where their settings are known; `seed` starts the
+    /// resampling.
     #[must_use]
     pub fn of(group: &Group<'_>, metric: ScoreMetric, target: Option<Target>, seed: u64) -> Self {
         let grid = Grid::of(group, metric);
@@ -101,8 +102,8 @@ impl Comparison {
         }
     }
 
-    /// The batch size that the two fitted curves predict to be soonest at the target, `sqrt(B_crit B_hw)`; `None` where either is
-    /// not known.
+    /// The batch size that the two fitted curves predict to be soonest at the target, `sqrt(B_crit B_hw)`; `None`
+    /// where either is not known.
     #[must_use]
     pub fn predicted_time_optimal_batch(&self) -> Option<f64> {
         let line = self.throughput.as_ref()?.line?;

@@ -4,7 +4,7 @@ use super::group::Group;
 use super::hyperbola::{Hyperbola, StepsPoint};
 use super::interval::Interval;
 use super::random::Random;
-use super::target::{self, Steps};
+use super::target::{self, SeedSteps, Steps};
 
 /// Bootstrap samples behind an interval.
 pub const REPLICATES: usize = 500;
@@ -23,15 +23,16 @@ pub struct CriticalBatchSize {
     pub fit: Option<Hyperbola>,
     /// Whether its critical batch size may be told as a number.
     pub verdict: Verdict,
-    /// 95 % bootstrap interval of `E_min / S_min`; only where it is identified.
+    /// 95 % bootstrap interval of `E_min / S_min`, over seeds and over where between two evaluations the target was
+    /// met; only where it is identified.
     pub interval: Option<Interval>,
     /// What the interval comes from.
     pub resampled: Resampled,
     /// From the least to the most that the fit gives when one batch size is left out; only where it is identified.
     pub without_one: Option<Interval>,
-    /// Zhang's largest batch size within [`OVERHEAD`] of perfect scaling, from the smallest batch size that met the target;
-    /// only where it is identified. Another definition, so another number: several times smaller or larger than
-    /// `E_min / S_min` is no contradiction.
+    /// Zhang's largest batch size within [`OVERHEAD`] of perfect scaling, from the smallest batch size that met the
+    /// target; only where it is identified. Another definition, so another number: several times smaller or larger
+    /// than `E_min / S_min` is no contradiction.
     pub at_overhead: Option<f64>,
 }
 
@@ -96,7 +97,7 @@ fn of_steps(sizes: &[Steps], seed: u64) -> CriticalBatchSize {
     let identified = matches!(verdict, Verdict::Identified { .. });
     let smallest = points.iter().map(|point| point.batch_size).min_by(f64::total_cmp);
     CriticalBatchSize {
-        interval: identified.then(|| bootstrap(sizes, &points, resampled, seed)).flatten(),
+        interval: fit.filter(|_| identified).and_then(|fit| bootstrap(sizes, &fit, resampled, seed)),
         without_one: identified.then(|| without_one(&points)).flatten(),
         at_overhead: fit
             .zip(smallest)
@@ -148,25 +149,34 @@ fn verdict(fit: Option<&Hyperbola>, points: &[StepsPoint], censored: &[(f64, Opt
     }
 }
 
-fn bootstrap(sizes: &[Steps], points: &[StepsPoint], resampled: Resampled, seed: u64) -> Option<Interval> {
+fn bootstrap(sizes: &[Steps], fit: &Hyperbola, resampled: Resampled, seed: u64) -> Option<Interval> {
     let mut random = Random::new(seed);
     let replicates = (0..REPLICATES).filter_map(|_| {
-        let drawn = match resampled {
-            Resampled::Seeds => self::points(&redrawn(sizes, &mut random)),
-            Resampled::BatchSizes => random.resample(points),
-        };
+        let mut drawn = points(&redrawn(sizes, &mut random));
+        if resampled == Resampled::BatchSizes {
+            drawn = random.resample(&drawn);
+        }
         Hyperbola::fit(&drawn).map(|fit| fit.critical_batch_size())
     });
     let replicates: Vec<f64> = replicates.collect();
     // Fits fail where too few different batch sizes were drawn, or met the target; where that is the rule there is
     // no distribution to speak of.
-    (replicates.len() * 2 > REPLICATES).then(|| Interval::middle_95_percent(&replicates)).flatten()
+    let interval =
+        (replicates.len() * 2 > REPLICATES).then(|| Interval::middle_95_percent(&replicates)).flatten()?;
+    // Targets are met before the evaluation that shows it, never after: that may move the whole distribution off
+    // the fit.
+    Interval::spanning([interval.low, interval.high, fit.critical_batch_size()])
 }
 
+/// Seeds drawn with replacement, each having met the target somewhere since the evaluation before. Trials of a
+/// batch size are evaluated at the same places, so that they share where.
 fn redrawn(sizes: &[Steps], random: &mut Random) -> Vec<Steps> {
-    let redraw = |size: &Steps, random: &mut Random| Steps {
-        of_rate: size.of_rate.iter().map(|seeds| random.resample(seeds)).collect(),
-        ..*size
+    let redraw = |size: &Steps, random: &mut Random| {
+        let place = random.unit();
+        let mut of_rate: Vec<Vec<SeedSteps>> =
+            size.of_rate.iter().map(|seeds| random.resample(seeds)).collect();
+        of_rate.iter_mut().flatten().for_each(|seed| seed.steps -= place * seed.gap);
+        Steps { of_rate, ..*size }
     };
     sizes.iter().map(|size| redraw(size, random)).collect()
 }
@@ -187,11 +197,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Steps that were told without a gap.
+    fn exact(steps: &[f64]) -> Vec<SeedSteps> {
+        steps.iter().map(|&steps| SeedSteps { steps, gap: 0.0 }).collect()
+    }
+
     /// One learning rate a batch size, whose seeds took these steps.
     fn sizes(of_size: &[(u64, &[f64])]) -> Vec<Steps> {
         let of = |&(examples_in_step, seeds): &(u64, &[f64])| Steps {
             examples_in_step,
-            of_rate: vec![seeds.to_vec()],
+            of_rate: vec![exact(seeds)],
             given: seeds.iter().any(|steps| steps.is_infinite()).then_some(1e6),
         };
         of_size.iter().map(of).collect()
@@ -212,7 +227,7 @@ mod tests {
     fn shallue() -> Vec<Steps> {
         let of = |&(examples_in_step, steps): &(u64, f64)| Steps {
             examples_in_step,
-            of_rate: vec![vec![steps]],
+            of_rate: vec![exact(&[steps])],
             given: None,
         };
         SHALLUE.iter().map(of).collect()
@@ -242,7 +257,7 @@ mod tests {
     fn seeds_are_resampled_where_there_are_any() {
         let of = |&(size, steps): &(u64, f64)| Steps {
             examples_in_step: size,
-            of_rate: vec![vec![steps * 0.9, steps, steps * 1.1, steps * 1.05, steps * 0.95]],
+            of_rate: vec![exact(&[0.9, 1.0, 1.1, 1.05, 0.95].map(|times| times * steps))],
             given: None,
         };
         let found = of_steps(&SHALLUE.iter().map(of).collect::<Vec<_>>(), 3);
@@ -250,6 +265,25 @@ mod tests {
         let (interval, fit) = (found.interval.unwrap(), found.fit.unwrap());
         assert!(interval.contains(fit.critical_batch_size()));
         assert!(interval.low > 250.0 && interval.high < 380.0, "{interval:?}");
+    }
+
+    #[test]
+    fn evaluations_far_apart_widen_the_interval() {
+        let with_gap = |share: f64| {
+            let mut sizes = shallue();
+            for seed in sizes.iter_mut().flat_map(|size| size.of_rate.iter_mut().flatten()) {
+                seed.gap = share * seed.steps;
+            }
+            // Two seeds, so that batch sizes are not resampled.
+            for size in &mut sizes {
+                size.of_rate.iter_mut().for_each(|seeds| seeds.extend_from_within(..));
+            }
+            of_steps(&sizes, 0).interval.unwrap()
+        };
+        let width = |interval: Interval| interval.high / interval.low;
+        assert!((width(with_gap(0.0)) - 1.0).abs() < 1e-9);
+        assert!(width(with_gap(0.1)) > 1.05);
+        assert!(width(with_gap(0.5)) > width(with_gap(0.1)) * 1.2);
     }
 
     #[test]
@@ -282,7 +316,7 @@ mod tests {
     #[test]
     fn a_batch_size_that_missed_the_target_is_kept_and_may_speak_against_the_curve() {
         let mut with_miss = shallue();
-        with_miss[5].of_rate = vec![vec![f64::INFINITY]];
+        with_miss[5].of_rate = vec![exact(&[f64::INFINITY])];
         with_miss[5].given = Some(120.0);
         let found = of_steps(&with_miss, 0);
         assert_eq!(found.censored, [(2048.0, Some(120.0))]);
@@ -304,7 +338,7 @@ mod tests {
                 let size = 4u64.pow(u32::try_from(power).unwrap());
                 Steps {
                     examples_in_step: size,
-                    of_rate: vec![vec![least_steps * (1.0 + critical / size as f64)]],
+                    of_rate: vec![exact(&[least_steps * (1.0 + critical / size as f64)])],
                     given: None,
                 }
             }).collect();

@@ -42,8 +42,8 @@ impl<'a> Facts<'a> {
         self.group.trials.iter().any(|trial| !trial.status.is_terminal())
     }
 
-    /// Of trials of equal epochs, the one with the fewest and the one with the most updates; `None` where epochs differ (by
-    /// more than a ragged last batch), or updates by less than twice.
+    /// Of trials of equal epochs, the one with the fewest and the one with the most updates; `None` where epochs
+    /// differ (by more than a ragged last batch), or updates by less than twice.
     pub fn unequal_updates(&self) -> Option<(&'a TrialRecord, &'a TrialRecord)> {
         let epochs = self.trained().filter_map(|trial| trial.epochs);
         let (shortest, longest) = (epochs.clone().fold(f64::MAX, f64::min), epochs.fold(0.0, f64::max));
@@ -53,8 +53,8 @@ impl<'a> Facts<'a> {
         (longest <= 1.05 * shortest && many >= 2 * few).then_some((fewest, most))
     }
 
-    /// Whether most batch sizes meet the target within the first epoch of several: then it tells them apart by little more than
-    /// chance, and favours learning rates that end badly.
+    /// Whether most batch sizes meet the target within the first epoch of several: then it tells them apart by
+    /// little more than chance, and favours learning rates that end badly.
     pub fn target_is_easy(&self) -> bool {
         const SEVERAL: f64 = 2.0;
         let rows = &self.comparison.to_target;

@@ -1,8 +1,8 @@
 //! How many steps a batch size needs: `S(B) = S_min + E_min / B`.
 //!
-//! That is the same statement as `(S/S_min - 1)(E/E_min - 1) = 1` with `E = B S` (`McCandlish` et al. 2018, eq. 2.11):
-//! small batches need `E_min` examples and `E_min / B` steps, large ones `S_min` steps and `S_min B` examples, and at the
-//! critical batch size `B_crit = E_min / S_min` both are twice their least.
+//! That is the same statement as `(S/S_min - 1)(E/E_min - 1) = 1` with `E = B S` (`McCandlish` et al. 2018, eq.
+//! 2.11): small batches need `E_min` examples and `E_min / B` steps, large ones `S_min` steps and `S_min B`
+//! examples, and at the critical batch size `B_crit = E_min / S_min` both are twice their least.
 
 /// The two numbers of the curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,9 +68,9 @@ impl Hyperbola {
         self.least_steps + self.least_examples / batch_size
     }
 
-    /// Zhang et al. (2025): the largest batch size whose steps are at most `1 + overhead` times those of perfect scaling
-    /// from `reference`, that is `overhead * E_min / S_min + (1 + overhead) * reference`. They use an overhead of 0.2 and
-    /// a reference of 256.
+    /// Zhang et al. (2025): the largest batch size whose steps are at most `1 + overhead` times those of perfect
+    /// scaling from `reference`, that is `overhead * E_min / S_min + (1 + overhead) * reference`. They use an
+    /// overhead of 0.2 and a reference of 256.
     #[must_use]
     pub fn batch_size_at_overhead(&self, overhead: f64, reference: f64) -> f64 {
         overhead * self.critical_batch_size() + (1.0 + overhead) * reference

@@ -86,8 +86,8 @@ pub struct Analysis {
 /// The seed that resampling starts from: a fixed one, so that the same results say the same.
 const SEED: u64 = 0x0062_6174_6368;
 
-/// Analyses the trials of one sweep. `train` is what its `[train]` section says, where that is known: it tells the target, and what the
-/// optimizer remembers.
+/// Analyses the trials of one sweep. `train` is what its `[train]` section says, where that is known: it tells the
+/// target, and what the optimizer remembers.
 #[must_use]
 pub fn analyze(records: &[TrialRecord], train: Option<&TrainSpec>) -> Analysis {
     let target = train.and_then(|train| train.target);

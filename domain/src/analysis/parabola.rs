@@ -20,8 +20,9 @@ pub struct Vertex {
     pub error: Option<f64>,
 }
 
-/// The vertex of the parabola through three points, ordered by `x`. `None` where the middle one is not the lowest or
-/// the three lie on a line: then the lowest point is outside, or nowhere. It lies within half a gap of the middle one.
+/// The vertex of the parabola through three points, ordered by `x`. `None` where the middle one is not the lowest
+/// or the three lie on a line: then the lowest point is outside, or nowhere. It lies within half a gap of the
+/// middle one.
 ///
 /// By divided differences: with slopes `s1`, `s2` of the two chords and the curvature `c = (s2 - s1) / (x2 - x0)`,
 /// `x = (x0 + x1) / 2 - s1 / (2 c)`.

@@ -1,8 +1,8 @@
 //! Peak memory against the micro-batch, `peak = a + c m`, and where batches stop fitting whole.
 //!
-//! `a` is what does not grow: parameters, gradients, optimizer state, resident data; `c` what one more example takes: its
-//! inputs and activations. The planner before a trial does better ([`crate::memory`]); this is what the measured peaks of a
-//! sweep say in two numbers.
+//! `a` is what does not grow: parameters, gradients, optimizer state, resident data; `c` what one more example
+//! takes: its inputs and activations. The planner before a trial does better ([`crate::memory`]); this is what the
+//! measured peaks of a sweep say in two numbers.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Random numbers for resampling: seeded, so that the same results give the same intervals everywhere.
 
-/// `SplitMix64` (Steele, Lea & Flood 2014): 64 bits of state, passes the usual batteries, four lines. Resampling needs no
-/// more; nothing here is secret.
+/// `SplitMix64` (Steele, Lea & Flood 2014): 64 bits of state, passes the usual batteries, four lines. Resampling
+/// needs no more; nothing here is secret.
 #[derive(Debug, Clone)]
 pub struct Random {
     state: u64,
@@ -22,9 +22,16 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from 0 to `bound - 1`, 0 for a bound of 0. By multiplication (Lemire 2019); its bias is below `bound / 2^64`.
+    /// A number from 0 to `bound - 1`, 0 for a bound of 0. By multiplication (Lemire 2019); its bias is below
+    /// `bound / 2^64`.
     pub fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
+    }
+
+    /// A number from 0 up to, and without, 1.
+    pub fn unit(&mut self) -> f64 {
+        // The upper 53 bits are all that an f64 holds.
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// As many items as there are, drawn with replacement: one bootstrap sample.
@@ -54,6 +61,15 @@ mod tests {
         (0..50_000).for_each(|_| counts[random.below(5)] += 1);
         // Five standard deviations of a binomial count.
         assert!(counts.iter().all(|count| (9_550..10_450).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn units_fill_their_range_evenly() {
+        let mut random = Random::new(7);
+        let units: Vec<f64> = (0..10_000).map(|_| random.unit()).collect();
+        assert!(units.iter().all(|unit| (0.0..1.0).contains(unit)));
+        // Five standard deviations of the mean: 5 / sqrt(12 * 10,000).
+        assert!((units.iter().sum::<f64>() / 1e4 - 0.5).abs() < 0.0145);
     }
 
     #[test]

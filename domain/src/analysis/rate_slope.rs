@@ -1,8 +1,9 @@
 //! How the best learning rate moves with the batch size, beside the two rules that people use.
 //!
-//! The slope of `log2` of the best rate against `log2` of the batch: 1 is the linear rule (Goyal et al. 2017), 1/2 the square-root
-//! rule (Krizhevsky 2014; Malladi et al. 2022 for Adam). Theory expects a slope near 1 (SGD) or 1/2 (Adam) below the critical
-//! batch size and 0 above it (`McCandlish` et al. 2018), so the two sides are fitted apart where it is known.
+//! The slope of `log2` of the best rate against `log2` of the batch: 1 is the linear rule (Goyal et al. 2017), 1/2
+//! the square-root rule (Krizhevsky 2014; Malladi et al. 2022 for Adam). Theory expects a slope near 1 (SGD) or 1/2
+//! (Adam) below the critical batch size and 0 above it (`McCandlish` et al. 2018), so the two sides are fitted
+//! apart where it is known.
 
 use super::best_rate::BestRate;
 use super::interval::Interval;
@@ -54,9 +55,9 @@ impl RateSlope {
     }
 }
 
-/// The slopes over the best rates, each with the examples that its steps really saw. A rate counts with its refined value
-/// where there is one. Its error is that of the refinement, but no less than a tenth of the grid's spacing, or else that
-/// of a place unknown within the spacing (`spacing / sqrt(12)`).
+/// The slopes over the best rates, each with the examples that its steps really saw. A rate counts with its refined
+/// value where there is one. Its error is that of the refinement, but no less than a tenth of the grid's spacing,
+/// or else that of a place unknown within the spacing (`spacing / sqrt(12)`).
 #[must_use]
 pub fn rate_slopes(best: &[(BestRate, u64)], critical_batch_size: Option<f64>) -> RateSlopes {
     let is_point = |rate: &BestRate| rate.edge.is_none() && rate.spacing.is_some();

@@ -12,16 +12,16 @@ pub enum ScoreMetric {
     ValidationError,
     /// Mean loss over the whole training set after the last step.
     TrainSetLoss,
-    /// Optimizer steps at the first evaluation that met the target. It tunes the learning rate of a batch size; between batch sizes,
-    /// fewer steps are not better by themselves.
+    /// Optimizer steps at the first evaluation that met the target. It tunes the learning rate of a batch size;
+    /// between batch sizes, fewer steps are not better by themselves.
     StepsToTarget,
 }
 
 impl ScoreMetric {
-    /// What fits a sweep: the steps to the target where trials ended there (their losses are then all alike); else the validation
-    /// loss where there are validation examples (the validation error where the target is set on it), else the loss over the
-    /// whole training set. Never a mean over an epoch's steps: that mixes the beginning of the epoch with its end, and the
-    /// more so the fewer steps it has.
+    /// What fits a sweep: the steps to the target where trials ended there (their losses are then all alike); else
+    /// the validation loss where there are validation examples (the validation error where the target is set on
+    /// it), else the loss over the whole training set. Never a mean over an epoch's steps: that mixes the beginning
+    /// of the epoch with its end, and the more so the fewer steps it has.
     #[must_use]
     pub fn of(records: &[TrialRecord], train: Option<&TrainSpec>) -> Self {
         let target = train.and_then(|train| train.target);

@@ -1,7 +1,8 @@
 //! What each batch size needs to its target, in steps, examples and seconds (Shallue et al. 2019).
 //!
-//! `S(B)`: for each learning rate the median over the seeds, then the rate with the fewest steps. A seed that never met the
-//! target counts as infinite in its median (right-censored at its budget): it is neither left out nor taken for its budget.
+//! `S(B)`: for each learning rate the median over the seeds, then the rate with the fewest steps. A seed that never
+//! met the target counts as infinite in its median (right-censored at its budget): it is neither left out nor taken
+//! for its budget.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +68,8 @@ pub struct TargetRow {
     pub examples_in_step: u64,
     /// That learning rate; `None` where none met the target.
     pub learning_rate: Option<f64>,
-    /// The end of the learning rates tried that it sits on: then others may need fewer steps. `None` too where one rate was tried.
+    /// The end of the learning rates tried that it sits on: then others may need fewer steps. `None` too where one
+    /// rate was tried.
     pub edge: Option<Edge>,
     /// Optimizer steps.
     pub steps: Reach,
@@ -79,10 +81,11 @@ pub struct TargetRow {
     pub reached: u64,
     /// Of how many.
     pub tried: u64,
-    /// The steps that perfect scaling would take: those of the smallest batch size that met the target, divided by the
-    /// ratio of the batches.
+    /// The steps that perfect scaling would take: those of the smallest batch size that met the target, divided by
+    /// the ratio of the batches.
     pub perfect_steps: Option<f64>,
-    /// Data efficiency: the examples of the smallest batch size that met the target, divided by this one's. 1 is perfect.
+    /// Data efficiency: the examples of the smallest batch size that met the target, divided by this one's. 1 is
+    /// perfect.
     pub efficiency: Option<f64>,
 }
 
@@ -90,10 +93,19 @@ pub struct TargetRow {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Steps {
     pub examples_in_step: u64,
-    /// Steps by learning rate.
-    pub of_rate: Vec<Vec<f64>>,
+    /// Steps of each seed, by learning rate.
+    pub of_rate: Vec<Vec<SeedSteps>>,
     /// The least number of steps that a trial was given without meeting the target.
     pub given: Option<f64>,
+}
+
+/// Steps to the target of one seed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct SeedSteps {
+    /// At the evaluation that met it; infinite where none did.
+    pub steps: f64,
+    /// Since the evaluation before: somewhere in between it was met. 0 where that is not known.
+    pub gap: f64,
 }
 
 /// One row a batch size, smallest first; those that never trained (infeasible, failed, waiting) are left out.
@@ -121,7 +133,7 @@ pub(super) fn steps(group: &Group<'_>) -> Vec<Steps> {
             let all = || rates.values().flatten();
             Some(Steps {
                 examples_in_step: all().next()?.examples_in_step(),
-                of_rate: rates.values().map(|trials| trials.iter().map(steps_of).collect()).collect(),
+                of_rate: rates.values().map(|trials| trials.iter().map(seed_steps).collect()).collect(),
                 given: least_given(all(), |trial| trial.steps.map(|steps| steps as f64)),
             })
         })
@@ -129,8 +141,10 @@ pub(super) fn steps(group: &Group<'_>) -> Vec<Steps> {
 }
 
 /// The fewest steps of any learning rate: the median over its seeds; infinite where none met the target.
-pub(super) fn fewest(of_rate: &[Vec<f64>]) -> f64 {
-    of_rate.iter().filter_map(|steps| median(steps)).fold(f64::INFINITY, f64::min)
+pub(super) fn fewest(of_rate: &[Vec<SeedSteps>]) -> f64 {
+    let medians =
+        of_rate.iter().filter_map(|seeds| median(&seeds.iter().map(|seed| seed.steps).collect::<Vec<_>>()));
+    medians.fold(f64::INFINITY, f64::min)
 }
 
 type Rates<'a> = BTreeMap<u64, Vec<&'a TrialRecord>>;
@@ -145,6 +159,10 @@ fn by_batch_size<'a>(group: &Group<'a>) -> BTreeMap<u64, Rates<'a>> {
         }
     }
     sizes
+}
+
+fn seed_steps(trial: &&TrialRecord) -> SeedSteps {
+    SeedSteps { steps: steps_of(trial), gap: trial.steps_between_evaluations.unwrap_or(0) as f64 }
 }
 
 fn steps_of(trial: &&TrialRecord) -> f64 {

@@ -1,8 +1,8 @@
 //! How long a step takes: `t(B) = t0 + B / r`, a fixed part and one that grows with the batch.
 //!
-//! At the half-saturation batch `B_hw = r t0` the device spends half its time on the fixed part: below it larger batches
-//! are nearly free, above it they cost what they weigh. With the steps to a target `S_min + E_min / B` the time to it is least
-//! at `sqrt(B_crit B_hw)`: the minimum of `(S_min + E_min / B)(t0 + B / r)`.
+//! At the half-saturation batch `B_hw = r t0` the device spends half its time on the fixed part: below it larger
+//! batches are nearly free, above it they cost what they weigh. With the steps to a target `S_min + E_min / B` the
+//! time to it is least at `sqrt(B_crit B_hw)`: the minimum of `(S_min + E_min / B)(t0 + B / r)`.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,8 @@ use crate::statistics::median;
 pub struct Throughput {
     /// One row a batch size, smallest first.
     pub rows: Vec<StepTime>,
-    /// The line through batch sizes trained whole; `None` below three of them, and where time does not grow with the batch.
+    /// The line through batch sizes trained whole; `None` below three of them, and where time does not grow with
+    /// the batch.
     pub line: Option<StepTimeLine>,
     /// The device all of it was measured on; `None` where there were several, or none is told.
     pub device: Option<String>,
@@ -118,7 +119,8 @@ fn step_time(trials: &[(&TrialRecord, f64)]) -> Option<StepTime> {
     })
 }
 
-/// Least squares on relative deviations, so that the many short steps of small batches count as much as the long ones.
+/// Least squares on relative deviations, so that the many short steps of small batches count as much as the long
+/// ones.
 fn line(rows: &[StepTime]) -> Option<StepTimeLine> {
     let points: Vec<Weighted> = rows
         .iter()

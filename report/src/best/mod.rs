@@ -1,4 +1,5 @@
-//! The answer of a sweep: one row a batch size, for people, for programs, and as one object with everything around it.
+//! The answer of a sweep: one row a batch size, for people, for programs, and as one object with everything around
+//! it.
 //!
 //! - [`sheet`]: what fits a terminal,
 //! - [`table`]: every number,

@@ -8,8 +8,8 @@ use serde_json::{Map, Value as Json, json};
 use super::table::table;
 use crate::json;
 
-/// Keys: `metric`, `conclusion`, `batch_sizes` (the rows of [`super::table`]), `comparisons` (what was fitted, one a group of
-/// comparable trials) and `warnings`.
+/// Keys: `metric`, `conclusion`, `batch_sizes` (the rows of [`super::table`]), `comparisons` (what was fitted, one
+/// a group of comparable trials) and `warnings`.
 #[must_use]
 pub fn object(analysis: &Analysis) -> Json {
     let sentences = analysis.conclusion.sentences.iter();
@@ -56,6 +56,7 @@ fn choice(choice: &Choice) -> Json {
         "seeds": choice.seeds,
         "is_firm": choice.is_firm,
         "level_with": choice.level_with,
+        "at_equal_epochs": choice.at_equal_epochs,
     })
 }
 

@@ -39,8 +39,8 @@ pub struct Choice {
     pub level_with: Vec<u64>,
     /// Whether batch sizes were compared after equal epochs, so with unequal numbers of updates.
     pub at_equal_epochs: bool,
-    /// Where it is level with the lowest score but sooner done: that batch size, its score, and how many times as long it
-    /// took.
+    /// Where it is level with the lowest score but sooner done: that batch size, its score, and how many times as
+    /// long it took.
     pub instead_of: Option<(u64, f64, f64)>,
 }
 
@@ -75,7 +75,8 @@ impl Choice {
                 with_range(self.value, self.range, self.seeds, words::score)
             ),
             (Basis::Score(metric), Some((other, lowest, times))) => format!(
-                "its {}{after}, {}, is not told apart from the lowest, {} at batch size {other}, which took {} as long",
+                "its {}{after}, {}, is not told apart from the lowest, {} at batch size {other}, which took {} \
+                 as long",
                 metric.name(),
                 with_range(self.value, self.range, self.seeds, words::score),
                 words::score(lowest),
@@ -114,8 +115,8 @@ pub(super) fn choose(facts: &Facts<'_>) -> Option<Choice> {
     if facts.comparison.is_untuned() {
         return None;
     }
-    // Where the target was met at once, by any trial, how soon says little; unless trials ended there, so that there is nothing
-    // else to compare.
+    // Where the target was met at once, by any trial, how soon says little; unless trials ended there, so that
+    // there is nothing else to compare.
     let ends_at_target = facts.train.is_some_and(|train| train.stop_at_target);
     let by_target = if facts.target_is_easy() && !ends_at_target { None } else { soonest(facts) };
     by_target.or_else(|| lowest(facts))

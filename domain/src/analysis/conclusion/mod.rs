@@ -1,7 +1,8 @@
 //! The sentences a user acts on: what to train with, why, and what is not known.
 //!
-//! They never say more than the trials do: a choice is firm only with three seeds and an optimum that is bracketed; where seeds
-//! overlap there is no detectable difference; where the learning rate was not tuned there is no choice at all.
+//! They never say more than the trials do: a choice is firm only with three seeds and an optimum that is bracketed;
+//! where seeds overlap there is no detectable difference; where the learning rate was not tuned there is no choice
+//! at all.
 //!
 //! - `choice`: which batch size and learning rate, on what grounds,
 //! - `reasons`: what speaks for it, and what else was learnt,
@@ -96,8 +97,8 @@ fn without_choice(groups: &[Facts<'_>]) -> Conclusion {
         Some(facts) => {
             let mut sentences = vec![say(
                 SentenceKind::Advice,
-                "This sweep does not say which batch size to train with: each was given one learning rate only. Give each several, \
-                 such as `learning_rate = { from = 0.001, to = 1.0, count = 7 }`.",
+                "This sweep does not say which batch size to train with: each was given one learning rate \
+                 only. Give each several, such as `learning_rate = { from = 0.001, to = 1.0, count = 7 }`.",
             )];
             sentences.extend(reasons::reasons(facts, None));
             sentences.extend(unknowns::open(groups));

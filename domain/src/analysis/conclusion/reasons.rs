@@ -82,7 +82,9 @@ fn about_rate(best: &BestRate) -> Vec<String> {
     }
     if best.stability_limited {
         texts.push(
-            "Every larger learning rate diverged: it is stability that limits it. Keep a margin, or try `warmup_steps`.".to_owned(),
+            "Every larger learning rate diverged: it is stability that limits it. Keep a margin, or try \
+             `warmup_steps`."
+                .to_owned(),
         );
     }
     texts
@@ -126,13 +128,14 @@ fn critical(comparison: &Comparison) -> Option<String> {
         )
     });
     Some(format!(
-        "The critical batch size, E_min / S_min, is about {}{interval}: there, steps and examples are twice their least, and \
-         larger batches mostly cost examples.{overhead}",
+        "The critical batch size, E_min / S_min, is about {}{interval}: there, steps and examples are twice \
+         their least, and larger batches mostly cost examples.{overhead}",
         words::about(critical_batch_size)
     ))
 }
 
-/// A guess at the critical batch size from gradients alone (`McCandlish` et al. 2018): the two agree to a factor of about ten.
+/// A guess at the critical batch size from gradients alone (`McCandlish` et al. 2018): the two agree to a factor of
+/// about ten.
 fn noise_scale(facts: &Facts<'_>) -> Option<String> {
     let is_sgd = facts.group.trials.iter().all(|trial| trial.optimizer == "sgd");
     let scales = facts.of_best_cells(|trial| trial.gradient_noise_scale).into_iter().map(|(_, scale)| scale);
@@ -142,8 +145,8 @@ fn noise_scale(facts: &Facts<'_>) -> Option<String> {
         (low, high) => format!("{low} to {high}"),
     };
     Some(format!(
-        "The gradient noise scale at the best learning rates is {value} examples: a guess at the critical batch size, good to a factor \
-         of about ten."
+        "The gradient noise scale at the best learning rates is {value} examples: a guess at the critical \
+         batch size, good to a factor of about ten."
     ))
 }
 
@@ -152,8 +155,8 @@ fn step_time(comparison: &Comparison) -> Option<String> {
     let half = line.half_saturation_batch();
     (half >= 1.0).then(|| {
         format!(
-            "A step takes {} and a second more for every {} examples. At a batch of {}{}, half of its time is the fixed \
-             part; well above that, larger batches hardly raise the throughput.",
+            "A step takes {} and a second more for every {} examples. At a batch of {}{}, half of its time \
+             is the fixed part; well above that, larger batches hardly raise the throughput.",
             words::seconds(line.overhead_seconds),
             words::many(line.examples_per_second),
             words::about(half),

@@ -59,8 +59,8 @@ fn among_batch_sizes_not_told_apart_the_one_done_sooner_is_chosen() {
     assert_eq!((choice.batch_size, choice.level_with.clone()), (50, vec![10]));
     assert_eq!(
         analysis.conclusion.sentences[0].text,
-        "Train with batch size 50 at learning rate 0.1: its train-set loss after equal epochs, 0.515 (0.505 to 0.525 over 3 seeds), is not told apart \
-         from the lowest, 0.51 at batch size 10, which took 3.0x as long."
+        "Train with batch size 50 at learning rate 0.1: its train-set loss after equal epochs, 0.515 (0.505 \
+         to 0.525 over 3 seeds), is not told apart from the lowest, 0.51 at batch size 10, which took 3.0x as long."
     );
     assert_says(&analysis, SentenceKind::Reason, "No detectable difference to batch size 10");
 }

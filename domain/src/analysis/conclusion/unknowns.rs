@@ -30,7 +30,8 @@ pub(super) fn nothing_came_through(groups: &[Facts<'_>]) -> Vec<Sentence> {
     } else if has(CellState::Diverged) {
         "Nothing to train with: no learning rate came through at half of its seeds or more. Try smaller ones."
     } else if has(CellState::Infeasible) {
-        "Nothing to train with: not even one example at a time fits in memory. Raise the limit, or make the model smaller."
+        "Nothing to train with: not even one example at a time fits in memory. Raise the limit, or make the \
+         model smaller."
     } else {
         "Nothing to train with: every trial failed or was cancelled. See what they said (batchsweep logs)."
     };
@@ -55,9 +56,11 @@ fn seeds(facts: &Facts<'_>, choice: &Choice) -> Option<String> {
     match choice.seeds {
         _ if !several => None,
         0 | 1 => Some(
-            "With one seed a cell, whether the differences are more than chance is not known. Repeat with `seed = [0, 1, 2]`.".to_owned(),
+            "With one seed a cell, whether the differences are more than chance is not known. Repeat with \
+             `seed = [0, 1, 2]`."
+                .to_owned(),
         ),
-        2 => Some("Two seeds show a difference but do not prove it; three are the least to rely on.".to_owned()),
+        2 => Some("Two seeds are too few to rely on a difference; three are the least.".to_owned()),
         _ => None,
     }
 }
@@ -72,7 +75,8 @@ fn edge(facts: &Facts<'_>, choice: &Choice) -> Option<String> {
         Edge::High => ("largest", "larger"),
     };
     Some(format!(
-        "{} is the {side} learning rate that batch size {} was given: {beyond} ones may be better. Extend the grid there.",
+        "{} is the {side} learning rate that batch size {} was given: {beyond} ones may be better. Extend the \
+         grid there.",
         words::exact(choice.learning_rate),
         choice.batch_size
     ))
@@ -82,7 +86,8 @@ fn edge(facts: &Facts<'_>, choice: &Choice) -> Option<String> {
 fn no_target(facts: &Facts<'_>, choice: &Choice) -> Option<String> {
     let several = facts.comparison.best.len() > 1;
     (several && choice.basis != Basis::SecondsToTarget && facts.comparison.to_target.is_empty()).then(|| {
-        "Which batch size reaches a given loss soonest is not known: trials ended at their budget. Set a `target` to measure that."
+        "Which batch size reaches a given loss soonest is not known: trials ended at their budget. Set a \
+         `target` to measure that."
             .to_owned()
     })
 }

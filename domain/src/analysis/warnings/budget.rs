@@ -57,16 +57,16 @@ pub(super) fn unequal_updates(facts: &Facts<'_>) -> Option<Warning> {
     Some(Warning::new(
         "W4",
         format!(
-            "Trials were compared after equal epochs: batch size {} made {few} updates, batch size {} made {many}. To \
-             compare them per update, set `steps` instead of `epochs`.",
+            "Trials were compared after equal epochs: batch size {} made {few} updates, batch size {} made \
+             {many}. To compare them per update, set `steps` instead of `epochs`.",
             fewest.batch_size, most.batch_size
         ),
     ))
 }
 
-/// W11: what an optimizer remembers is counted in steps, so it grows with the batch when counted in examples. With `m` the decay
-/// of a step, half is forgotten after `ln 0.5 / ln m` steps; to keep that constant in examples, `m' = m^(B'/B)` (Marek et al.
-/// 2025).
+/// W11: what an optimizer remembers is counted in steps, so it grows with the batch when counted in examples. With
+/// `m` the decay of a step, half is forgotten after `ln 0.5 / ln m` steps; to keep that constant in examples, `m' =
+/// m^(B'/B)` (Marek et al. 2025).
 pub(super) fn memory_in_steps(facts: &Facts<'_>) -> Option<Warning> {
     let train = facts.train?;
     let sizes = || facts.trained().map(|trial| trial.batch_size);
@@ -84,8 +84,8 @@ pub(super) fn memory_in_steps(facts: &Facts<'_>) -> Option<Warning> {
     Some(Warning::new(
         "W11",
         format!(
-            "`{name} = {}` forgets half within {} steps at every batch size: that is {} examples at batch size {smallest} and {} at \
-             {largest}. To compare at equal memory, give batch size {largest} {}.",
+            "`{name} = {}` forgets half within {} steps at every batch size: that is {} examples at batch \
+             size {smallest} and {} at {largest}. To compare at equal memory, give batch size {largest} {}.",
             words::exact(decay),
             words::about(steps),
             examples(smallest),
@@ -104,8 +104,8 @@ fn remembered(train: &TrainSpec) -> Option<(&'static str, f64)> {
     (decay.1 > 0.0 && decay.1 < 1.0).then_some(decay)
 }
 
-/// W12: a warm-up of so many steps is a large share of a large batch's few steps; and a decayed learning rate fits its own end
-/// only.
+/// W12: a warm-up of so many steps is a large share of a large batch's few steps; and a decayed learning rate fits
+/// its own end only.
 pub(super) fn warm_up_and_decay(facts: &Facts<'_>) -> Option<Warning> {
     let train = facts.train?;
     let share = |steps: u64| train.warmup_steps as f64 / steps as f64;
@@ -116,8 +116,8 @@ pub(super) fn warm_up_and_decay(facts: &Facts<'_>) -> Option<Warning> {
         return Some(Warning::new(
             "W12",
             format!(
-                "The warm-up of {} steps is {:.0} % of the {few} steps of batch size {} and {:.0} % of the {many} of batch size {}. \
-                 Make `warmup_steps` an axis, or shorten it.",
+                "The warm-up of {} steps is {:.0} % of the {few} steps of batch size {} and {:.0} % of the \
+                 {many} of batch size {}. Make `warmup_steps` an axis, or shorten it.",
                 train.warmup_steps,
                 100.0 * share(few).min(1.0),
                 fewest.batch_size,
@@ -131,9 +131,9 @@ pub(super) fn warm_up_and_decay(facts: &Facts<'_>) -> Option<Warning> {
         Warning::new(
             "W12",
             format!(
-                "Steps to the target were read off runs whose learning rate decays (`schedule = \"{}\"`) over their whole \
-                 budget: with a shorter budget it would fall sooner and the target be met earlier. Use a constant \
-                 schedule, or tune the budget too.",
+                "Steps to the target were read off runs whose learning rate decays (`schedule = \"{}\"`) \
+                 over their whole budget: with a shorter budget it would fall sooner and the target be met \
+                 earlier. Use a constant schedule, or tune the budget too.",
                 train.schedule.word()
             ),
         )
@@ -149,8 +149,8 @@ pub(super) fn order_of_the_data(facts: &Facts<'_>) -> Option<Warning> {
     if facts.train.is_some_and(|train| !train.shuffle) && sizes.len() > 1 {
         return Some(Warning::new(
             "W19",
-            "Examples came in file order (`shuffle = false`), every epoch: if the file is sorted, a small batch sees one class \
-             at a time and a large one does not. Shuffle before comparing batch sizes.",
+            "Examples came in file order (`shuffle = false`), every epoch: if the file is sorted, a small \
+             batch sees one class at a time and a large one does not. Shuffle before comparing batch sizes.",
         ));
     }
     let trained: Vec<_> =
@@ -161,8 +161,8 @@ pub(super) fn order_of_the_data(facts: &Facts<'_>) -> Option<Warning> {
         Warning::new(
             "W19",
             format!(
-                "Repeats are not paired: batch size {first} has seeds {}, batch size {other} has {}. Run the same seeds \
-                 everywhere.",
+                "Repeats are not paired: batch size {first} has seeds {}, batch size {other} has {}. Run the \
+                 same seeds everywhere.",
                 words::list(own),
                 words::list(theirs)
             ),

@@ -1,9 +1,10 @@
 //! What a sweep does not say: the readings that its numbers invite and do not bear out.
 //!
-//! The ids are those of a list of 22 pitfalls that the project keeps. Told here, where they apply: W1 to W17 and W19 to W22.
-//! W18 (memory of a reused process) cannot occur: peaks come from the allocator's own count, which is set back before
-//! each trial, and not from the process. Of W10, a loss that is a sum over the batch cannot occur: losses are means. W6
-//! needs the curves, and is told where the caller has looked at them ([`super::TrialRecord::steps_between_evaluations`]).
+//! The ids are those of a list of 22 pitfalls that `docs/ANALYSIS.md` keeps. Told here, where they apply: W1 to W17
+//! and W19 to W22. W18 (memory of a reused process) cannot occur: peaks come from the allocator's own count, which
+//! is set back before each trial, and not from the process. Of W10, a loss that is a sum over the batch cannot
+//! occur: losses are means. W6 needs the curves, and is told where the caller has looked at them
+//! ([`super::TrialRecord::steps_between_evaluations`]).
 //!
 //! - `tuning`: was each batch size given a fair chance (W1, W2, W7, W13, W14),
 //! - `budget`: what equal budgets hide (W3, W4, W11, W12, W19),
@@ -37,7 +38,8 @@ impl Warning {
 
 type Rule = fn(&Facts<'_>) -> Option<Warning>;
 
-/// In the order in which they are told: first what forbids the comparison, then what limits it, last what is easily misread.
+/// In the order in which they are told: first what forbids the comparison, then what limits it, last what is easily
+/// misread.
 const RULES: [Rule; 21] = [
     tuning::not_retuned,
     tuning::best_at_the_edge,
@@ -62,8 +64,8 @@ const RULES: [Rule; 21] = [
     reaching::other_data,
 ];
 
-/// All warnings that apply to some groups of one sweep, each told once: of the first group that it applies to, with its name unless
-/// it says the same of all.
+/// All warnings that apply to some groups of one sweep, each told once: of the first group that it applies to, with
+/// its name, and how many others it applies to.
 pub(super) fn warnings(groups: &[Facts<'_>]) -> Vec<Warning> {
     let told = |rule: &Rule| {
         let found: Vec<(&Facts<'_>, Warning)> =
@@ -72,7 +74,7 @@ pub(super) fn warnings(groups: &[Facts<'_>]) -> Vec<Warning> {
         let same_of_all = found.len() == groups.len() && found.iter().all(|(_, other)| other == first);
         let where_ = match (found.len() - 1, facts.comparison.label.as_str()) {
             (_, "") => String::new(),
-            _ if same_of_all => String::new(),
+            (1.., _) if same_of_all => " (the same in every group)".to_owned(),
             (0, label) => format!(" ({label})"),
             (1, label) => format!(" ({label}; likewise in 1 other group)"),
             (others, label) => format!(" ({label}; likewise in {others} other groups)"),
@@ -107,6 +109,14 @@ mod tests {
     }
 
     #[test]
+    fn every_warning_stands_on_the_page_about_them() {
+        let page = include_str!("../../../../docs/ANALYSIS.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| W")?.split_once(" |"));
+        let ids: Vec<u32> = rows.filter_map(|(id, _)| id.parse().ok()).collect();
+        assert_eq!(ids, (1..=22).collect::<Vec<u32>>());
+    }
+
+    #[test]
     fn nothing_is_told_of_nothing() {
         assert!(ids(&[]).is_empty());
         for status in
@@ -138,6 +148,6 @@ mod tests {
         let same =
             [falling.clone().map(|trial| with("sgd", trial)), falling.map(|trial| with("adam", trial))]
                 .concat();
-        assert!(analyze(&same, None).warnings[0].message.ends_with("Extend the learning rates there."));
+        assert!(analyze(&same, None).warnings[0].message.ends_with("(the same in every group)"));
     }
 }

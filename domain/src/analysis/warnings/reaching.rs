@@ -52,8 +52,8 @@ pub(super) fn coarse_evaluations(facts: &Facts<'_>) -> Option<Warning> {
     Some(Warning::new(
         "W6",
         format!(
-            "Steps to the target are known only to the evaluation before: at batch size {size} it was met after {} to {steps} \
-             steps. A harder target is met later and so told more finely.",
+            "Steps to the target are known only to the evaluation before: at batch size {size} it was met \
+             after {} to {steps} steps. A harder target is met later and so told more finely.",
             steps.saturating_sub(gap) + 1
         ),
     ))
@@ -78,7 +78,8 @@ pub(super) fn not_identified(facts: &Facts<'_>) -> Option<Warning> {
     Some(Warning::new(
         "W8",
         format!(
-            "The critical batch size is not identified by this grid, whatever a curve through its points suggests; {what}."
+            "The critical batch size is not identified by this grid, whatever a curve through its points \
+             suggests; {what}."
         ),
     ))
 }
@@ -92,15 +93,15 @@ pub(super) fn target_says_little(facts: &Facts<'_>) -> Option<Warning> {
     if rows.iter().all(|row| row.reached == 0) {
         return Some(Warning::new(
             "W20",
-            "No trial met the target, so there is nothing to say about steps to it. Choose one that the best trials meet: a few \
-             percent above the worst of the best losses.",
+            "No trial met the target, so there is nothing to say about steps to it. Choose one that the best \
+             trials meet: a few percent above the worst of the best losses.",
         ));
     }
     facts.target_is_easy().then(|| {
         Warning::new(
             "W20",
-            "The target is met within the first epoch by most batch sizes: it is too easy to tell them apart, and the critical batch \
-             size grows with harder ones. Choose a harder target.",
+            "The target is met within the first epoch by most batch sizes: it is too easy to tell them \
+             apart, and the critical batch size grows with harder ones. Choose a harder target.",
         )
     })
 }
@@ -110,8 +111,8 @@ pub(super) fn other_data(facts: &Facts<'_>) -> Option<Warning> {
     facts.comparison.critical_batch_size().map(|_| {
         Warning::new(
             "W21",
-            "The critical batch size belongs to this model, data, optimizer and target: others differ by factors of thousands \
-             (Shallue et al. 2019). Measure it again where one of them changes.",
+            "The critical batch size belongs to this model, data, optimizer and target: others differ by \
+             factors of thousands (Shallue et al. 2019). Measure it again where one of them changes.",
         )
     })
 }

@@ -26,21 +26,24 @@ pub(super) fn mean_over_an_epoch(facts: &Facts<'_>) -> Option<Warning> {
         Warning::new(
             "W9",
             format!(
-                "`last_epoch_train_loss` is lowest at batch size {by_mean}, but the loss over the training set at the end at {by_end}: \
-                 a mean over an epoch mixes its beginning with its end. Compare `train_set_loss`."
+                "`last_epoch_train_loss` is lowest at batch size {by_mean}, but the loss over the training \
+                 set at the end at {by_end}: a mean over an epoch mixes its beginning with its end. Compare \
+                 `train_set_loss`."
             ),
         )
     })
 }
 
-/// W10: the model's output for one example depends on the others of its batch, so the batch size changes the objective.
+/// W10: the model's output for one example depends on the others of its batch, so the batch size changes the
+/// objective.
 pub(super) fn batch_in_the_objective(facts: &Facts<'_>) -> Option<Warning> {
     let approximate = facts.results().find(|trial| trial.accumulation.as_deref() == Some("approximate"))?;
     Some(Warning::new(
         "W10",
         format!(
-            "The model mixes the examples of a micro-batch (batch statistics, random layers): batch size {} in micro-batches of {} is \
-             not the batch trained whole. Compare only trials of equal micro-batch, or fix it with `micro_batch`.",
+            "The model mixes the examples of a micro-batch (batch statistics, random layers): batch size {} \
+             in micro-batches of {} is not the batch trained whole. Compare only trials of equal \
+             micro-batch, or fix it with `micro_batch`.",
             approximate.batch_size,
             approximate.micro_batch.map_or_else(|| "another size".to_owned(), |size| size.to_string())
         ),
@@ -55,8 +58,8 @@ pub(super) fn noise_scale(facts: &Facts<'_>) -> Option<Warning> {
         return Some(Warning::new(
             "W15",
             format!(
-                "The gradient noise scale predicts the critical batch size of plain SGD; with {} it can be off by orders of magnitude \
-                 (Merrill et al. 2025).",
+                "The gradient noise scale predicts the critical batch size of plain SGD; with {} it can be \
+                 off by orders of magnitude (Merrill et al. 2025).",
                 first.optimizer
             ),
         ));
@@ -80,8 +83,8 @@ pub(super) fn noise_scale(facts: &Facts<'_>) -> Option<Warning> {
         Warning::new(
             "W15",
             format!(
-                "The gradient noise scale differs {} between seeds of one cell: take it for an order of magnitude. It also \
-                 grows while a trial trains.",
+                "The gradient noise scale differs {} between seeds of one cell: take it for an order of \
+                 magnitude. It also grows while a trial trains.",
                 words::times(widest)
             ),
         )
@@ -98,8 +101,8 @@ pub(super) fn spread_at_unequal_losses(facts: &Facts<'_>) -> Option<Warning> {
         Warning::new(
             "W16",
             format!(
-                "`train_loss_std` was taken at train-set losses from {} to {}: a batch size that trained less far jumps at \
-                 another height. Compare it at equal loss.",
+                "`train_loss_std` was taken at train-set losses from {} to {}: a batch size that trained \
+                 less far jumps at another height. Compare it at equal loss.",
                 words::score(least),
                 words::score(most)
             ),
@@ -126,8 +129,8 @@ pub(super) fn unlike_machines(facts: &Facts<'_>) -> Option<Warning> {
         Warning::new(
             "W17",
             format!(
-                "{} trained at once on CPUs: where they share a machine they slow each other, and where they do not, machines may \
-                 differ. Losses and steps compare; for times, use one worker.",
+                "{} trained at once on CPUs: where they share a machine they slow each other, and where they \
+                 do not, machines may differ. Losses and steps compare; for times, use one worker.",
                 words::count(workers.len(), "worker")
             ),
         )
@@ -148,8 +151,9 @@ pub(super) fn behind_in_training_too(facts: &Facts<'_>) -> Option<Warning> {
         Warning::new(
             "W22",
             format!(
-                "Batch size {} is behind batch size {} on validation, but on its own training set too ({} against {}): it is not trained as \
-                 far, which is not to generalise worse. Give it more steps before saying that.",
+                "Batch size {} is behind batch size {} on validation, but on its own training set too ({} \
+                 against {}): it is not trained as far, which is not to generalise worse. Give it more steps \
+                 before saying that.",
                 large.batch_size,
                 small.batch_size,
                 words::score(large_train),

@@ -51,8 +51,8 @@ pub(super) fn best_at_the_edge(facts: &Facts<'_>) -> Option<Warning> {
     let message = match (edges.is_empty(), to_target.is_empty()) {
         (true, true) => return None,
         (true, false) => format!(
-            "The target was met in the fewest steps at the edge of the learning rates for {}: others may need fewer. Extend \
-             the learning rates there.",
+            "The target was met in the fewest steps at the edge of the learning rates for {}: others may \
+             need fewer. Extend the learning rates there.",
             words::batch_sizes(&to_target)
         ),
         (false, _) => format!(
