@@ -40,6 +40,7 @@ pub fn page(report: &Report, sections: &[Section]) -> Markup {
                 main {
                     (conclusion(report))
                     @for section in sections { (draw_section(section, sections.len() > 1)) }
+                    (left_out(report, sections.len()))
                     (trials(report))
                     (source(report))
                 }
@@ -129,6 +130,23 @@ fn draw_section(section: &Section, is_one_of_several: bool) -> Markup {
                 @for figure in &section.figures { (draw_figure(figure)) }
             }
             @if !section.absent.is_empty() { (absent(&section.absent)) }
+        }
+    }
+}
+
+/// Groups of trials without a section of their own.
+fn left_out(report: &Report, drawn: usize) -> Markup {
+    let groups = &report.analysis.comparisons;
+    html! {
+        @if groups.len() > drawn {
+            div.absent {
+                h3 { "Groups that are not drawn" }
+                p.note {
+                    "Plots of more than " (drawn) " groups would make a page that nobody reads. The conclusion takes in all of them, and \
+                     their trials are in the table below."
+                }
+                ul { @for group in &groups[drawn..] { li { (group.label) } } }
+            }
         }
     }
 }
