@@ -102,6 +102,13 @@ pub enum Verb {
     ])]
     Metrics(command::metrics::Args),
 
+    /// Write a page with plots, or a picture of each plot
+    #[command(after_help = examples![
+        "batchsweep report @last --out report.html",
+        "batchsweep report @last --format png --out figures",
+    ])]
+    Report(command::report::Args),
+
     /// Run one read-only SQL statement on the results
     #[command(after_help = examples![
         "batchsweep sql 'select batch_size, min(train_set_loss) from batchsweep.result group by 1'",

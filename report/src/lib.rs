@@ -12,7 +12,9 @@
 //! - [`records`]: the same rows for the analysis,
 //! - [`heatmap`] and [`conclusion`]: its grid in a terminal, and what it comes to,
 //! - [`best`]: what to train with, a row a batch size, and [`compare`]: several sweeps side by side,
-//! - [`plan`]: what a sweep would take, as a sheet.
+//! - [`plan`]: what a sweep would take, as a sheet,
+//! - [`plot`]: plots as SVG, [`png`]: SVG as bitmaps,
+//! - [`page`]: the report on a sweep.
 
 pub mod table;
 
@@ -41,6 +43,12 @@ pub mod best;
 pub mod compare;
 
 pub mod plan;
+
+pub mod plot;
+
+pub mod png;
+
+pub mod page;
 
 pub use sheet::{Look, Sheet};
 pub use table::{Column, ColumnKind, Table};

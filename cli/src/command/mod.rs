@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod model;
 pub mod pause;
 pub mod plan;
+pub mod report;
 pub mod results;
 pub mod resume;
 pub mod retry;
@@ -47,6 +48,7 @@ pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Compare(args) => block_on(compare::run(&args, context)),
         Verb::Results(args) => block_on(results::run(&args, context)),
         Verb::Metrics(args) => block_on(metrics::run(&args, context)),
+        Verb::Report(args) => block_on(report::run(&args, context)),
         Verb::Sql(args) => block_on(sql::run(&args, context)),
         Verb::Pause(args) => block_on(pause::run(&args, context)),
         Verb::Resume(args) => block_on(resume::run(&args, context)),

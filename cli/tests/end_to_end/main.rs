@@ -8,6 +8,8 @@ mod sandbox;
 
 mod results;
 
+mod report;
+
 mod disturbances;
 
 mod memory;

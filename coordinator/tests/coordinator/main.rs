@@ -13,6 +13,7 @@ mod names;
 mod outage;
 mod reader;
 mod records;
+mod report;
 mod rows;
 mod schema;
 mod server;

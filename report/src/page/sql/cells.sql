@@ -1,0 +1,36 @@
+/* The score of each cell over its seeds; a diverged repeat counts as
+   infinitely bad. */
+select
+    batch_size,
+    learning_rate,
+    case when median < 'Infinity' then median end as median,
+    lowest,
+    highest,
+    scored,
+    diverged,
+    missed,
+    infeasible,
+    failed,
+    open
+from (
+    select
+        batch_size,
+        learning_rate,
+        percentile_cont(0.5) within group (order by coalesce(score, 'Infinity'))
+            filter (where status in ('succeeded', 'diverged')) as median,
+        min(score) as lowest,
+        max(score) as highest,
+        count(score) as scored,
+        count(*) filter (where {diverged}) as diverged,
+        count(*) filter (where {missed}) as missed,
+        count(*) filter (where status = 'infeasible') as infeasible,
+        count(*) filter (where status in ('failed', 'cancelled')) as failed,
+        count(*) filter (where status in ('pending', 'running')) as open
+    from (
+        select *, case when status = 'succeeded' then {score} end as score
+        from batchsweep.result
+        where {trials}
+    ) trial
+    group by batch_size, learning_rate
+) cell
+order by batch_size, learning_rate
