@@ -36,8 +36,8 @@ fn data(sweep: &SweepDraft, add: &mut impl FnMut(&str, String)) {
         add("data.features", format!("{:?}", made.features));
         add("data.classes", made.classes.to_string());
     }
-    if let DataSource::Idx(files) = &data.source {
-        add("data.path", files.path.clone());
+    if let Some(path) = data.source.path() {
+        add("data.path", path.to_owned());
     }
     add("data.validation", data.validation.to_string());
     if let Some(limit) = data.limit {
@@ -49,11 +49,26 @@ fn data(sweep: &SweepDraft, add: &mut impl FnMut(&str, String)) {
 
 fn model(sweep: &SweepDraft, add: &mut impl FnMut(&str, String)) {
     add("model.kind", sweep.model.kind().to_owned());
-    if let ModelSpec::Cnn { channels, .. } = &sweep.model {
-        add("model.channels", format!("{channels:?}"));
-    }
-    if let ModelSpec::Mlp { hidden } | ModelSpec::Cnn { hidden, .. } = &sweep.model {
-        add("model.hidden", format!("{hidden:?}"));
+    match &sweep.model {
+        ModelSpec::Linear => {}
+        ModelSpec::Mlp(mlp) => {
+            add("model.hidden", format!("{:?}", mlp.hidden));
+            add("model.dropout", human::exact(mlp.dropout));
+        }
+        ModelSpec::Cnn(cnn) => {
+            add("model.channels", format!("{:?}", cnn.channels));
+            add("model.kernel", cnn.kernel.to_string());
+            add("model.pooling", cnn.pooling.to_string());
+            add("model.hidden", format!("{:?}", cnn.hidden));
+            add("model.dropout", human::exact(cnn.dropout));
+            add("model.norm", cnn.norm.word().to_owned());
+        }
+        ModelSpec::ResNet(resnet) => {
+            add("model.depth", resnet.depth.to_string());
+            add("model.width", resnet.width.to_string());
+            add("model.norm", resnet.norm.word().to_owned());
+        }
+        ModelSpec::TorchScript(module) => add("model.path", module.path.clone()),
     }
 }
 

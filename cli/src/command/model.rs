@@ -59,7 +59,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     match args.output.format {
         // One module in many words reads better downwards.
         Format::Table => {
-            output::table(Format::Table, &downwards(&module), |table| rows::readable(table, &[]))?
+            output::table(Format::Table, &downwards(&module), |table| rows::readable(table, &[]))?;
         }
         format => output::table(format, &facts, |table| rows::readable(table, &[]))?,
     }

@@ -69,7 +69,7 @@ pub(super) fn module(request: &v1::CheckModule, host: &mut Host) -> Result<v1::C
                 break;
             }
             Ok(size) => {
-                said = format!("for 2 examples of shape {features:?} it returns {size:?}, not (2, classes)")
+                said = format!("for 2 examples of shape {features:?} it returns {size:?}, not (2, classes)");
             }
             Err(error) => said = format!("for examples of shape {features:?} it fails: {}", error.message),
         }

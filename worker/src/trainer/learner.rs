@@ -136,9 +136,14 @@ impl Learner {
         let mut report = StepReport::default();
         let mut split = AccumulationPlan::at_most(batch.examples, *micro_batch);
         self.model.keep_buffers()?;
-        while let Err(error) =
-            TorchError::catch(|| self.accumulate(feed, batch, split, tape, options.norms, &mut report))
-        {
+        loop {
+            let error = match TorchError::catch(|| self.accumulate(feed, batch, split, tape, options.norms)) {
+                Ok(first_part) => {
+                    report.first_part = first_part;
+                    break;
+                }
+                Err(error) => error,
+            };
             feed.drop_ahead();
             self.roll_back(tape, &options.meter)?;
             if !error.is_out_of_memory() {
@@ -158,7 +163,8 @@ impl Learner {
         Ok(report)
     }
 
-    /// Leaves the gradient of the batch's mean loss in the parameters, and that loss on the tape.
+    /// Leaves the gradient of the batch's mean loss in the parameters, and that loss on the tape; gives
+    /// [`StepReport::first_part`].
     fn accumulate(
         &mut self,
         feed: &mut Feed,
@@ -166,12 +172,11 @@ impl Learner {
         split: AccumulationPlan,
         tape: &mut LossTape,
         norms: Norms,
-        report: &mut StepReport,
-    ) -> Result<(), TorchError> {
+    ) -> Result<Option<(u64, f64)>, TorchError> {
         let wants_part = norms == Norms::BatchAndPart && batch.examples > 1;
-        report.first_part = None;
+        let mut first_part = None;
         if wants_part && split.accumulation_steps() == 1 {
-            report.first_part = self.norm_of_half(feed, batch)?;
+            first_part = self.norm_of_half(feed, batch)?;
         }
         self.model.clear_gradients()?;
         let mut next = batch.start;
@@ -181,11 +186,11 @@ impl Learner {
             if wants_part && next == batch.start && size < batch.examples {
                 // The gradient so far is that of the first micro-batch, divided by the terms of the whole batch.
                 let norm = gradient_norm(self.model.parameters())?;
-                report.first_part = Some((size, norm * batch.examples as f64 / size as f64));
+                first_part = Some((size, norm * batch.examples as f64 / size as f64));
             }
             next += size;
         }
-        Ok(())
+        Ok(first_part)
     }
 
     /// Forward and backward of some examples, as a part of `examples_in_batch`; adds to the gradients and gives the

@@ -170,7 +170,6 @@ impl Model {
     }
 
     /// The buffers, in a fixed order.
-    #[must_use]
     pub fn buffers(&self) -> &[Tensor] {
         &self.buffers.live
     }
