@@ -27,4 +27,6 @@ mod noise;
 
 mod process;
 
+mod snapshot;
+
 mod speed;
