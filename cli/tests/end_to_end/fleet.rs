@@ -109,8 +109,8 @@ fn a_budget_that_is_too_small_is_run_out_of_once_and_says_nothing_about_a_larger
     // Also what fits in no way is told as a plan, with its reason.
     let never = run("10KiB", "[0]");
     assert_eq!(never[0]["status"], "infeasible");
-    let query = "select kind, from_step, micro_batch, predicted_peak_bytes, reason from batchsweep.split \
-                 join batchsweep.result using (sweep_id, trial_id) where status = 'infeasible'";
+    let query = "select s.kind, s.micro_batch, s.predicted_peak_bytes, s.reason from batchsweep.split s \
+                 join batchsweep.result r using (sweep_id, trial_id) where r.status = 'infeasible'";
     let splits = sandbox.rows(&["sql", query]);
     assert_eq!(
         (splits.len(), &splits[0]["kind"], &splits[0]["micro_batch"]),
