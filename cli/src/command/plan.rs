@@ -68,7 +68,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     context.talk.say(match probes {
         None => told,
         Some(0) => format!("{told}; no micro-batch had to be run: what they take was known"),
-        Some(probes) => format!("{told}; {} run to see what they take", human::count(probes, "micro-batch")),
+        Some(1) => format!("{told}; 1 micro-batch was run to see what it takes"),
+        Some(probes) => {
+            format!("{told}; {} micro-batches were run to see what they take", human::whole(probes))
+        }
     });
     tell_problems(&rows, context);
     context.talk.next(format_args!("batchsweep run {}", args.spec.spec.display()));

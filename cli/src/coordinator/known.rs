@@ -31,9 +31,9 @@ pub fn ask(context: &Context, sweep: &SweepSpec, device: &Device) -> Result<Vec<
             let text = format!("{}; what micro-batches take is measured here", failure.message);
             // Nobody said that there is one: then it is no wonder.
             if is_expected(context) {
-                context.talk.warn(text)
+                context.talk.warn(text);
             } else {
-                context.talk.detail(text)
+                context.talk.detail(text);
             }
             Ok(Vec::new())
         }
