@@ -9,6 +9,7 @@ mod submit;
 mod sweeps;
 mod workers;
 
+pub use findings::ReadBefore;
 pub use sweeps::Sweeps;
 pub use workers::Workers;
 
@@ -32,6 +33,8 @@ pub struct Context {
     pub claims: Claims,
     /// Watched sweeps.
     pub watches: Watches,
+    /// What was read before of the memory that trials take.
+    pub known_memory: ReadBefore,
     /// How long a lease lasts without a heartbeat.
     pub lease_ttl: Duration,
     /// How often workers send one.
