@@ -1,7 +1,6 @@
-//! What workers find out that others can use: taken in, and handed out with leases and to those who plan.
+//! What workers find out that others can use: taken in, and told to those who plan.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
 
 use domain::memory::{DeviceKind, training};
 use domain::{SweepSpec, expand};
@@ -10,7 +9,6 @@ use tonic::Status;
 
 use super::status::{invalid, of_issues, of_store, of_wire};
 use super::{Context, decode};
-use crate::store::claim::LeasedRow;
 use crate::store::lease::{self, LeaseKey};
 use crate::store::memory::{self, Finder};
 use crate::store::{self, StoreError, sweep, trial};
@@ -85,7 +83,7 @@ fn family_of_finder(key: &LeaseKey, finder: &Finder) -> store::Result<String> {
 }
 
 /// Which family a stored trial is of, on such a device.
-fn family(
+pub fn family(
     device: &DeviceKind,
     (sweep_id, spec): (uuid::Uuid, &[u8]),
     (trial_id, settings): (uuid::Uuid, &[u8]),
@@ -96,75 +94,6 @@ fn family(
     let model = from_wire::model(spec.model.unwrap_or_default()).map_err(corrupt)?;
     let settings = from_wire::settings(settings).map_err(corrupt)?;
     Ok(device.family(&model, &settings.train))
-}
-
-/// What was last read of families, each with how often it had been told of then. It only saves reading: before each use
-/// the database says whether it still stands.
-#[derive(Debug, Clone, Default)]
-pub struct ReadBefore(Arc<Mutex<HashMap<String, (i64, Vec<v1::KnownMemory>)>>>);
-
-/// Families that are kept in memory at most: a sweep has a few, so this is many sweeps.
-const MAX_FAMILIES: usize = 1_000;
-
-impl ReadBefore {
-    async fn known(
-        &self,
-        context: &Context,
-        families: &HashSet<String>,
-    ) -> store::Result<HashMap<String, Vec<v1::KnownMemory>>> {
-        let mut connection = context.store.vital.acquire().await?;
-        let asked: Vec<String> = families.iter().cloned().collect();
-        let told = memory::times_told(&mut connection, &asked).await?;
-        let mut known = HashMap::new();
-        let mut unread = Vec::new();
-        for (family, times) in &told {
-            let before = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(family).cloned();
-            match before {
-                Some((read_at, memory)) if read_at == *times => drop(known.insert(family.clone(), memory)),
-                _ => unread.push(family.clone()),
-            }
-        }
-        if !unread.is_empty() {
-            let read = memory::known(&mut connection, &unread).await?;
-            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.len() + read.len() > MAX_FAMILIES {
-                kept.clear();
-            }
-            for (family, memory) in read {
-                // Told of once more since: then this is newer than its number, and only read again once more.
-                let times = told.get(&family).copied().unwrap_or(0);
-                kept.insert(family.clone(), (times, memory.clone()));
-                known.insert(family, memory);
-            }
-        }
-        Ok(known)
-    }
-}
-
-/// Adds to leased trials what is known of their memory. Of several that share it, the first one carries it. A trial can
-/// be planned without: where this fails it is only logged, for a claim is worth more.
-pub async fn add_lessons(context: &Context, rows: &[LeasedRow], trials: &mut [v1::LeasedTrial]) {
-    if rows.is_empty() {
-        return;
-    }
-    let of_row = |row: &LeasedRow| {
-        let device = DeviceKind::new(&row.device, &row.device_description, &row.libtorch_version);
-        family(&device, (row.sweep_id, &row.spec), (row.trial_id, &row.settings))
-    };
-    let families: store::Result<Vec<String>> = rows.iter().map(of_row).collect();
-    let known = async {
-        let families = families?;
-        let distinct = families.iter().cloned().collect();
-        Ok::<_, StoreError>((families, context.known_memory.known(context, &distinct).await?))
-    };
-    match known.await {
-        Ok((families, mut known)) => {
-            for (trial, family) in trials.iter_mut().zip(families) {
-                trial.memory = known.remove(&family).unwrap_or_default();
-            }
-        }
-        Err(error) => tracing::warn!("leases go out without what is known of memory: {error}"),
-    }
 }
 
 /// ListKnownMemory.

@@ -3,13 +3,14 @@
 mod decode;
 mod encode;
 mod findings;
+mod lessons;
 mod status;
 mod steer;
 mod submit;
 mod sweeps;
 mod workers;
 
-pub use findings::ReadBefore;
+pub use lessons::ReadBefore;
 pub use sweeps::Sweeps;
 pub use workers::Workers;
 
