@@ -55,6 +55,7 @@ pub fn serve() -> anyhow::Result<()> {
             (RequestKind::Stop(_), _) => continue,
             (RequestKind::Learn(lessons), Some(host)) => {
                 host.planner.learn(&lessons.memory);
+                flags.busy.store(false, Ordering::SeqCst);
                 continue;
             }
             (_, None) => EventKind::Problem(v1::Problem {
