@@ -5,6 +5,7 @@ create table core.memory_kind (
     kind        text        not null,
     description text        not null,
     told_at     timestamptz not null default now(),
+    times_told  bigint      not null default 1,
 
     constraint memory_kind_pkey primary key (family, kind)
 );
@@ -14,6 +15,7 @@ comment on column core.memory_kind.family is 'What a coordinator can tell of it 
 comment on column core.memory_kind.kind is 'What a worker knows besides (shape of the data, resident or streamed, threads): SHA-256 of all of it, as 64 hex digits.';
 comment on column core.memory_kind.description is 'The text that kind is the hash of.';
 comment on column core.memory_kind.told_at is 'When a worker last told something about it.';
+comment on column core.memory_kind.times_told is 'How often workers told something about it: as long as it is the same, nothing has changed.';
 
 create table core.memory_step (
     kind        text        not null,

@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 use domain::TrialSpec;
 use domain::units::Bytes;
 use proto::v1::{
-    CheckModule, CheckedModule, Device, PlannedTrial, StartTrainer, TrainerEvent, TrainerRequest,
-    trainer_event, trainer_request,
+    CheckModule, CheckedModule, Device, KnownMemory, Lessons, PlannedTrial, StartTrainer, TrainerEvent,
+    TrainerRequest, trainer_event, trainer_request,
 };
 use proto::{frame, to_wire};
 
@@ -64,7 +64,8 @@ impl Trainer {
         let start = StartTrainer {
             device: options.device.clone(),
             memory_limit_bytes: options.memory_limit.map(|limit| limit.0),
-            threads: 0,
+            // As the one worker of a `run` has them: memory may depend on it.
+            threads: std::thread::available_parallelism().map_or(0, |cores| cores.get() as u32),
         };
         match trainer.ask(trainer_request::Kind::Start(start))? {
             trainer_event::Kind::Ready(device) => trainer.device = device,
@@ -77,6 +78,17 @@ impl Trainer {
     #[must_use]
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// Tells it what others found out.
+    ///
+    /// # Errors
+    /// When the trainer ends.
+    pub fn learn(&mut self, memory: Vec<KnownMemory>) -> Result<(), Failure> {
+        match self.send(trainer_request::Kind::Learn(Lessons { memory })) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.ended(Some(&error))),
+        }
     }
 
     /// What a trial would take. The inner error is the trial's own: the trainer goes on.
@@ -102,12 +114,16 @@ impl Trainer {
         }
     }
 
-    fn ask(&mut self, kind: trainer_request::Kind) -> Result<trainer_event::Kind, Failure> {
+    fn send(&mut self, kind: trainer_request::Kind) -> io::Result<()> {
         let request = TrainerRequest { kind: Some(kind) };
-        let sent = match &mut self.stdin {
+        match &mut self.stdin {
             Some(stdin) => frame::write(stdin, &request),
             None => Ok(()),
-        };
+        }
+    }
+
+    fn ask(&mut self, kind: trainer_request::Kind) -> Result<trainer_event::Kind, Failure> {
+        let sent = self.send(kind);
         loop {
             match frame::read::<TrainerEvent>(&mut self.stdout) {
                 Ok(Some(TrainerEvent {

@@ -15,7 +15,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use crate::config::{ConfigError, ServeConfig};
-use crate::service::{Context, Sweeps, Workers};
+use crate::service::{Context, ReadBefore, Sweeps, Workers};
 use crate::store::connect::{self, ConnectError};
 use crate::tasks::claims::Claims;
 use crate::tasks::watches::Watches;
@@ -92,6 +92,7 @@ pub async fn run(
     tokio::spawn(reaper::run(store.clone(), claims.clone(), config.lease_ttl, stop.clone()));
     let context = Context {
         watches: Watches::new(store.clone(), stop.clone()),
+        known_memory: ReadBefore::default(),
         reader: config.reader_options()?,
         store: store.clone(),
         claims,

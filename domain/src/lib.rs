@@ -9,7 +9,8 @@
 //! - [`architecture`]: from a model's description to its layers and parameter count,
 //! - [`optimizer`] and [`schedule`]: what a step keeps and how the learning rate moves,
 //! - [`accumulation`]: from a batch size and a micro-batch limit to a balanced split,
-//! - [`memory`]: the four parts, the envelope fitted to probes, the search for the largest micro-batch,
+//! - [`memory`]: the four parts, the envelope fitted to probes, the search for the largest micro-batch, and what several
+//!   workers know of all that together,
 //! - [`lifecycle`]: the states of a trial and the only ways between them,
 //! - [`statistics`] and [`analysis`]: what a sweep's results say, and what they do not.
 

@@ -24,8 +24,33 @@ pub struct PlanRow {
     /// Predicted memory; `None` where nothing is known of the data. Without a split, only parts 1 to 3 of the whole
     /// batch are known and the activations are 0.
     pub memory: Option<MemoryParts>,
+    /// How well the predicted peak is known.
+    pub peak: PeakBasis,
     /// Why it cannot run.
     pub problem: Option<String>,
+}
+
+/// How well a predicted peak is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeakBasis {
+    /// Steps of exactly this micro-batch were measured, now or by a worker before.
+    Measured,
+    /// Read between smaller and larger micro-batches that were measured: at most half a percent too high.
+    Predicted,
+    /// Not at all: no worker was asked, or nothing fits.
+    Unknown,
+}
+
+impl PeakBasis {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Predicted => "predicted",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// How a batch would be split.
@@ -66,6 +91,7 @@ pub fn sheet(rows: &[PlanRow]) -> Sheet {
         SheetColumn::numbers("optimizer\nsteps", 0),
         SheetColumn::numbers("micro-batch\nx steps", 0),
         SheetColumn::numbers("predicted\npeak", 0),
+        SheetColumn::words("peak\nis", 2),
         SheetColumn::numbers("parameters\n+ gradients", 4),
         SheetColumn::numbers("optimizer\nstate", 5),
         SheetColumn::numbers("micro-\nbatch", 6),
@@ -95,6 +121,7 @@ fn cells(row: &PlanRow, axes: &[&String]) -> Vec<Cell> {
         row.steps.map(|steps| steps.to_string()).unwrap_or_default().into(),
         split,
         planned(bytes(|parts| parts.total())),
+        if row.is_infeasible() { Cell::default() } else { row.peak.word().to_owned().into() },
         bytes(|parts| parts.fixed.parameter_bytes + parts.fixed.gradient_bytes).unwrap_or_default().into(),
         bytes(|parts| parts.fixed.optimizer_state_bytes).unwrap_or_default().into(),
         bytes(|parts| parts.batch_bytes).unwrap_or_default().into(),
@@ -124,6 +151,7 @@ pub fn table(rows: &[PlanRow]) -> crate::Table {
         ("activation_bytes", Integer),
         ("resident_data_bytes", Integer),
         ("infeasible", Text),
+        ("predicted_peak_basis", Text),
     ];
     let columns = columns.map(|(name, kind)| Column { name: name.to_owned(), kind }).to_vec();
     let rows = rows.iter().map(|row| {
@@ -145,6 +173,7 @@ pub fn table(rows: &[PlanRow]) -> crate::Table {
             memory.filter(|_| row.split.is_some()).map(|parts| parts.activation_bytes.to_string()),
             memory.map(|parts| parts.resident_data_bytes.to_string()),
             row.problem.clone(),
+            Some(row.peak.word().to_owned()),
         ]
     });
     Table { columns, rows: rows.collect() }
@@ -176,6 +205,7 @@ mod tests {
             steps: Some(3000 / batch_size),
             split,
             memory: Some(memory),
+            peak: split.map_or(PeakBasis::Unknown, |_| PeakBasis::Measured),
             problem: None,
         }
     }
@@ -186,10 +216,10 @@ mod tests {
         let infeasible = PlanRow { problem: Some("1 B".to_owned()), ..row(2, 1000, split(0, 0)) };
         let rows = [row(0, 1, split(1, 1)), row(1, 1000, split(250, 4)), infeasible];
         insta::assert_snapshot!(sheet(&rows).render(Look::PLAIN), @"
-               batch  learning  optimizer  micro-batch  predicted   parameters  optimizer    micro-  activations,
-        trial   size      rate      steps      x steps       peak  + gradients      state     batch     workspace
-            0      1      0.01       3000        1 x 1      224 B        176 B        0 B      48 B           0 B
-            1   1000      0.01          3      250 x 4   47.0 KiB        176 B        0 B  46.9 KiB           0 B
+               batch  learning  optimizer  micro-batch  predicted  peak       parameters  optimizer    micro-  activations,
+        trial   size      rate      steps      x steps       peak  is        + gradients      state     batch     workspace
+            0      1      0.01       3000        1 x 1      224 B  measured        176 B        0 B      48 B           0 B
+            1   1000      0.01          3      250 x 4   47.0 KiB  measured        176 B        0 B  46.9 KiB           0 B
             2   1000      0.01          3   infeasible
         ");
     }
@@ -197,14 +227,14 @@ mod tests {
     #[test]
     fn without_a_worker_the_first_three_parts_are_shown() {
         insta::assert_snapshot!(sheet(&[row(0, 1, None), row(1, 1000, None)]).render(Look::PLAIN), @"
-               batch  learning  optimizer   parameters  optimizer    micro-
-        trial   size      rate      steps  + gradients      state     batch
-            0      1      0.01       3000        176 B        0 B      48 B
-            1   1000      0.01          3        176 B        0 B  46.9 KiB
+               batch  learning  optimizer  peak      parameters  optimizer    micro-
+        trial   size      rate      steps  is       + gradients      state     batch
+            0      1      0.01       3000  unknown        176 B        0 B      48 B
+            1   1000      0.01          3  unknown        176 B        0 B  46.9 KiB
         ");
         insta::assert_snapshot!(crate::csv::render(&table(&[row(0, 1, None)])), @r#"
-        trial_index,batch_size,learning_rate,parameters,steps,micro_batch,accumulation_steps,predicted_peak_memory_bytes,parameter_bytes,gradient_bytes,optimizer_state_bytes,batch_bytes,activation_bytes,resident_data_bytes,infeasible
-        0,1,0.01,"{""batch_size"":1,""learning_rate"":0.01,""seed"":0}",3000,,,,88,88,0,48,,0,
+        trial_index,batch_size,learning_rate,parameters,steps,micro_batch,accumulation_steps,predicted_peak_memory_bytes,parameter_bytes,gradient_bytes,optimizer_state_bytes,batch_bytes,activation_bytes,resident_data_bytes,infeasible,predicted_peak_basis
+        0,1,0.01,"{""batch_size"":1,""learning_rate"":0.01,""seed"":0}",3000,,,,88,88,0,48,,0,,unknown
         "#);
     }
 }

@@ -1,4 +1,4 @@
-//! Records on their way to a coordinator that loses connections, loses replies and takes them in part.
+//! Records and findings on their way to a coordinator that loses connections, loses replies and takes them in part.
 
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by ending")]
 
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 use worker::agent::coordinator::Coordinator;
+use worker::agent::findings::FindingsLink;
 use worker::agent::uplink::{Uplink, UplinkError};
 
 /// What goes wrong with one call.
@@ -28,6 +29,7 @@ enum Fault {
 #[derive(Debug, Default)]
 struct Faulty {
     stored: Mutex<Vec<Record>>,
+    found: Mutex<Vec<v1::Findings>>,
     faults: Mutex<Vec<Fault>>,
     largest_call: Mutex<usize>,
 }
@@ -101,9 +103,22 @@ impl WorkerService for Service {
 
     async fn report_findings(
         &self,
-        _: Request<v1::ReportFindingsRequest>,
+        request: Request<v1::ReportFindingsRequest>,
     ) -> Result<Response<v1::ReportFindingsResponse>, Status> {
-        Err(Status::unimplemented("not in this test"))
+        match self.0.faults.lock().unwrap().pop() {
+            Some(Fault::RequestLost) => return Err(Status::unavailable("request lost")),
+            Some(Fault::LeaseLost) => return Err(Reason::LeaseLost.status("attempt 2 holds the trial")),
+            fault => {
+                let mut found = self.0.found.lock().unwrap();
+                found.push(request.into_inner().findings.unwrap());
+                if fault == Some(Fault::ReplyLost) {
+                    return Err(Status::unavailable("reply lost"));
+                }
+                let told = found.iter().map(|findings| findings.data_sha256.clone());
+                let data_sha256 = told.into_iter().find(|sha256| !sha256.is_empty()).unwrap_or_default();
+                Ok(Response::new(v1::ReportFindingsResponse { data_sha256 }))
+            }
+        }
     }
 
     async fn complete_trial(
@@ -190,4 +205,63 @@ async fn no_records_are_no_calls() {
     let faulty = Faulty::with(&[Fault::LeaseLost]);
     let (coordinator, _guard) = serve(faulty).await;
     assert_eq!(Uplink::start(coordinator, v1::Lease::default()).finish().await, Ok(0));
+}
+
+fn leased(data_sha256: &str) -> v1::LeasedTrial {
+    let source = v1::data_spec::Source::Idx(v1::IdxData { path: "mnist".to_owned() });
+    let data =
+        v1::DataSpec { source: Some(source), normalize: v1::Normalize::None.into(), ..Default::default() };
+    v1::LeasedTrial {
+        spec: Some(v1::TrialSpec { data: Some(data), ..Default::default() }),
+        data_sha256: data_sha256.to_owned(),
+        ..Default::default()
+    }
+}
+
+fn data(sha256: &str) -> v1::Findings {
+    v1::Findings { data_sha256: sha256.to_owned(), ..Default::default() }
+}
+
+fn memory(kind: &str) -> v1::Findings {
+    let known = v1::KnownMemory { kind: kind.to_owned(), ..Default::default() };
+    v1::Findings { memory: vec![known], ..Default::default() }
+}
+
+#[tokio::test]
+async fn findings_are_told_until_they_are_answered_and_before_the_attempt_ends() {
+    use Fault::{ReplyLost, RequestLost};
+    let faulty = Faulty::with(&[RequestLost, ReplyLost]);
+    let (coordinator, _guard) = serve(faulty.clone()).await;
+    let findings = FindingsLink::start(coordinator, &leased(""));
+    findings.send(data("aa"));
+    findings.send(memory("mlp"));
+    assert_eq!(findings.finish().await, None);
+    // Told twice where the reply was lost: the coordinator merges.
+    assert_eq!(*faulty.found.lock().unwrap(), [data("aa"), data("aa"), memory("mlp")]);
+}
+
+#[tokio::test]
+async fn other_data_than_the_sweeps_is_heard_of_from_the_lease_and_from_the_answer() {
+    let faulty = Faulty::with(&[]);
+    let (coordinator, _guard) = serve(faulty.clone()).await;
+    let mut late = FindingsLink::start(coordinator.clone(), &leased("aa"));
+    late.send(data("bb"));
+    let other = late.other_data().await;
+    assert_eq!((other.path.as_str(), other.expected.as_str(), other.found.as_str()), ("mnist", "aa", "bb"));
+    assert_eq!(late.finish().await, Some(other));
+
+    // Two at once, neither with a hash in its lease: "bb" was told first.
+    let mut second = FindingsLink::start(coordinator, &leased(""));
+    second.send(data("cc"));
+    let other = second.other_data().await;
+    assert_eq!((other.expected.as_str(), other.found.as_str()), ("bb", "cc"));
+}
+
+#[tokio::test]
+async fn an_attempt_can_do_without_an_answer_to_its_findings() {
+    let faulty = Faulty::with(&[Fault::LeaseLost]);
+    let (coordinator, _guard) = serve(faulty).await;
+    let findings = FindingsLink::start(coordinator, &leased("aa"));
+    findings.send(data("aa"));
+    assert_eq!(findings.finish().await, None);
 }

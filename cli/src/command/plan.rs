@@ -6,10 +6,11 @@ use domain::spec::{DataSource, SweepSpec, Value};
 use domain::units::LearningRate;
 use domain::{PlannedTrial, TrialSettings, expand};
 use proto::{from_wire, v1};
-use report::plan::{PlanRow, PlannedSplit};
+use report::plan::{PeakBasis, PlanRow, PlannedSplit};
 use report::{human, plan};
 
 use crate::context::Context;
+use crate::coordinator::known;
 use crate::failure::{Exit, Failure};
 use crate::local::programs;
 use crate::output::{self, OutputArgs};
@@ -44,30 +45,45 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let start = std::time::Instant::now();
     let spec = args.spec.load_here()?;
     let trials = expand(&spec.sweep);
-    let rows = match programs::find(programs::WORKER) {
+    let (rows, probes) = match programs::find(programs::WORKER) {
         Ok(program) => {
             let options = TrainerOptions { device: args.device.clone(), memory_limit: args.memory_limit };
-            plan_with(&mut Trainer::start(&program, &options)?, &spec.sweep, &trials)?
+            let mut trainer = Trainer::start(&program, &options)?;
+            let known = known::ask(context, &spec.sweep, trainer.device())?;
+            trainer.learn(known)?;
+            let (rows, probes) = plan_with(&mut trainer, &spec.sweep, &trials)?;
+            (rows, Some(probes))
         }
         Err(failure) => {
-            context.talk.warn(format_args!("{}; only what needs no worker is told", failure.message));
-            trials.iter().map(|trial| row_without_worker(&spec.sweep, trial)).collect()
+            context.talk.warn(format_args!(
+                "{}; only what needs no worker is told: micro-batches, activations and the peak are unknown",
+                failure.message
+            ));
+            (trials.iter().map(|trial| row_without_worker(&spec.sweep, trial)).collect(), None)
         }
     };
     output::table(args.output.format, &plan::table(&rows), |_| plan::sheet(&rows))?;
     let took = human::seconds(start.elapsed().as_secs_f64());
-    context.talk.say(format_args!("planned {} in {took}", human::count(rows.len() as u64, "trial")));
+    let told = format!("planned {} in {took}", human::count(rows.len() as u64, "trial"));
+    context.talk.say(match probes {
+        None => told,
+        Some(0) => format!("{told}; no micro-batch had to be run: what they take was known"),
+        Some(1) => format!("{told}; 1 micro-batch was run to see what it takes"),
+        Some(probes) => {
+            format!("{told}; {} micro-batches were run to see what they take", human::whole(probes))
+        }
+    });
     tell_problems(&rows, context);
     context.talk.next(format_args!("batchsweep run {}", args.spec.spec.display()));
     Ok(Exit::Success)
 }
 
-/// Asks the trainer once for all trials that take the same memory.
+/// Asks the trainer once for all trials that take the same memory. Gives also how many micro-batches it ran to answer.
 fn plan_with(
     trainer: &mut Trainer,
     sweep: &SweepSpec,
     trials: &[PlannedTrial],
-) -> Result<Vec<PlanRow>, Failure> {
+) -> Result<(Vec<PlanRow>, u64), Failure> {
     let mut asked: Vec<(TrialSettings, Result<v1::PlannedTrial, String>)> = Vec::new();
     let mut rows = Vec::new();
     for trial in trials {
@@ -83,7 +99,9 @@ fn plan_with(
         };
         rows.push(row(trial, answer));
     }
-    Ok(rows)
+    let probes =
+        asked.iter().filter_map(|(_, answer)| answer.as_ref().ok()).map(|planned| planned.probes).sum();
+    Ok((rows, probes))
 }
 
 /// The settings with everything evened out that neither memory nor the number of steps depends on.
@@ -107,6 +125,11 @@ fn row(trial: &PlannedTrial, answer: Result<v1::PlannedTrial, String>) -> PlanRo
                 accumulation_steps: planned.accumulation_steps,
             }),
             memory: planned.memory.as_ref().map(from_wire::memory_parts),
+            peak: match (planned.infeasible.is_empty(), planned.is_measured) {
+                (true, true) => PeakBasis::Measured,
+                (true, false) => PeakBasis::Predicted,
+                (false, _) => PeakBasis::Unknown,
+            },
             problem: Some(planned.infeasible).filter(|why| !why.is_empty()),
             ..row
         },
@@ -154,6 +177,7 @@ fn empty_row(trial: &PlannedTrial) -> PlanRow {
         steps: None,
         split: None,
         memory: None,
+        peak: PeakBasis::Unknown,
         problem: None,
     }
 }

@@ -4,7 +4,8 @@
 //! - [`client`]: a connection, with the token,
 //! - [`session`]: a coordinator for one command, started for it where need be,
 //! - [`refusal`]: what its errors mean,
-//! - [`rows`]: its tables.
+//! - [`rows`]: its tables,
+//! - [`known`]: what it knows of the memory of trials.
 
 pub mod address;
 
@@ -15,6 +16,8 @@ pub mod session;
 pub mod refusal;
 
 pub mod rows;
+
+pub mod known;
 
 pub use address::{Address, Origin};
 pub use client::Client;

@@ -17,3 +17,5 @@ mod memory;
 mod images;
 
 mod modules;
+
+mod fleet;

@@ -4,4 +4,4 @@ select distinct on (kind) $1, kind, description
 from unnest($2::text[], $3::text[]) as new (kind, description)
 order by kind
 on conflict on constraint memory_kind_pkey do update
-set told_at = now()
+set told_at = now(), times_told = memory_kind.times_told + 1

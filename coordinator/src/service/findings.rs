@@ -1,4 +1,4 @@
-//! What workers find out that others can use: taken in, and handed out with leases and to those who plan.
+//! What workers find out that others can use: taken in, and told to those who plan.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,6 @@ use tonic::Status;
 
 use super::status::{invalid, of_issues, of_store, of_wire};
 use super::{Context, decode};
-use crate::store::claim::LeasedRow;
 use crate::store::lease::{self, LeaseKey};
 use crate::store::memory::{self, Finder};
 use crate::store::{self, StoreError, sweep, trial};
@@ -84,7 +83,7 @@ fn family_of_finder(key: &LeaseKey, finder: &Finder) -> store::Result<String> {
 }
 
 /// Which family a stored trial is of, on such a device.
-fn family(
+pub fn family(
     device: &DeviceKind,
     (sweep_id, spec): (uuid::Uuid, &[u8]),
     (trial_id, settings): (uuid::Uuid, &[u8]),
@@ -95,30 +94,6 @@ fn family(
     let model = from_wire::model(spec.model.unwrap_or_default()).map_err(corrupt)?;
     let settings = from_wire::settings(settings).map_err(corrupt)?;
     Ok(device.family(&model, &settings.train))
-}
-
-/// Adds to leased trials what is known of their memory. Of several that share it, the first one carries it. A trial can
-/// be planned without: where this fails it is only logged, for a claim is worth more.
-pub async fn add_lessons(context: &Context, rows: &[LeasedRow], trials: &mut [v1::LeasedTrial]) {
-    let of_row = |row: &LeasedRow| {
-        let device = DeviceKind::new(&row.device, &row.device_description, &row.libtorch_version);
-        family(&device, (row.sweep_id, &row.spec), (row.trial_id, &row.settings))
-    };
-    let families: store::Result<Vec<String>> = rows.iter().map(of_row).collect();
-    let known = async {
-        let families = families?;
-        let distinct: Vec<String> = families.iter().cloned().collect::<HashSet<_>>().into_iter().collect();
-        let mut connection = context.store.vital.acquire().await?;
-        Ok::<_, StoreError>((families, memory::known(&mut connection, &distinct).await?))
-    };
-    match known.await {
-        Ok((families, mut known)) => {
-            for (trial, family) in trials.iter_mut().zip(families) {
-                trial.memory = known.remove(&family).unwrap_or_default();
-            }
-        }
-        Err(error) => tracing::warn!("leases go out without what is known of memory: {error}"),
-    }
 }
 
 /// ListKnownMemory.

@@ -3,12 +3,14 @@
 mod decode;
 mod encode;
 mod findings;
+mod lessons;
 mod status;
 mod steer;
 mod submit;
 mod sweeps;
 mod workers;
 
+pub use lessons::ReadBefore;
 pub use sweeps::Sweeps;
 pub use workers::Workers;
 
@@ -32,6 +34,8 @@ pub struct Context {
     pub claims: Claims,
     /// Watched sweeps.
     pub watches: Watches,
+    /// What was read before of the memory that trials take.
+    pub known_memory: ReadBefore,
     /// How long a lease lasts without a heartbeat.
     pub lease_ttl: Duration,
     /// How often workers send one.

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
 use super::status::{invalid, of_store, of_wire};
-use super::{Context, decode, encode, findings};
+use super::{Context, decode, encode, findings, lessons};
 use crate::store::claim::ClaimRequest;
 use crate::store::ending::{self, Why};
 use crate::store::lease::{self, LeaseKey};
@@ -86,7 +86,7 @@ impl WorkerService for Workers {
         let rows = claim_trials(&self.context, claim, deadline).await.map_err(of_store)?;
         let leased = rows.iter().map(encode::leased_trial).collect::<Result<_, _>>();
         let mut trials: Vec<v1::LeasedTrial> = leased.map_err(of_store)?;
-        findings::add_lessons(&self.context, &rows, &mut trials).await;
+        lessons::add(&self.context, &rows, &mut trials).await;
         Ok(Response::new(v1::ClaimTrialsResponse { trials }))
     }
 

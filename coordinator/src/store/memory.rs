@@ -71,6 +71,16 @@ pub async fn merge(connection: &mut PgConnection, family: &str, memory: &[v1::Kn
     Ok(())
 }
 
+/// How often something was told of each of these families; those that nothing is known of are left out. A cheap question,
+/// to see whether an answer of [`known`] still stands.
+///
+/// # Errors
+/// As any query.
+pub async fn times_told(connection: &mut PgConnection, families: &[String]) -> Result<HashMap<String, i64>> {
+    let rows = sqlx::query_file!("queries/memory/times_told.sql", families).fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|row| (row.family, row.times_told)).collect())
+}
+
 /// What is known of these families, the most telling of it: enough to plan with, small enough to send along.
 ///
 /// # Errors

@@ -59,8 +59,8 @@ fn of_kind(kind: u64, known: &KnownMemory) -> v1::KnownMemory {
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
 async fn what_one_worker_found_out_comes_with_the_next_ones_lease(pool: PgPool) {
-    let world = World::new(&pool);
-    world.submit(spec(4)).await;
+    let (world, elsewhere) = (World::new(&pool), World::new(&pool));
+    world.submit(spec(6)).await;
     let first = world.claim(&world.worker("one").await, 1).await.remove(0);
     assert_eq!((first.memory.len(), first.data_sha256.as_str()), (0, ""));
     let found = known(|known| {
@@ -76,6 +76,14 @@ async fn what_one_worker_found_out_comes_with_the_next_ones_lease(pool: PgPool) 
     assert_eq!(same_device[1].memory, [], "told once in one answer");
     let other_device = world.claim(&world.worker_on("three", "another model").await, 1).await;
     assert_eq!(other_device[0].memory, [], "memory there may differ");
+
+    // Told to another coordinator, known to this one at once, though it has read what was known before.
+    let more = known(|known| known.whole.record_fit(64, 3000));
+    elsewhere.find(&same_device[0].lease.clone().unwrap(), memory(vec![of_kind(1, &more)])).await.unwrap();
+    let mut both = found;
+    both.merge(&more);
+    let later = world.claim(&world.worker("four").await, 1).await;
+    assert_eq!(from_wire::known_memory(&later[0].memory[0]), both);
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]

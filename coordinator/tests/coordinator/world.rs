@@ -47,6 +47,7 @@ impl World {
         let context = Context {
             claims: Claims::start(store.clone(), TTL, stop.clone()),
             watches: Watches::new(store.clone(), stop.clone()),
+            known_memory: coordinator::service::ReadBefore::default(),
             reader: reader.parse().unwrap(),
             store: store.clone(),
             lease_ttl: TTL,

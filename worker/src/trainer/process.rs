@@ -32,8 +32,13 @@ pub fn serve() -> anyhow::Result<()> {
     std::panic::set_hook(Box::new(|_| {}));
     let flags = Arc::new(Flags::default());
     let requests = listen(Arc::clone(&flags));
-    let mut host = None;
+    let mut host: Option<Host> = None;
     while let Ok(request) = requests.recv() {
+        // No work that the end of the agent would have to break off.
+        if let (RequestKind::Learn(lessons), Some(host)) = (&request, &mut host) {
+            host.planner.learn(&lessons.memory);
+            continue;
+        }
         flags.busy.store(true, Ordering::SeqCst);
         let answer = match (request, &mut host) {
             (RequestKind::Start(start), host) => match open(&start) {
@@ -55,11 +60,7 @@ pub fn serve() -> anyhow::Result<()> {
                     })
                 })
             }
-            (RequestKind::Stop(_), _) => continue,
-            (RequestKind::Learn(lessons), Some(host)) => {
-                host.planner.learn(&lessons.memory);
-                continue;
-            }
+            (RequestKind::Stop(_), _) | (RequestKind::Learn(_), Some(_)) => continue,
             (_, None) => EventKind::Problem(v1::Problem {
                 fatal: true,
                 kind: v1::FailureKind::Trainer.into(),

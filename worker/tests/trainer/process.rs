@@ -156,6 +156,10 @@ fn what_one_trainer_found_out_another_one_does_not_find_out_again() {
         (first.final_train_loss, first.train_set_loss)
     );
     assert_eq!(news, [], "nothing was new");
+    // A lesson is no work: a trainer that only learned ends by itself.
+    other.send(Request::Learn(v1::Lessons::default()));
+    drop(other.requests.take());
+    assert!(other.child.wait().unwrap().success());
 }
 
 #[test]
