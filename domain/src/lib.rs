@@ -11,7 +11,8 @@
 //! - [`accumulation`]: from a batch size and a micro-batch limit to a balanced split,
 //! - [`memory`]: the four parts, the envelope fitted to probes, the search for the largest micro-batch,
 //! - [`lifecycle`]: the states of a trial and the only ways between them,
-//! - [`statistics`] and [`warnings`]: what a finished sweep says, and what it does not.
+//! - [`statistics`] and [`warnings`]: what a finished sweep says, and what it does not,
+//! - [`access`]: who may do what.
 
 pub mod units;
 
@@ -34,6 +35,8 @@ pub mod lifecycle;
 pub mod statistics;
 
 pub mod warnings;
+
+pub mod access;
 
 pub use accumulation::AccumulationPlan;
 pub use grid::{PlannedTrial, expand};
