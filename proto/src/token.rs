@@ -3,7 +3,7 @@
 //! that a slow hash would slow down.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -49,6 +49,18 @@ impl Token {
             .and_then(|file| file.take(4096).read_to_string(&mut text))
             .map_err(failed)?;
         Self::parse(text.trim()).ok_or_else(|| TokenFileError::NoToken { file: file.display().to_string() })
+    }
+
+    /// Writes the token to a new file that only this user may read.
+    ///
+    /// # Errors
+    /// When the file is there already, or cannot be written.
+    pub fn write_new(&self, file: &Path) -> std::io::Result<()> {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        writeln!(options.open(file)?, "{}", self.0)
     }
 
     /// The token itself, for a header or a file of its own.
@@ -112,10 +124,19 @@ mod tests {
             std::fs::write(&file, wrong).unwrap();
             assert!(matches!(Token::read(&file), Err(TokenFileError::NoToken { .. })), "{wrong:?}");
         }
-        assert!(matches!(
-            Token::read(&folder.path().join("none")),
-            Err(TokenFileError::Unreadable { .. })
-        ));
+        assert!(matches!(Token::read(&folder.path().join("none")), Err(TokenFileError::Unreadable { .. })));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_written_token_is_its_owners_alone_and_overwrites_nothing() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (file, token) = (folder.path().join("token"), Token::random().unwrap());
+        token.write_new(&file).unwrap();
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(Token::read(&file).unwrap(), token);
+        assert_eq!(token.write_new(&file).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
     }
 
     #[test]

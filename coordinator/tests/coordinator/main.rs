@@ -2,21 +2,30 @@
 //! its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a panic is how to fail")]
 
+mod certificates;
+mod served;
 mod world;
 
 mod claims;
 mod endings;
 mod expiry;
 mod fencing;
+mod holders;
+mod limits;
+mod methods;
 mod names;
 mod outage;
 mod reader;
 mod records;
+mod roles;
 mod rows;
 mod schema;
 mod server;
 mod steering;
 mod submission;
 mod throughput;
+mod tls;
+mod token_command;
+mod tokens;
 mod watching;
 mod workers;

@@ -88,8 +88,8 @@ impl Credentials {
     #[must_use]
     pub fn token_is_exposed_at(&self, endpoint: &Endpoint) -> bool {
         let host = endpoint.uri().host().unwrap_or_default().trim_matches(['[', ']']);
-        let is_here =
-            host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        let is_here = host == "localhost"
+            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
         self.bearer.0.is_some() && !is_encrypted(endpoint) && !is_here
     }
 

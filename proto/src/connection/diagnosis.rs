@@ -98,7 +98,9 @@ impl Problem {
                 "use one of its names in the address, or make it a certificate for this one, such as with: \
                  batchsweep certs --out DIR --host NAME"
             }
-            Self::Plaintext => "write http:// in the address, or give the coordinator --tls-cert and --tls-key",
+            Self::Plaintext => {
+                "write http:// in the address, or give the coordinator --tls-cert and --tls-key"
+            }
             Self::Encrypted => "write https:// in the address, and give its CA with --ca-file",
             Self::ClientCertificateRequired => "give one with --client-cert and --client-key",
             Self::ClientCertificateRefused { .. } => {
@@ -181,8 +183,7 @@ mod tests {
 
     #[test]
     fn a_tls_error_is_found_inside_others() {
-        let inner =
-            io::Error::other(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer));
+        let inner = io::Error::other(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer));
         let outer = io::Error::other(inner);
         assert_eq!(Problem::of(&outer), Some(Problem::UnknownIssuer));
         assert_eq!(Problem::of(&io::Error::other("connection refused")), None);

@@ -55,12 +55,9 @@ pub fn private_key(flag: &'static str, file: &Path) -> Result<Vec<u8>, PemError>
     let text = read(flag, file)?;
     match PrivateKeyDer::from_pem_slice(&text) {
         Ok(_) => Ok(text),
-        Err(_) => Err(PemError::Missing {
-            flag,
-            file: file.to_owned(),
-            what: "private key",
-            label: "PRIVATE KEY",
-        }),
+        Err(_) => {
+            Err(PemError::Missing { flag, file: file.to_owned(), what: "private key", label: "PRIVATE KEY" })
+        }
     }
 }
 
