@@ -7,6 +7,7 @@
 //! - [`coordinator`]: reaching one, [`local`]: running one on this machine,
 //! - [`submission`], [`follow`], [`display`], [`conclusion`]: a sweep from its submission to its table,
 //! - [`trainer`]: asking a trainer what a trial would take,
+//! - [`certificates`]: a set of them for TLS,
 //! - [`failure`], [`talk`], [`output`]: exit codes, standard error, standard output.
 
 pub mod arguments;
@@ -40,6 +41,8 @@ pub mod failure;
 pub mod talk;
 
 pub mod output;
+
+pub mod certificates;
 
 mod durations;
 

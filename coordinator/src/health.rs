@@ -1,9 +1,10 @@
 //! Asking a coordinator whether it serves, as container health checks do.
 
+use std::error::Error;
 use std::time::Duration;
 
 use proto::connection::diagnosis::innermost;
-use proto::connection::{CredentialError, Credentials, Problem};
+use proto::connection::{CredentialError, Credentials};
 use tonic_health::pb::HealthCheckRequest;
 pub use tonic_health::pb::health_check_response::ServingStatus as Status;
 use tonic_health::pb::health_client::HealthClient;
@@ -40,16 +41,29 @@ pub enum HealthError {
 /// # Errors
 /// [`HealthError`] when there is no answer within three seconds.
 pub async fn check(address: String, credentials: &Credentials) -> Result<Status, HealthError> {
-    let failed = |error: tonic::transport::Error| {
-        let problem = Problem::of(&error)
-            .map_or_else(|| innermost(&error), |problem| format!("{problem}; {}", problem.hint()));
-        HealthError::Connect { address: address.clone(), problem }
-    };
     let endpoint = credentials.endpoint(&address)?;
-    let channel = endpoint.connect_timeout(PATIENCE).timeout(PATIENCE).connect().await.map_err(failed)?;
-    let answer = HealthClient::new(channel)
-        .check(HealthCheckRequest::default())
-        .await
-        .map_err(|source| HealthError::Call { address, source: Box::new(source) })?;
-    Ok(answer.into_inner().status())
+    let channel = endpoint.connect_timeout(PATIENCE).timeout(PATIENCE).connect().await;
+    let channel = match channel {
+        Ok(channel) => channel,
+        Err(error) => {
+            let problem = told(credentials, &address, &error).await;
+            return Err(HealthError::Connect {
+                address,
+                problem: problem.unwrap_or_else(|| innermost(&error)),
+            });
+        }
+    };
+    match HealthClient::new(channel).check(HealthCheckRequest::default()).await {
+        Ok(answer) => Ok(answer.into_inner().status()),
+        Err(status) => match told(credentials, &address, &status).await {
+            Some(problem) => Err(HealthError::Connect { address, problem }),
+            None => Err(HealthError::Call { address, source: Box::new(status) }),
+        },
+    }
+}
+
+/// What TLS has to do with it, and what to do.
+async fn told(credentials: &Credentials, address: &str, error: &(dyn Error + 'static)) -> Option<String> {
+    let problem = credentials.diagnose(address, error).await?;
+    Some(format!("{problem}; {}", problem.hint()))
 }

@@ -1,6 +1,7 @@
 //! One file a verb.
 
 pub mod cancel;
+pub mod certs;
 pub mod completions;
 pub mod doctor;
 pub mod down;
@@ -17,6 +18,7 @@ pub mod show;
 pub mod sql;
 pub mod status;
 pub mod submit;
+pub mod token;
 pub mod trials;
 pub mod up;
 pub mod watch;
@@ -52,6 +54,8 @@ pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Down(args) => block_on(down::run(args, context)),
         Verb::Status(args) => status::run(args, context),
         Verb::Doctor(args) => doctor::run(&args, context),
+        Verb::Token(args) => block_on(token::run(&args, context)),
+        Verb::Certs(args) => certs::run(&args, context),
         Verb::Completions(args) => completions::run(&args),
     }
 }

@@ -11,3 +11,5 @@ mod results;
 mod disturbances;
 
 mod memory;
+
+mod security;

@@ -11,6 +11,7 @@ mod endings;
 mod expiry;
 mod fencing;
 mod holders;
+mod hostile;
 mod limits;
 mod methods;
 mod names;

@@ -4,7 +4,6 @@ use coordinator::config::{ConfigError, TlsConfig};
 use coordinator::health::{self, Status};
 use coordinator::{RunError, ServeConfig};
 use domain::access::Scope;
-use proto::connection::diagnosis::speaks_tls;
 use proto::connection::{CredentialFiles, Credentials, Problem};
 use proto::v1;
 use proto::v1::sweep_service_client::SweepServiceClient;
@@ -35,11 +34,15 @@ fn credentials(trusted: &Authority, identity: Option<&Pair>) -> Credentials {
 
 /// Connects and makes the first call, as clients do.
 async fn reach(address: &str, credentials: &Credentials) -> Result<(), Option<Problem>> {
-    let channel = credentials.endpoint(address).unwrap().connect().await;
-    let channel = channel.map_err(|error| Problem::of(&error))?;
+    let channel = match credentials.endpoint(address).unwrap().connect().await {
+        Ok(channel) => channel,
+        Err(error) => return Err(credentials.diagnose(address, &error).await),
+    };
     let mut client = SweepServiceClient::with_interceptor(channel, credentials.bearer());
-    let answer = client.get_server_info(v1::GetServerInfoRequest {}).await;
-    answer.map(drop).map_err(|status| Problem::of(&status))
+    match client.get_server_info(v1::GetServerInfoRequest {}).await {
+        Ok(_) => Ok(()),
+        Err(status) => Err(credentials.diagnose(address, &status).await),
+    }
 }
 
 fn by_name(server: &Server) -> String {
@@ -107,13 +110,13 @@ async fn tls_to_a_plain_port_and_plain_to_a_tls_port_are_told(pool: PgPool) {
     let trusting = credentials(&authority, None);
     let wrong = plain.address.replace("http://", "https://");
     assert_eq!(reach(&wrong, &trusting).await, Err(Some(Problem::Plaintext)));
-    assert!(!speaks_tls(&plain.address).await);
 
     let tls = start_with(with(&authority.server(&["127.0.0.1"]), None, config(&pool))).await;
     let wrong = tls.address.replace("https://", "http://");
-    assert!(reach(&wrong, &trusting).await.is_err());
-    assert!(speaks_tls(&wrong).await);
-    assert!(!speaks_tls("http://127.0.0.1:1").await);
+    assert_eq!(reach(&wrong, &trusting).await, Err(Some(Problem::Encrypted)));
+    for nobody in ["http://127.0.0.1:1", "https://127.0.0.1:1"] {
+        assert_eq!(reach(nobody, &trusting).await, Err(None), "{nobody}");
+    }
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity, Uri};
 use tonic::{Request, Status};
 
 use super::diagnosis::{Problem, innermost};
@@ -29,8 +29,10 @@ pub struct CredentialFiles<'a> {
 #[derive(Clone, Default)]
 pub struct Credentials {
     bearer: Bearer,
-    ca: Option<Certificate>,
-    identity: Option<Identity>,
+    /// As PEM.
+    pub(super) ca: Option<Vec<u8>>,
+    /// A certificate and its key, as PEM.
+    pub(super) identity: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// Why there are no credentials, or no endpoint for them.
@@ -68,14 +70,14 @@ impl Credentials {
         let bearer = files.token.map(Token::read).transpose()?.map_or_else(Bearer::default, Bearer::of);
         let ca = files.ca.map(|file| pem::certificates("--ca-file", file)).transpose()?;
         let identity = match (files.client_cert, files.client_key) {
-            (Some(certificate), Some(key)) => Some(Identity::from_pem(
+            (Some(certificate), Some(key)) => Some((
                 pem::certificates("--client-cert", certificate)?,
                 pem::private_key("--client-key", key)?,
             )),
             (None, None) => None,
             _ => return Err(CredentialError::HalfIdentity),
         };
-        Ok(Self { bearer, ca: ca.map(Certificate::from_pem), identity })
+        Ok(Self { bearer, ca, identity })
     }
 
     /// The interceptor that shows the token.
@@ -86,11 +88,12 @@ impl Credentials {
 
     /// Whether the token would travel readable for everybody on the way: it is sent unencrypted to another machine.
     #[must_use]
-    pub fn token_is_exposed_at(&self, endpoint: &Endpoint) -> bool {
-        let host = endpoint.uri().host().unwrap_or_default().trim_matches(['[', ']']);
+    pub fn token_is_exposed_at(&self, url: &str) -> bool {
+        let Ok(uri) = url.parse::<Uri>() else { return false };
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let is_here = host == "localhost"
             || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        self.bearer.0.is_some() && !is_encrypted(endpoint) && !is_here
+        self.bearer.0.is_some() && !is_encrypted(&uri) && !is_here
     }
 
     /// A coordinator's endpoint: with TLS for an `https://` address.
@@ -103,16 +106,16 @@ impl Credentials {
         if endpoint.uri().host().is_none() || endpoint.uri().scheme().is_none() {
             return Err(address());
         }
-        if !is_encrypted(&endpoint) {
+        if !is_encrypted(endpoint.uri()) {
             return Ok(endpoint);
         }
         let mut tls = ClientTlsConfig::new();
         tls = match &self.ca {
-            Some(ca) => tls.ca_certificate(ca.clone()),
+            Some(ca) => tls.ca_certificate(Certificate::from_pem(ca)),
             None => tls.with_native_roots(),
         };
-        if let Some(identity) = &self.identity {
-            tls = tls.identity(identity.clone());
+        if let Some((certificate, key)) = &self.identity {
+            tls = tls.identity(Identity::from_pem(certificate, key));
         }
         endpoint.tls_config(tls).map_err(|error| CredentialError::Tls {
             problem: Problem::of(&error).map_or_else(|| innermost(&error), |problem| problem.to_string()),
@@ -120,8 +123,8 @@ impl Credentials {
     }
 }
 
-fn is_encrypted(endpoint: &Endpoint) -> bool {
-    endpoint.uri().scheme_str() == Some("https")
+fn is_encrypted(uri: &Uri) -> bool {
+    uri.scheme_str() == Some("https")
 }
 
 impl fmt::Debug for Credentials {
@@ -174,7 +177,7 @@ mod tests {
 
     #[test]
     fn credentials_are_never_shown() {
-        let identity = Identity::from_pem("certificate", "key-bytes");
+        let identity = (b"certificate".to_vec(), b"key-bytes".to_vec());
         let credentials = Credentials { identity: Some(identity), ..with_token("s3cret") };
         let shown = format!("{credentials:?} {:?}", credentials.bearer());
         assert!(!shown.contains("s3cret") && !shown.contains("107"), "{shown}");
@@ -182,15 +185,13 @@ mod tests {
 
     #[test]
     fn a_token_on_an_open_wire_is_noticed() {
-        let exposed = |url: &str| {
-            let credentials = with_token("t");
-            credentials.token_is_exposed_at(&Endpoint::from_shared(url.to_owned()).unwrap())
-        };
+        let exposed = |url: &str| with_token("t").token_is_exposed_at(url);
         assert!(exposed("http://host:7070"));
         assert!(!exposed("https://host:7070"));
         for local in ["http://127.0.0.1:7070", "http://[::1]:7070", "http://localhost:7070"] {
             assert!(!exposed(local), "{local}");
         }
+        assert!(!Credentials::default().token_is_exposed_at("http://host:7070"), "there is no token");
     }
 
     #[test]

@@ -5,10 +5,13 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use rustls::{AlertDescription, CertificateError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::{self, AlertDescription, CertificateError};
 use tonic::transport::Uri;
+
+/// How long a look at what is wrong may take.
+pub(super) const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What is wrong between a client and a coordinator that answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,17 +51,7 @@ impl Problem {
     /// Finds a TLS problem among an error and its causes.
     #[must_use]
     pub fn of(error: &(dyn Error + 'static)) -> Option<Self> {
-        if let Some(found) = rustls_error(error) {
-            return Some(Self::of_rustls(found));
-        }
-        // HTTP/2 keeps the cause to itself, but repeats its words.
-        let words = chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
-        let alert = words.split_once("received fatal alert: ")?.1;
-        let alert = alert.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
-        Some(match alert {
-            "CertificateRequired" => Self::ClientCertificateRequired,
-            alert => Self::ClientCertificateRefused { alert: alert.to_owned() },
-        })
+        rustls_error(error).map(Self::of_rustls)
     }
 
     fn of_rustls(error: &rustls::Error) -> Self {
@@ -139,7 +132,7 @@ fn plain(name: &str) -> String {
 
 /// Whether something at an `http://` address answers with TLS. It is asked as an HTTP/2 client without TLS would; a TLS
 /// server answers that with an alert, whose first byte no HTTP/2 server sends first.
-pub async fn speaks_tls(url: &str) -> bool {
+pub(super) async fn speaks_tls(url: &str) -> bool {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     const ALERT: u8 = 0x15;
     let Ok(uri) = url.parse::<Uri>() else { return false };
@@ -150,7 +143,7 @@ pub async fn speaks_tls(url: &str) -> bool {
         stream.write_all(PREFACE).await?;
         stream.read_u8().await
     };
-    matches!(tokio::time::timeout(Duration::from_millis(500), ask).await, Ok(Ok(ALERT)))
+    matches!(tokio::time::timeout(PATIENCE, ask).await, Ok(Ok(ALERT)))
 }
 
 /// The cause at the bottom, which is the one that says something: `Connection refused`.
@@ -187,15 +180,6 @@ mod tests {
         let outer = io::Error::other(inner);
         assert_eq!(Problem::of(&outer), Some(Problem::UnknownIssuer));
         assert_eq!(Problem::of(&io::Error::other("connection refused")), None);
-    }
-
-    #[test]
-    fn an_alert_is_known_by_its_words_too() {
-        let told = io::Error::other("connection error: received fatal alert: CertificateRequired");
-        assert_eq!(Problem::of(&told), Some(Problem::ClientCertificateRequired));
-        let refused = io::Error::other("received fatal alert: UnknownCA");
-        let alert = "UnknownCA".to_owned();
-        assert_eq!(Problem::of(&refused), Some(Problem::ClientCertificateRefused { alert }));
     }
 
     #[test]

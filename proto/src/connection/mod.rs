@@ -2,11 +2,13 @@
 //!
 //! - [`pem`]: certificates and keys out of files,
 //! - [`credentials`]: what a client trusts, and what it shows,
-//! - [`diagnosis`]: why there is no connection, in words that say what to do.
+//! - [`diagnosis`]: why there is no connection, in words that say what to do; [`handshake`]: looking closer.
 
 pub mod credentials;
 
 pub mod diagnosis;
+
+mod handshake;
 
 pub mod pem;
 
