@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use tokio::sync::Semaphore;
 use tonic::Status;
 
 use super::Principal;
+use super::rates::Strangers;
 use crate::service::status::of_store;
 use crate::store::Store;
 use crate::store::token::{self, Standing};
@@ -21,8 +23,11 @@ use crate::store::token::{self, Standing};
 /// How long a token that was looked up is taken as valid: so soon a revocation holds at every coordinator.
 pub const CACHE_TIME: Duration = Duration::from_secs(5);
 
-/// Tokens looked up at once. A flood of wrong ones waits for each other, not for the connections of those let in.
-const LOOKUPS: usize = 4;
+/// Tokens looked up at once: half of the connections that leases depend on, as heartbeats show tokens too.
+const LOOKUPS: usize = 2;
+
+/// How long a call waits for its turn to be looked up.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 type Hash = [u8; 32];
 
@@ -37,6 +42,7 @@ pub struct Authenticator {
     administrator: Option<Hash>,
     known: Arc<Mutex<HashMap<Hash, Known>>>,
     lookups: Arc<Semaphore>,
+    strangers: Arc<Strangers>,
 }
 
 struct Known {
@@ -53,15 +59,17 @@ impl Authenticator {
             administrator: administrator.map(Token::hash),
             known: Arc::default(),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
+            strangers: Arc::default(),
         }
     }
 
-    /// Who holds the token of these headers.
+    /// Who holds the token of these headers, which came from `peer`.
     ///
     /// # Errors
     /// [`Reason::TokenMissing`], [`Reason::TokenInvalid`], [`Reason::TokenExpired`] and [`Reason::TokenRevoked`];
-    /// [`Reason::DatabaseUnavailable`] when it cannot be looked up.
-    pub async fn principal(&self, headers: &HeaderMap) -> Result<Principal, Status> {
+    /// [`Reason::DatabaseUnavailable`] when it cannot be looked up; [`Reason::RateLimited`] for an address with too many
+    /// tokens to look up.
+    pub async fn principal(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Principal, Status> {
         let hash = bearer(headers)?.hash();
         if self.administrator.is_some_and(|administrator| bool::from(administrator.ct_eq(&hash))) {
             return Ok(Principal { name: "admin".to_owned(), scopes: vec![Scope::Admin], is_limited: false });
@@ -69,6 +77,7 @@ impl Authenticator {
         if let Some(principal) = self.remembered(&hash) {
             return Ok(principal);
         }
+        peer.map_or(Ok(()), |peer| self.strangers.admit(peer))?;
         self.look_up(hash).await
     }
 
@@ -78,10 +87,16 @@ impl Authenticator {
     }
 
     async fn look_up(&self, hash: Hash) -> Result<Principal, Status> {
-        let _turn = self.lookups.acquire().await;
+        let Ok(_turn) = tokio::time::timeout(PATIENCE, self.lookups.acquire()).await else {
+            return Err(Reason::DatabaseUnavailable.status("the token could not be looked up in time"));
+        };
+        // Many calls may have waited with the same token; the first has looked it up for all.
+        if let Some(principal) = self.remembered(&hash) {
+            return Ok(principal);
+        }
         let looked = Instant::now();
         let lookup = async {
-            let mut connection = self.store.requests.acquire().await?;
+            let mut connection = self.store.vital.acquire().await?;
             token::find(&mut connection, &hash).await
         };
         let found = lookup.await.map_err(of_store)?;

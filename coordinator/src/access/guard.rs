@@ -1,6 +1,7 @@
 //! The layer in front of all services. What it lets through carries its [`Caller`]; what it refuses never reaches a
 //! handler.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -69,7 +70,8 @@ where
                     Ok(with_reason(inner.call(Request::from_parts(head, body)).await?))
                 }
                 Err(status) => {
-                    tracing::info!(path = head.uri.path(), "refused: {}", status.message());
+                    let peer = peer(&head).map(|peer| peer.to_string()).unwrap_or_default();
+                    tracing::info!(peer, path = head.uri.path(), "refused: {}", status.message());
                     Ok(status.into_http())
                 }
             }
@@ -88,7 +90,7 @@ async fn admit(authenticator: Option<&Authenticator>, head: &Head) -> Result<Cal
         connection.check()?;
     }
     let Some(authenticator) = authenticator else { return Ok(Caller::Anybody) };
-    let principal = authenticator.principal(&head.headers).await?;
+    let principal = authenticator.principal(&head.headers, peer(head).map(|peer| peer.ip())).await?;
     match access {
         Some(Access::Open | Access::AnyToken) => Ok(Caller::Principal(principal)),
         Some(Access::Scope(needed)) if principal.may(needed) => Ok(Caller::Principal(principal)),
@@ -96,6 +98,10 @@ async fn admit(authenticator: Option<&Authenticator>, head: &Head) -> Result<Cal
         None => Err(Reason::MissingScope
             .status(format!("no token allows {path}: this coordinator has no such method"))),
     }
+}
+
+fn peer(head: &Head) -> Option<SocketAddr> {
+    head.extensions.get::<Connection>()?.peer
 }
 
 fn missing_scope(principal: &Principal, needed: Scope, path: &str) -> Status {

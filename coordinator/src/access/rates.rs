@@ -1,8 +1,9 @@
 //! How much each principal may ask for in a while. Kept in memory, so each coordinator counts for itself; what is over the
 //! limit is refused with the time to wait, and nothing is lost but time.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use governor::clock::{Clock, MonotonicClock};
 use governor::middleware::NoOpMiddleware;
@@ -14,8 +15,7 @@ use tonic::Status;
 use super::Caller;
 use crate::config::LimitsConfig;
 
-type Limiter =
-    RateLimiter<String, HashMapStateStore<String>, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
+type Limiter = RateLimiter<String, HashMapStateStore<String>, MonotonicClock, NoOpMiddleware<Instant>>;
 
 /// The limits, and what was used of them lately.
 #[derive(Debug)]
@@ -84,6 +84,52 @@ fn take(limiter: Option<&Limiter>, caller: &Caller, count: usize, limit: &str) -
     ))
 }
 
+/// Tokens that are looked up a second for one address; one machine's workers need a few. What was looked up lately does
+/// not count.
+const LOOKUPS_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).unwrap();
+
+/// How many of them at once.
+const LOOKUPS_AT_ONCE: NonZeroU32 = NonZeroU32::new(1_000).unwrap();
+
+/// Addresses that are kept in mind before those that behave are forgotten.
+const ADDRESSES: usize = 10_000;
+
+/// Addresses with tokens that have to be looked up: so that one of them, trying tokens, keeps nobody else waiting.
+#[derive(Debug)]
+pub struct Strangers(RateLimiter<IpAddr, HashMapStateStore<IpAddr>, MonotonicClock, NoOpMiddleware<Instant>>);
+
+impl Default for Strangers {
+    fn default() -> Self {
+        let quota = Quota::per_second(LOOKUPS_PER_SECOND).allow_burst(LOOKUPS_AT_ONCE);
+        Self(RateLimiter::new(quota, HashMapStateStore::default(), MonotonicClock))
+    }
+}
+
+impl Strangers {
+    /// Lets one more token of an address be looked up.
+    ///
+    /// # Errors
+    /// [`Reason::RateLimited`] with the time to wait.
+    pub fn admit(&self, peer: IpAddr) -> Result<(), Status> {
+        if self.0.len() > ADDRESSES {
+            self.0.retain_recent();
+        }
+        self.0.check_key(&neighbourhood(peer)).map_err(|not_until| {
+            let wait = not_until.wait_time_from(MonotonicClock.now());
+            Reason::RateLimited
+                .status_later("too many tokens to look up for one address; ask again later", wait)
+        })
+    }
+}
+
+/// Whoever has an IPv6 address mostly has 2^64 of them.
+fn neighbourhood(peer: IpAddr) -> IpAddr {
+    match peer {
+        IpAddr::V4(_) => peer,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use domain::access::Scope;
@@ -113,6 +159,16 @@ mod tests {
         let rates = Rates::new(LimitsConfig { max_rows_per_second: 1, ..LimitsConfig::default() });
         assert!(rates.rows(&caller("one", true), MAX_RECORDS).is_ok());
         assert!(rates.rows(&caller("one", true), 1).is_err());
+    }
+
+    #[test]
+    fn an_address_that_tries_tokens_keeps_nobody_else_waiting() {
+        let strangers = Strangers::default();
+        let (one, other) = ("2001:db8::1".parse().unwrap(), "192.0.2.1".parse().unwrap());
+        let refused = (0..2_000).find_map(|_| strangers.admit(one).err()).unwrap();
+        assert_eq!(Reason::of(&refused), Some(Reason::RateLimited));
+        assert!(strangers.admit("2001:db8::2".parse().unwrap()).is_err(), "its neighbour is itself");
+        assert!(strangers.admit(other).is_ok());
     }
 
     #[test]

@@ -97,6 +97,31 @@ async fn messages_sweeps_and_names_have_a_greatest_length(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn a_page_of_large_sweeps_is_as_long_as_a_message_holds(pool: PgPool) {
+    let server = start(&pool).await;
+    let mut sweeps =
+        SweepServiceClient::new(server.channel().await).max_decoding_message_size(proto::MAX_MESSAGE_BYTES);
+    let path = "x".repeat(2_000_000);
+    for _ in 0..20 {
+        let mut request = submission();
+        let data = request.spec.as_mut().unwrap().data.as_mut().unwrap();
+        data.source = Some(v1::data_spec::Source::Idx(v1::IdxData { path: path.clone() }));
+        sweeps.create_sweep(request).await.unwrap();
+    }
+    let (mut pages, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = v1::ListSweepsRequest { page_size: 1_000, page_token };
+        let page = sweeps.list_sweeps(request).await.unwrap().into_inner();
+        pages.push(page.sweeps.len());
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!((pages.len(), pages.iter().sum::<usize>()), (2, 20), "{pages:?}");
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
 async fn a_connection_too_many_is_told_so_and_a_free_place_is_taken(pool: PgPool) {
     let limits = LimitsConfig { max_connections: 1, ..LimitsConfig::default() };
     let server = start_with(ServeConfig { limits, ..config(&pool) }).await;

@@ -96,11 +96,14 @@ async fn a_revocation_holds_once_a_coordinator_has_forgotten_the_token(pool: PgP
     let world = World::new(&pool);
     let authenticator = Authenticator::new(world.store.clone(), None);
     let token = token(&pool, "anna", &[Scope::Read]).await;
-    assert_eq!(authenticator.principal(&headers(&token)).await.unwrap().name, "anna");
+    assert_eq!(authenticator.principal(&headers(&token), None).await.unwrap().name, "anna");
     tokens::revoke(&mut pool.acquire().await.unwrap(), "anna").await.unwrap();
-    assert!(authenticator.principal(&headers(&token)).await.is_ok(), "it is remembered for {CACHE_TIME:?}");
+    assert!(
+        authenticator.principal(&headers(&token), None).await.is_ok(),
+        "it is remembered for {CACHE_TIME:?}"
+    );
     authenticator.forget();
-    assert_eq!(reason(authenticator.principal(&headers(&token)).await), Reason::TokenRevoked);
+    assert_eq!(reason(authenticator.principal(&headers(&token), None).await), Reason::TokenRevoked);
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
@@ -114,7 +117,7 @@ async fn a_token_is_remembered_no_longer_than_it_lasts(pool: PgPool) {
     let start = Instant::now();
     let mut accepted = 0;
     let refused = loop {
-        match authenticator.principal(&headers(&token)).await {
+        match authenticator.principal(&headers(&token), None).await {
             Ok(_) => accepted += 1,
             Err(status) => break status,
         }
@@ -129,8 +132,8 @@ async fn without_a_database_nobody_is_let_in_or_called_a_stranger(pool: PgPool) 
     let world = World::new(&pool);
     let authenticator = Authenticator::new(world.store.clone(), None);
     let token = token(&pool, "anna", &[Scope::Read]).await;
-    world.store.requests.close().await;
-    let refused: Result<_, Status> = authenticator.principal(&headers(&token)).await;
+    world.store.vital.close().await;
+    let refused: Result<_, Status> = authenticator.principal(&headers(&token), None).await;
     assert_eq!(reason(refused), Reason::DatabaseUnavailable);
 }
 
