@@ -9,6 +9,7 @@ use crate::coordinator::client;
 use crate::coordinator::{Address, Origin};
 use crate::failure::Failure;
 use crate::local::StateDir;
+use crate::local::record::Record;
 use crate::talk::Talk;
 
 /// The flags that all verbs share, before or after the verb.
@@ -109,17 +110,12 @@ impl Context {
     /// # Errors
     /// When a file cannot be read, or holds something else.
     pub fn credentials(&self, address: &Address) -> Result<Credentials, Failure> {
-        let stack_token = match address.origin {
-            Origin::LocalStack => Some(self.state_dir()?.token()),
-            _ => None,
-        };
-        let files = match &stack_token {
-            // One started by an earlier version asks for none.
-            Some(token) => CredentialFiles {
-                token: Some(token.as_path()).filter(|token| token.exists()),
-                ..CredentialFiles::default()
-            },
-            None => CredentialFiles {
+        let own = self.own_stack_token(address);
+        let files = match (&own, address.origin) {
+            (Some(token), _) => CredentialFiles { token: Some(token), ..CredentialFiles::default() },
+            // One that an earlier version started asks for none.
+            (None, Origin::LocalStack) => CredentialFiles::default(),
+            (None, _) => CredentialFiles {
                 token: self.globals.token_file.as_deref(),
                 ca: self.globals.ca_file.as_deref(),
                 client_cert: self.globals.client_cert.as_deref(),
@@ -127,6 +123,18 @@ impl Context {
             },
         };
         Credentials::read(files).map_err(|error| client::unusable(&error))
+    }
+
+    /// The token of the stack in the state folder, where the address is that stack's: also where somebody copied it from
+    /// what `up` says.
+    fn own_stack_token(&self, address: &Address) -> Option<PathBuf> {
+        let state = self.state_dir().ok()?;
+        let is_copied = || {
+            let record = Record::load(&state);
+            self.globals.token_file.is_none() && record.coordinator.is_some() && record.url == address.url
+        };
+        let is_own = address.origin == Origin::LocalStack || is_copied();
+        is_own.then(|| state.token()).filter(|token| token.exists())
     }
 }
 

@@ -47,9 +47,12 @@ fn a_local_stack_has_a_token_of_its_own_and_lets_nobody_else_in() {
     assert!(sandbox.rows(&["ls"]).is_empty());
     assert_eq!(sandbox.rows(&["workers"]).len(), 1);
 
-    // Whoever knows the port alone may not even look; the one with the token may do everything.
     let url = sandbox.record().url;
-    let named = ["--coordinator", &url];
+    assert!(sandbox.rows(&["ls", "--coordinator", &url]).is_empty());
+
+    // Whoever knows the port alone may not even look; the one with the token may do everything.
+    let elsewhere = sandbox.state().path().with_file_name("elsewhere");
+    let named = ["--state-dir", elsewhere.to_str().unwrap(), "--coordinator", &url];
     let refused = sandbox.call(&[&["ls"], &named[..]].concat());
     assert_fails(&refused, 4, &["asks for a token", "--token-file"]);
     let owner = [&named[..], &["--token-file", token.to_str().unwrap()]].concat();

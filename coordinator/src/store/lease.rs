@@ -4,6 +4,7 @@
 //! the principal that calls, `None` where nobody has one: then whoever knows the lease may use it.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use sqlx::PgConnection;
@@ -11,8 +12,8 @@ use uuid::Uuid;
 
 use super::{Result, StoreError};
 
-/// What a worker shows to write for a trial.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// What a worker shows to write for a trial. `Debug` does not tell the secret.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct LeaseKey {
     /// The trial.
     pub trial_id: Uuid,
@@ -25,6 +26,16 @@ pub struct LeaseKey {
 impl LeaseKey {
     pub(crate) fn lost(&self) -> StoreError {
         StoreError::LeaseLost { trial_id: self.trial_id, attempt: self.attempt }
+    }
+}
+
+impl fmt::Debug for LeaseKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { trial_id, attempt, token: _ } = self;
+        f.debug_struct("LeaseKey")
+            .field("trial_id", trial_id)
+            .field("attempt", attempt)
+            .finish_non_exhaustive()
     }
 }
 

@@ -152,6 +152,19 @@ async fn old_connections_and_watches_end_and_their_callers_come_back(pool: PgPoo
     let mut sweeps = SweepServiceClient::new(server.channel().await);
     let sweep = sweeps.create_sweep(submission()).await.unwrap().into_inner().sweep.unwrap().sweep_id;
     let mut watch = sweeps.watch_sweep(v1::WatchSweepRequest { sweep }).await.unwrap().into_inner();
+    // A call that is under way when its connection gets too old is still answered.
+    let mut workers = WorkerServiceClient::new(server.channel().await);
+    let instance_id = Uuid::new_v4().to_string();
+    let worker = workers.register_worker(registration("gpu", &instance_id)).await.unwrap().into_inner();
+    sweeps.pause_sweep(v1::PauseSweepRequest { sweep: "@last".to_owned() }).await.unwrap();
+    let claim = v1::ClaimTrialsRequest {
+        worker_id: worker.worker_id,
+        instance_id,
+        request_id: Uuid::new_v4().to_string(),
+        max_trials: 1,
+        wait: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
+    };
+    assert_eq!(workers.claim_trials(claim).await.unwrap().into_inner().trials, []);
     let ended = loop {
         match watch.next().await.expect("a watch must not end as if its sweep had finished") {
             Ok(_) => {}
