@@ -121,14 +121,21 @@ fn missing_scope(principal: &Principal, needed: Scope, path: &str) -> Status {
     )
 }
 
-/// A message past the limit is refused by tonic before any handler sees it, without a reason of ours.
+/// A message that is too large, or none at all, is refused by tonic before any handler sees it, without a reason of ours.
 fn with_reason(response: Response) -> Response {
     let Some(status) = Status::from_header_map(response.headers()) else { return response };
-    if status.code() != Code::OutOfRange || status.get_details_error_info().is_some() {
+    if status.get_details_error_info().is_some() {
         return response;
     }
-    let limit = proto::MAX_MESSAGE_BYTES >> 20;
-    let message =
-        format!("the message is larger than the {limit} MiB that one may have: {}", status.message());
-    Reason::LimitExceeded.status(message).into_http()
+    match status.code() {
+        Code::OutOfRange => {
+            let limit = proto::MAX_MESSAGE_BYTES >> 20;
+            let message = format!("a message may have {limit} MiB: {}", status.message());
+            Reason::LimitExceeded.status(message).into_http()
+        }
+        Code::Internal => {
+            Reason::InvalidRequest.status(format!("this is no message: {}", status.message())).into_http()
+        }
+        _ => response,
+    }
 }
