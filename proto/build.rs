@@ -7,12 +7,13 @@ use std::path::PathBuf;
 
 use prost::Message;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "batchsweep/v1/spec.proto",
     "batchsweep/v1/memory.proto",
     "batchsweep/v1/record.proto",
     "batchsweep/v1/sweep_service.proto",
     "batchsweep/v1/worker_service.proto",
+    "batchsweep/v1/token_service.proto",
     "batchsweep/v1/trainer.proto",
 ];
 

@@ -158,6 +158,20 @@ pub enum Verb {
         "batchsweep model check net.pt --input 3,32,32 -o json",
     ])]
     Model(command::model::Args),
+    /// Make, list and revoke the tokens that a coordinator asks for; needs one with scope admin
+    #[command(after_help = examples![
+        "batchsweep token create gpu-3 --scope work --out gpu-3.token",
+        "batchsweep token revoke gpu-3",
+    ])]
+    #[command(subcommand)]
+    Token(command::token::Args),
+
+    /// Make a set of certificates for TLS: a CA, a server, a worker, a client
+    #[command(after_help = examples![
+        "batchsweep certs --out certs",
+        "batchsweep certs --out certs --host coordinator.example --host 10.0.0.5",
+    ])]
+    Certs(command::certs::Args),
 
     /// Print shell completions
     #[command(after_help = examples![

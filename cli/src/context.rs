@@ -3,16 +3,19 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use proto::connection::{CredentialFiles, Credentials};
 
-use crate::coordinator::client::Bearer;
+use crate::coordinator::client;
+use crate::coordinator::{Address, Origin};
 use crate::failure::Failure;
 use crate::local::StateDir;
+use crate::local::record::Record;
 use crate::talk::Talk;
 
 /// The flags that all verbs share, before or after the verb.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Globals {
-    /// Address of the coordinator, such as http://host:7070 [env: BATCHSWEEP_COORDINATOR]
+    /// Address of the coordinator, such as https://host:7070 [env: BATCHSWEEP_COORDINATOR]
     #[arg(long, global = true, value_name = "URL", help_heading = "Common options")]
     pub coordinator: Option<String>,
 
@@ -20,6 +23,21 @@ pub struct Globals {
     #[arg(long, global = true, value_name = "FILE", env = "BATCHSWEEP_TOKEN_FILE", hide_env = true)]
     #[arg(help_heading = "Common options")]
     pub token_file: Option<PathBuf>,
+
+    /// Certificates of the CAs that may vouch for the coordinator [default: the system's] [env: BATCHSWEEP_CA_FILE]
+    #[arg(long, global = true, value_name = "FILE", env = "BATCHSWEEP_CA_FILE", hide_env = true)]
+    #[arg(help_heading = "Common options")]
+    pub ca_file: Option<PathBuf>,
+
+    /// Certificate to show a coordinator that asks for one [env: BATCHSWEEP_CLIENT_CERT]
+    #[arg(long, global = true, value_name = "FILE", env = "BATCHSWEEP_CLIENT_CERT", hide_env = true)]
+    #[arg(help_heading = "Common options")]
+    pub client_cert: Option<PathBuf>,
+
+    /// That certificate's key [env: BATCHSWEEP_CLIENT_KEY]
+    #[arg(long, global = true, value_name = "FILE", env = "BATCHSWEEP_CLIENT_KEY", hide_env = true)]
+    #[arg(help_heading = "Common options")]
+    pub client_key: Option<PathBuf>,
 
     /// Folder of the local stack: database, logs [env: BATCHSWEEP_STATE_DIR]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Common options")]
@@ -86,12 +104,37 @@ impl Context {
         StateDir::resolve(self.globals.state_dir.as_deref())
     }
 
-    /// The token.
+    /// What a coordinator is trusted by and shown. The stack on this machine has a token of its own; whatever else was
+    /// named is meant for other coordinators.
     ///
     /// # Errors
-    /// When its file cannot be read.
-    pub fn bearer(&self) -> Result<Bearer, Failure> {
-        Bearer::from_file(self.globals.token_file.as_deref())
+    /// When a file cannot be read, or holds something else.
+    pub fn credentials(&self, address: &Address) -> Result<Credentials, Failure> {
+        let own = self.own_stack_token(address);
+        let files = match (&own, address.origin) {
+            (Some(token), _) => CredentialFiles { token: Some(token), ..CredentialFiles::default() },
+            // One that an earlier version started asks for none.
+            (None, Origin::LocalStack) => CredentialFiles::default(),
+            (None, _) => CredentialFiles {
+                token: self.globals.token_file.as_deref(),
+                ca: self.globals.ca_file.as_deref(),
+                client_cert: self.globals.client_cert.as_deref(),
+                client_key: self.globals.client_key.as_deref(),
+            },
+        };
+        Credentials::read(files).map_err(|error| client::unusable(&error))
+    }
+
+    /// The token of the stack in the state folder, where the address is that stack's: also where somebody copied it from
+    /// what `up` says.
+    fn own_stack_token(&self, address: &Address) -> Option<PathBuf> {
+        let state = self.state_dir().ok()?;
+        let is_copied = || {
+            let record = Record::load(&state);
+            self.globals.token_file.is_none() && record.coordinator.is_some() && record.url == address.url
+        };
+        let is_own = address.origin == Origin::LocalStack || is_copied();
+        is_own.then(|| state.token()).filter(|token| token.exists())
     }
 }
 

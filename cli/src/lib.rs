@@ -8,6 +8,7 @@
 //! - [`submission`], [`follow`], [`display`]: a sweep from its submission to its end,
 //! - [`findings`], [`settings`], [`conclusion`]: what it found,
 //! - [`trainer`]: asking a trainer what a trial would take,
+//! - [`certificates`]: a set of them for TLS,
 //! - [`failure`], [`talk`], [`output`]: exit codes, standard error, standard output.
 
 pub mod arguments;
@@ -45,6 +46,8 @@ pub mod failure;
 pub mod talk;
 
 pub mod output;
+
+pub mod certificates;
 
 mod durations;
 

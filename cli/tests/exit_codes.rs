@@ -43,9 +43,9 @@ fn wrong_usage_is_2_and_suggests_the_right_verb() {
         &["submit"],
     );
     assert_failure(
-        batchsweep(&state()).args(["ls", "--coordinator", "https://a:1"]),
+        batchsweep(&state()).args(["ls", "--coordinator", "ftp://a:1"]),
         2,
-        &["TLS", "--coordinator"],
+        &["unknown scheme `ftp`", "--coordinator", "https://"],
     );
 }
 

@@ -1,11 +1,23 @@
 //! Flags and environment. Each flag has its variable; a flag wins.
 
+mod auth;
+
+mod limits;
+
+mod tls;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use proto::connection::pem::PemError;
+use proto::token::TokenFileError;
 use sqlx::postgres::PgConnectOptions;
+
+pub use auth::{AuthConfig, AuthMode};
+pub use limits::LimitsConfig;
+pub use tls::TlsConfig;
 
 use crate::store::reader::READER_ROLE;
 
@@ -47,7 +59,7 @@ pub struct ServeConfig {
     #[arg(long, env = "BATCHSWEEP_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
     pub listen: SocketAddr,
 
-    /// Write http://HOST:PORT to this file once calls are answered.
+    /// Write http://HOST:PORT (https with TLS) to this file once calls are answered.
     #[arg(long, env = "BATCHSWEEP_ADDRESS_FILE", value_name = "FILE")]
     pub address_file: Option<PathBuf>,
 
@@ -72,6 +84,18 @@ pub struct ServeConfig {
     /// Listen without encryption on an address that other machines can reach.
     #[arg(long, env = "BATCHSWEEP_INSECURE")]
     pub insecure: bool,
+
+    /// TLS on the gRPC port.
+    #[command(flatten)]
+    pub tls: TlsConfig,
+
+    /// Who may call.
+    #[command(flatten)]
+    pub auth: AuthConfig,
+
+    /// How much may be asked for.
+    #[command(flatten)]
+    pub limits: LimitsConfig,
 
     /// How the log on stderr looks.
     #[arg(long, env = "BATCHSWEEP_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
@@ -124,12 +148,36 @@ pub enum ConfigError {
     },
     /// The address is public and nothing is encrypted.
     #[error(
-        "{listen} can be reached from other machines, and nothing on it is encrypted or asked for a password; listen on \
-         127.0.0.1, or give --insecure where the network itself is trusted"
+        "{listen} can be reached from other machines, and nothing on it is encrypted; give --tls-cert and --tls-key \
+         (`batchsweep certs` makes a set), listen on 127.0.0.1, or give --insecure where the network itself is trusted"
     )]
     PublicPlaintext {
         /// As given.
         listen: SocketAddr,
+    },
+    /// The address is public and nobody is asked for anything.
+    #[error(
+        "{listen} can be reached from other machines, and --auth off lets all of them do everything; leave it out, \
+         ask for certificates with --client-ca, or give --insecure where the network itself is trusted"
+    )]
+    PublicWithoutAuth {
+        /// As given.
+        listen: SocketAddr,
+    },
+    /// A token that nobody is asked for.
+    #[error("--admin-token-file has no use with --auth off; leave one of them out")]
+    TokenFileUnused,
+    /// The file of the administrator's token.
+    #[error("--admin-token-file: {0}")]
+    TokenFile(#[from] TokenFileError),
+    /// A certificate's or key's file.
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    /// The certificate and its key do not work.
+    #[error("cannot set up TLS with --tls-cert and --tls-key: {problem}")]
+    Tls {
+        /// What is wrong.
+        problem: String,
     },
 }
 
@@ -154,10 +202,10 @@ impl ServeConfig {
         if heartbeat_interval * 3 > lease_ttl {
             return Err(ConfigError::HeartbeatTooRare { heartbeat_interval, lease_ttl });
         }
-        if !self.insecure && !listen.ip().is_loopback() {
+        if !self.insecure && !self.tls.is_on() && !listen.ip().is_loopback() {
             return Err(ConfigError::PublicPlaintext { listen });
         }
-        Ok(())
+        self.auth.check(listen, &self.tls, self.insecure)
     }
 
     /// The connection to Postgres as the reader role.
@@ -277,6 +325,39 @@ mod tests {
         let public = config(&["--listen", "0.0.0.0:7070"]);
         assert!(matches!(public.check(), Err(ConfigError::PublicPlaintext { .. })));
         assert!(config(&["--listen", "0.0.0.0:7070", "--insecure"]).check().is_ok());
+    }
+
+    #[test]
+    fn tokens_are_asked_for_as_soon_as_other_machines_can_call() {
+        let required = |arguments: &[&str]| {
+            let config = config(arguments);
+            config.auth.is_required(config.listen)
+        };
+        assert!(!required(&["--listen", "127.0.0.1:0"]));
+        assert!(required(&["--listen", "127.0.0.1:0", "--auth", "required"]));
+        assert!(required(&["--listen", "127.0.0.1:0", "--admin-token-file", "token"]));
+        assert!(required(&["--listen", "0.0.0.0:7070", "--insecure"]));
+        assert!(required(&["--listen", "[::]:7070", "--tls-cert", "c", "--tls-key", "k"]));
+    }
+
+    #[test]
+    fn nobody_is_let_in_from_outside_by_mistake() {
+        let tls = ["--listen", "0.0.0.0:7070", "--tls-cert", "c", "--tls-key", "k"];
+        assert!(config(&tls).check().is_ok());
+        let open = config(&[&tls[..], &["--auth", "off"]].concat());
+        assert!(matches!(open.check(), Err(ConfigError::PublicWithoutAuth { .. })));
+        for reason in [&["--client-ca", "ca"][..], &["--insecure"]] {
+            assert!(config(&[&tls[..], &["--auth", "off"], reason].concat()).check().is_ok(), "{reason:?}");
+        }
+        let unused = config(&["--auth", "off", "--admin-token-file", "token"]);
+        assert!(matches!(unused.check(), Err(ConfigError::TokenFileUnused)));
+    }
+
+    #[test]
+    fn a_certificate_comes_with_its_key() {
+        for half in [["--tls-cert", "c"], ["--tls-key", "k"], ["--client-ca", "ca"]] {
+            assert!(Command::try_parse_from([&["coordinator"], &half[..]].concat()).is_err(), "{half:?}");
+        }
     }
 
     #[test]

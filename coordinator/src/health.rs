@@ -1,8 +1,10 @@
 //! Asking a coordinator whether it serves, as container health checks do.
 
+use std::error::Error;
 use std::time::Duration;
 
-use tonic::transport::Endpoint;
+use proto::connection::diagnosis::innermost;
+use proto::connection::{CredentialError, Credentials};
 use tonic_health::pb::HealthCheckRequest;
 pub use tonic_health::pb::health_check_response::ServingStatus as Status;
 use tonic_health::pb::health_client::HealthClient;
@@ -13,13 +15,16 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Why there was no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum HealthError {
-    /// Nothing answers there.
-    #[error("no coordinator at {address}")]
+    /// The address or a certificate cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
+    /// Nothing answers there, or nothing that is trusted.
+    #[error("no coordinator at {address}: {problem}")]
     Connect {
         /// As asked.
         address: String,
-        /// What the transport says.
-        source: tonic::transport::Error,
+        /// What is wrong.
+        problem: String,
     },
     /// Something answers, but not this question.
     #[error("no health from {address}")]
@@ -31,17 +36,34 @@ pub enum HealthError {
     },
 }
 
-/// Asks the coordinator at `address`, such as `http://127.0.0.1:7070`.
+/// Asks the coordinator at `address`, such as `http://127.0.0.1:7070`. No token is needed for it.
 ///
 /// # Errors
 /// [`HealthError`] when there is no answer within three seconds.
-pub async fn check(address: String) -> Result<Status, HealthError> {
-    let failed = |source| HealthError::Connect { address: address.clone(), source };
-    let endpoint = Endpoint::from_shared(address.clone()).map_err(failed)?;
-    let channel = endpoint.connect_timeout(PATIENCE).timeout(PATIENCE).connect().await.map_err(failed)?;
-    let answer = HealthClient::new(channel)
-        .check(HealthCheckRequest::default())
-        .await
-        .map_err(|source| HealthError::Call { address, source: Box::new(source) })?;
-    Ok(answer.into_inner().status())
+pub async fn check(address: String, credentials: &Credentials) -> Result<Status, HealthError> {
+    let endpoint = credentials.endpoint(&address)?;
+    let channel = endpoint.connect_timeout(PATIENCE).timeout(PATIENCE).connect().await;
+    let channel = match channel {
+        Ok(channel) => channel,
+        Err(error) => {
+            let problem = told(credentials, &address, &error).await;
+            return Err(HealthError::Connect {
+                address,
+                problem: problem.unwrap_or_else(|| innermost(&error)),
+            });
+        }
+    };
+    match HealthClient::new(channel).check(HealthCheckRequest::default()).await {
+        Ok(answer) => Ok(answer.into_inner().status()),
+        Err(status) => match told(credentials, &address, &status).await {
+            Some(problem) => Err(HealthError::Connect { address, problem }),
+            None => Err(HealthError::Call { address, source: Box::new(status) }),
+        },
+    }
+}
+
+/// What TLS has to do with it, and what to do.
+async fn told(credentials: &Credentials, address: &str, error: &(dyn Error + 'static)) -> Option<String> {
+    let problem = credentials.diagnose(address, error).await?;
+    Some(format!("{problem}; {}", problem.hint()))
 }

@@ -4,6 +4,7 @@
 //! order:
 //! - [`config`]: flags and environment,
 //! - [`mod@run`]: from a configuration and a listener to a server, until it is told to stop,
+//! - [`access`]: who may call what, and how much,
 //! - [`service`]: the RPCs; each decodes, asks the domain and the store, and encodes,
 //! - [`tasks`]: what goes on beside the RPCs: claims, the reaper, health, notices, watches,
 //! - [`store`]: all SQL,
@@ -12,6 +13,8 @@
 pub mod config;
 
 pub mod run;
+
+pub mod access;
 
 pub mod service;
 

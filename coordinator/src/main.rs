@@ -1,5 +1,8 @@
 //! `batchsweep-coordinator`: keeps sweeps in Postgres and hands their trials to workers.
 
+mod token_command;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -7,6 +10,8 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use coordinator::config::{DatabaseConfig, LogFormat};
 use coordinator::{ServeConfig, logging};
+use proto::connection::{CredentialFiles, Credentials};
+use token_command::TokenCommand;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -34,7 +39,22 @@ enum Command {
             default_value = "http://127.0.0.1:7070"
         )]
         address: String,
+
+        /// Certificates of the CAs that may vouch for it [default: the system's].
+        #[arg(long, env = "BATCHSWEEP_CA_FILE", value_name = "FILE")]
+        ca_file: Option<PathBuf>,
+
+        /// A certificate to show it, where it asks for one.
+        #[arg(long, env = "BATCHSWEEP_CLIENT_CERT", value_name = "FILE", requires = "client_key")]
+        client_cert: Option<PathBuf>,
+
+        /// That certificate's key.
+        #[arg(long, env = "BATCHSWEEP_CLIENT_KEY", value_name = "FILE", requires = "client_cert")]
+        client_key: Option<PathBuf>,
     },
+    /// Make, list and revoke the tokens that callers show.
+    #[command(subcommand)]
+    Token(TokenCommand),
 }
 
 #[tokio::main]
@@ -42,7 +62,16 @@ async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(config) => serve(*config).await,
         Command::Migrate(database) => migrate(&database).await,
-        Command::Health { address } => health(address).await,
+        Command::Health { address, ca_file, client_cert, client_key } => {
+            let files = CredentialFiles {
+                token: None,
+                ca: ca_file.as_deref(),
+                client_cert: client_cert.as_deref(),
+                client_key: client_key.as_deref(),
+            };
+            health(address, files).await
+        }
+        Command::Token(command) => token_command::run(command).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -80,8 +109,8 @@ async fn migrate(database: &DatabaseConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn health(address: String) -> anyhow::Result<()> {
-    let status = coordinator::health::check(address).await?;
+async fn health(address: String, files: CredentialFiles<'_>) -> anyhow::Result<()> {
+    let status = coordinator::health::check(address, &Credentials::read(files)?).await?;
     anyhow::ensure!(
         status == coordinator::health::Status::Serving,
         "the coordinator answers that it is {status:?}"

@@ -2,20 +2,25 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use proto::MAX_MESSAGE_BYTES;
 use proto::v1::sweep_service_server::SweepServiceServer;
+use proto::v1::token_service_server::TokenServiceServer;
 use proto::v1::worker_service_server::WorkerServiceServer;
+use proto::{MAX_MESSAGE_BYTES, Token};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
-use crate::config::{ConfigError, ServeConfig};
-use crate::service::{Context, ReadBefore, Sweeps, Workers};
+use crate::access::authenticator::Authenticator;
+use crate::access::connections;
+use crate::access::guard::GuardLayer;
+use crate::access::rates::Rates;
+use crate::config::{ConfigError, LimitsConfig, ServeConfig};
+use crate::service::{Context, ReadBefore, Sweeps, Tokens, Workers};
 use crate::store::connect::{self, ConnectError};
 use crate::tasks::claims::Claims;
 use crate::tasks::watches::Watches;
@@ -26,6 +31,9 @@ const START_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long open calls may take to end when the coordinator stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Headers of one call at most, in bytes.
+const MAX_HEADER_BYTES: u32 = 16 << 10;
 
 /// Streams on one connection at most.
 const MAX_STREAMS: u32 = 1_024;
@@ -71,6 +79,10 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RunError> {
     config.check()?;
+    // What files hold is looked at first: a mistake there is told before anything is waited for.
+    let server = config.tls.apply(server(&config.limits))?;
+    let administrator = config.auth.admin_token_file.as_deref().map(Token::read).transpose();
+    let administrator = administrator.map_err(ConfigError::from)?;
     let options = config.database.options()?;
     connect::wait_for(&options, START_PATIENCE).await?;
     if config.no_migrate {
@@ -98,10 +110,16 @@ pub async fn run(
         claims,
         lease_ttl: config.lease_ttl,
         heartbeat_interval: config.heartbeat_interval,
+        rates: Arc::new(Rates::new(config.limits)),
+        watch_age: config.limits.max_connection_age,
         drain: drain.clone(),
     };
+    let is_guarded = config.auth.is_required(address);
+    let authenticator =
+        is_guarded.then(|| Arc::new(Authenticator::new(store.clone(), administrator.as_ref())));
 
-    let router = server()
+    let router = server
+        .layer(GuardLayer { authenticator })
         .add_service(health_service)
         .add_service(reflection()?)
         .add_service(
@@ -110,14 +128,16 @@ pub async fn run(
                 .max_encoding_message_size(MAX_MESSAGE_BYTES),
         )
         .add_service(
-            WorkerServiceServer::new(Workers::new(context))
+            WorkerServiceServer::new(Workers::new(context.clone()))
                 .max_decoding_message_size(MAX_MESSAGE_BYTES)
                 .max_encoding_message_size(MAX_MESSAGE_BYTES),
-        );
+        )
+        .add_service(TokenServiceServer::new(Tokens::new(context)));
     let incoming =
         TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(Duration::from_secs(60)));
+    let incoming = connections::limited(incoming, config.limits.max_connections);
     let serving = router.serve_with_incoming_shutdown(incoming, drain.clone().cancelled_owned());
-    announce(address, config.address_file.as_deref())?;
+    announce(&format!("{}://{address}", config.tls.scheme()), is_guarded, config.address_file.as_deref())?;
 
     tokio::spawn({
         let drain = drain.clone();
@@ -139,8 +159,13 @@ pub async fn run(
     Ok(())
 }
 
-fn server() -> Server {
+fn server(limits: &LimitsConfig) -> Server {
     Server::builder()
+        // New connections meet new certificates, and are shared out anew among coordinators.
+        .max_connection_age(limits.max_connection_age)
+        // A client that resets streams as fast as it opens them.
+        .http2_max_pending_accept_reset_streams(Some(64))
+        .http2_max_header_list_size(MAX_HEADER_BYTES)
         // A peer that vanished without a word is found out; otherwise its connection would stay for ever.
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
@@ -160,13 +185,14 @@ fn reflection() -> Result<
 }
 
 /// Says where calls are answered. Connections that come in before the server runs wait in the listener's queue.
-fn announce(address: SocketAddr, file: Option<&Path>) -> Result<(), RunError> {
-    tracing::info!("serving gRPC on http://{address}");
+fn announce(url: &str, is_guarded: bool, file: Option<&Path>) -> Result<(), RunError> {
+    let who = if is_guarded { "holders of a token" } else { "everybody who can reach it" };
+    tracing::info!("serving gRPC on {url} for {who}");
     let Some(file) = file else { return Ok(()) };
     let failed = |source| RunError::AddressFile { file: file.to_owned(), source };
     // Written beside and renamed, so that a reader sees all of it or nothing.
     let mut beside = file.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
-    std::fs::write(&beside, format!("http://{address}\n")).map_err(failed)?;
+    std::fs::write(&beside, format!("{url}\n")).map_err(failed)?;
     std::fs::rename(&beside, file).map_err(failed)
 }

@@ -13,6 +13,8 @@
 //!   workers know of all that together,
 //! - [`lifecycle`]: the states of a trial and the only ways between them,
 //! - [`statistics`] and [`analysis`]: what a sweep's results say, and what they do not.
+//! - [`statistics`] and [`warnings`]: what a finished sweep says, and what it does not,
+//! - [`access`]: who may do what.
 
 pub mod units;
 
@@ -37,6 +39,8 @@ pub mod statistics;
 pub mod noise_scale;
 
 pub mod analysis;
+
+pub mod access;
 
 pub use accumulation::AccumulationPlan;
 pub use grid::{PlannedTrial, expand};

@@ -3,6 +3,7 @@
 //! - [`v1`]: what the `.proto` files generate; their comments are its documentation,
 //! - [`from_wire`] and [`to_wire`]: the conversions, one function a type, in the order of the files,
 //! - [`reason`]: the stable reasons that errors carry,
+//! - [`token`]: what callers show of themselves, and [`connection`]: how they reach a coordinator,
 //! - [`frame`]: the messages between an agent and its trainer on a byte stream.
 
 /// Messages, clients and servers as generated.
@@ -17,10 +18,15 @@ pub mod to_wire;
 
 pub mod reason;
 
+pub mod token;
+
+pub mod connection;
+
 pub mod frame;
 
 pub use from_wire::WireError;
 pub use reason::Reason;
+pub use token::Token;
 
 /// The file descriptors, for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/batchsweep.bin"));

@@ -1,6 +1,7 @@
 //! Stable reasons of errors, carried as `google.rpc.ErrorInfo`. Clients switch on these, never on texts.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -33,6 +34,20 @@ pub enum Reason {
     WrongState,
     /// Too much at once.
     LimitExceeded,
+    /// Too often; `RetryInfo` says when to ask again.
+    RateLimited,
+    /// The call carries no token, and the coordinator asks for one.
+    TokenMissing,
+    /// The token, or the header that carries it, is none that this coordinator knows.
+    TokenInvalid,
+    /// The token has expired.
+    TokenExpired,
+    /// The token was revoked.
+    TokenRevoked,
+    /// The token does not allow the call; the metadata's `scope` tells what would.
+    MissingScope,
+    /// The lease or the worker's name belongs to somebody else.
+    NotHolder,
     /// The SQL statement is wrong, not allowed, or took too long.
     QueryFailed,
     /// The database is out of reach.
@@ -42,7 +57,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [(Self, &'static str, Code); 14] = [
+    const ALL: [(Self, &'static str, Code); 21] = [
         (Self::InvalidSpec, "INVALID_SPEC", Code::InvalidArgument),
         (Self::InvalidRequest, "INVALID_REQUEST", Code::InvalidArgument),
         (Self::NotFound, "NOT_FOUND", Code::NotFound),
@@ -54,6 +69,13 @@ impl Reason {
         (Self::ProtocolMismatch, "PROTOCOL_MISMATCH", Code::FailedPrecondition),
         (Self::WrongState, "WRONG_STATE", Code::FailedPrecondition),
         (Self::LimitExceeded, "LIMIT_EXCEEDED", Code::ResourceExhausted),
+        (Self::RateLimited, "RATE_LIMITED", Code::ResourceExhausted),
+        (Self::TokenMissing, "TOKEN_MISSING", Code::Unauthenticated),
+        (Self::TokenInvalid, "TOKEN_INVALID", Code::Unauthenticated),
+        (Self::TokenExpired, "TOKEN_EXPIRED", Code::Unauthenticated),
+        (Self::TokenRevoked, "TOKEN_REVOKED", Code::Unauthenticated),
+        (Self::MissingScope, "MISSING_SCOPE", Code::PermissionDenied),
+        (Self::NotHolder, "NOT_HOLDER", Code::PermissionDenied),
         (Self::QueryFailed, "QUERY_FAILED", Code::InvalidArgument),
         (Self::DatabaseUnavailable, "DATABASE_UNAVAILABLE", Code::Unavailable),
         (Self::Internal, "INTERNAL", Code::Internal),
@@ -86,9 +108,28 @@ impl Reason {
 
     /// A status with this reason and further details, such as the fields of a `BadRequest`.
     #[must_use]
-    pub fn status_with(self, message: impl Into<String>, mut details: ErrorDetails) -> Status {
-        details.set_error_info(self.word(), ERROR_DOMAIN, HashMap::new());
+    pub fn status_with(self, message: impl Into<String>, details: ErrorDetails) -> Status {
+        self.status_about(message, details, &[])
+    }
+
+    /// The same with metadata for programs, such as the scope that is missing.
+    #[must_use]
+    pub fn status_about(
+        self,
+        message: impl Into<String>,
+        mut details: ErrorDetails,
+        about: &[(&str, &str)],
+    ) -> Status {
+        let about: HashMap<String, String> =
+            about.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        details.set_error_info(self.word(), ERROR_DOMAIN, about);
         Status::with_error_details(self.code(), message, details)
+    }
+
+    /// A status with this reason that asks its caller to wait.
+    #[must_use]
+    pub fn status_later(self, message: impl Into<String>, delay: Duration) -> Status {
+        self.status_with(message, ErrorDetails::with_retry_info(Some(delay)))
     }
 
     /// The reason that a status carries; `None` for one that is not ours, such as a lost connection.
@@ -100,9 +141,24 @@ impl Reason {
     }
 }
 
+/// How long a refused caller is asked to wait before it asks again; `None` when it was not.
+#[must_use]
+pub fn retry_delay(status: &Status) -> Option<Duration> {
+    status.get_details_retry_info()?.retry_delay
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_caller_is_told_how_long_to_wait_and_what_is_missing() {
+        let later = Reason::RateLimited.status_later("slower", Duration::from_millis(1_500));
+        assert_eq!(retry_delay(&later), Some(Duration::from_millis(1_500)));
+        assert_eq!(retry_delay(&Reason::Internal.status("broken")), None);
+        let missing = Reason::MissingScope.status_about("no", ErrorDetails::new(), &[("scope", "work")]);
+        assert_eq!(missing.get_details_error_info().unwrap().metadata["scope"], "work");
+    }
 
     #[test]
     fn every_reason_survives_the_wire() {

@@ -197,6 +197,51 @@ proptest! {
     }
 
     #[test]
+    fn whatever_a_sweep_says_is_checked_without_a_panic(
+        name in prop::option::of("\\PC{0,9}"),
+        data in any_data(),
+        model in any_model(),
+        grid in any_grid(),
+        train in any_train(),
+        memory in any_memory(),
+        odd in prop::num::f64::ANY,
+    ) {
+        let plain = SweepDraft { name, data, model, grid, train, memory };
+        let mut odder = plain.clone();
+        odder.grid.learning_rate =
+            LearningRateAxis::Scaled { base: odd, at: 1, rule: ScalingRule::Sqrt, times: vec![odd, 1.0] };
+        odder.train.weight_decay = Some(odd);
+        for draft in [plain, odder] {
+            let count = domain::grid::trial_count(&draft.grid);
+            if let Ok(sweep) = domain::SweepSpec::try_new(draft) {
+                prop_assert_eq!(Some(domain::expand(&sweep).len() as u64), count);
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_message_is_answered_without_a_panic(
+        grid in any_grid(),
+        train in any_train(),
+        data in any_data(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        end in any::<prop::sample::Index>(),
+    ) {
+        let memory = MemorySpec { budget: None, micro_batch: MicroBatchPolicy::Auto };
+        let sweep = SweepDraft { name: None, data, model: ModelSpec::Linear, grid, train, memory };
+        let mut bytes = to_wire::sweep(&sweep).encode_to_vec();
+        for (place, byte) in damage {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        for bytes in [&bytes[..], &bytes[..end.index(bytes.len())]] {
+            if let Ok(message) = v1::SweepSpec::decode(bytes) {
+                let _ = from_wire::sweep(message).map(domain::SweepSpec::try_new);
+            }
+        }
+    }
+
+    #[test]
     fn any_bytes_are_answered_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(message) = v1::SweepSpec::decode(bytes.as_slice()) {
             let _ = from_wire::sweep(message).map(domain::SweepSpec::try_new);

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test says what went wrong by ending")]
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
+use proto::connection::Credentials;
 use proto::v1::worker_service_server::{WorkerService, WorkerServiceServer};
 use proto::v1::{self, MetricName, MetricPoint, Record, record};
 use proto::{MAX_RECORDS, Reason};
@@ -23,6 +25,8 @@ enum Fault {
     ReplyLost,
     TakenInPart,
     LeaseLost,
+    TooOften,
+    TokenRevoked,
 }
 
 /// A coordinator that stores records as the real one does, with the next faults to make.
@@ -65,6 +69,10 @@ impl WorkerService for Service {
         match fault {
             Fault::RequestLost => return Err(Status::unavailable("request lost")),
             Fault::LeaseLost => return Err(Reason::LeaseLost.status("attempt 2 holds the trial")),
+            Fault::TooOften => {
+                return Err(Reason::RateLimited.status_later("slower", Duration::from_millis(300)));
+            }
+            Fault::TokenRevoked => return Err(Reason::TokenRevoked.status("the token was revoked")),
             Fault::None | Fault::ReplyLost | Fault::TakenInPart => {}
         }
         let mut stored = self.0.stored.lock().unwrap();
@@ -156,7 +164,7 @@ async fn serve(faulty: Arc<Faulty>) -> (Coordinator, tokio_util::sync::DropGuard
         let server = tonic::transport::Server::builder().add_service(service);
         server.serve_with_incoming_shutdown(incoming, stopped).await.unwrap();
     });
-    (Coordinator::new(&address).unwrap(), stop.drop_guard())
+    (Coordinator::new(&address, &Credentials::default()).unwrap(), stop.drop_guard())
 }
 
 fn records(steps: std::ops::Range<u64>) -> Vec<Record> {
@@ -198,6 +206,27 @@ async fn a_lost_lease_ends_the_records_at_once() {
     uplink.send(records(0..10)).await;
     assert_eq!(uplink.finish().await, Err(UplinkError::LeaseLost));
     assert_eq!(faulty.steps().len(), MAX_RECORDS);
+}
+
+#[tokio::test]
+async fn a_worker_that_reports_too_often_waits_as_long_as_it_is_told() {
+    let faulty = Faulty::with(&[Fault::TooOften, Fault::None]);
+    let (coordinator, _guard) = serve(faulty.clone()).await;
+    let uplink = Uplink::start(coordinator, v1::Lease::default());
+    let start = Instant::now();
+    uplink.send(records(0..10)).await;
+    assert_eq!(uplink.finish().await, Ok(10));
+    assert!(start.elapsed() >= Duration::from_millis(300), "{:?}", start.elapsed());
+    assert_eq!(faulty.steps(), (0..10).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn whoever_may_not_report_any_more_has_lost_the_lease() {
+    let faulty = Faulty::with(&[Fault::TokenRevoked]);
+    let (coordinator, _guard) = serve(faulty.clone()).await;
+    let uplink = Uplink::start(coordinator, v1::Lease::default());
+    uplink.send(records(0..10)).await;
+    assert_eq!(uplink.finish().await, Err(UplinkError::LeaseLost));
 }
 
 #[tokio::test]

@@ -159,7 +159,7 @@ fn coordinator(context: &Context) -> Finding {
     const CHECK: &str = "coordinator";
     let check = || {
         let Some(address) = Address::named(context.globals.coordinator.as_deref())? else { return Ok(None) };
-        block_on(async { client::connect(&address, context.bearer()?).await })?;
+        block_on(async { client::connect(&address, &context.credentials(&address)?).await })?;
         Ok(Some(format!("answers at {} ({})", address.url, address.origin)))
     };
     match check() {

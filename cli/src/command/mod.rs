@@ -2,6 +2,7 @@
 
 pub mod best;
 pub mod cancel;
+pub mod certs;
 pub mod compare;
 pub mod completions;
 pub mod doctor;
@@ -21,6 +22,7 @@ pub mod show;
 pub mod sql;
 pub mod status;
 pub mod submit;
+pub mod token;
 pub mod trials;
 pub mod up;
 pub mod watch;
@@ -60,6 +62,8 @@ pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Status(args) => status::run(args, context),
         Verb::Doctor(args) => doctor::run(&args, context),
         Verb::Model(args) => model::run(&args, context),
+        Verb::Token(args) => block_on(token::run(&args, context)),
+        Verb::Certs(args) => certs::run(&args, context),
         Verb::Completions(args) => completions::run(&args),
     }
 }

@@ -100,11 +100,12 @@ async fn sweep(
     context: &Context,
 ) -> Result<Exit, Failure> {
     let address = Address { url: stack.url().to_owned(), origin: Origin::LocalStack };
-    let session = Session { client: client::connect(&address, context.bearer()?).await?, address };
+    let client = client::connect(&address, &context.credentials(&address)?).await?;
+    let session = Session { client, address };
     if stack.started_coordinator() {
         set_leftovers_aside(&session, context.talk).await?;
     }
-    let submitted = submission::submit(&session, spec).await?;
+    let submitted = submission::submit(&session, spec, context.talk).await?;
     let (trials, _) = crate::display::trials(submitted.counts.as_ref());
     context.talk.say(format_args!("sweep {}: {}", submitted.sweep_id, human::count(trials, "trial")));
     let display = RefCell::new(Display::new(context.talk));

@@ -36,7 +36,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let spec = args.spec.load_for_workers()?;
     let mut submitted = String::new();
     let outcome = session::with(context, Purpose::Work, async |session| {
-        let sweep = submission::submit(session, &spec).await?;
+        let sweep = submission::submit(session, &spec, context.talk).await?;
         output::text(&format!("{}\n", sweep.sweep_id))?;
         submitted.clone_from(&sweep.sweep_id);
         context

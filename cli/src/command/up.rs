@@ -92,7 +92,8 @@ async fn workers_register(
         _ => return Ok(()),
     };
     let address = Address { url: stack.url().to_owned(), origin: Origin::LocalStack };
-    let session = Session { client: client::connect(&address, context.bearer()?).await?, address };
+    let client = client::connect(&address, &context.credentials(&address)?).await?;
+    let session = Session { client, address };
     let start = Instant::now();
     while start.elapsed() < LIMIT {
         stack.check()?;

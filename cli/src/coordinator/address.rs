@@ -8,7 +8,7 @@ use crate::failure::Failure;
 /// Where a coordinator listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// Such as `http://127.0.0.1:7070`.
+    /// Such as `http://127.0.0.1:7070`, or `https://host:7070` for one that speaks TLS.
     pub url: String,
     /// Who said so.
     pub origin: Origin,
@@ -51,13 +51,12 @@ impl Address {
     fn parse(text: &str, origin: Origin) -> Result<Self, Failure> {
         let bad = |why: &str| {
             Failure::usage(format!("`{text}` ({origin}) is not the address of a coordinator: {why}"))
-                .hint("write it as http://host:7070")
+                .hint("write it as https://host:7070, or http://host:7070 where nothing is encrypted")
         };
         let text = text.trim().trim_end_matches('/');
         let url = match text.split_once("://") {
             None => format!("http://{text}"),
-            Some(("http", _)) => text.to_owned(),
-            Some(("https", _)) => return Err(bad("TLS is not supported by this version")),
+            Some(("http" | "https", _)) => text.to_owned(),
             Some((scheme, _)) => return Err(bad(&format!("unknown scheme `{scheme}`"))),
         };
         let uri: tonic::transport::Uri = url.parse().map_err(|_| bad("it cannot be parsed"))?;
@@ -92,6 +91,7 @@ mod tests {
         for (text, url) in [
             ("http://host:7071", "http://host:7071"),
             ("http://host", "http://host:7070"),
+            ("https://host", "https://host:7070"),
             ("host:7071/", "http://host:7071"),
             ("[::1]:7071", "http://[::1]:7071"),
         ] {
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_with_the_reason() {
-        for text in ["", "https://host:7070", "ftp://host", "http://host:7070/api", "ho st"] {
+        for text in ["", "ftp://host", "http://host:7070/api", "ho st"] {
             let failure = Address::parse(text, Origin::Environment).unwrap_err();
             assert_eq!(failure.exit, crate::failure::Exit::Usage, "{text}");
         }

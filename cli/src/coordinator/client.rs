@@ -1,19 +1,23 @@
 //! A connection to a coordinator.
 
-use std::path::Path;
+use std::error::Error;
 use std::time::Duration;
 
+use proto::Reason;
+use proto::connection::diagnosis::innermost;
+use proto::connection::pem::PemError;
+use proto::connection::{Bearer, CredentialError, Credentials};
+use proto::token::TokenFileError;
 use proto::v1::GetServerInfoRequest;
 use proto::v1::sweep_service_client::SweepServiceClient;
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::service::Interceptor;
+use proto::v1::token_service_client::TokenServiceClient;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
+use tonic::transport::Channel;
 
 use crate::coordinator::address::{Address, Origin};
 use crate::coordinator::refusal;
 use crate::failure::{Exit, Failure};
+use crate::talk::Talk;
 
 /// How long a coordinator may take to answer the first call before it counts as out of reach.
 const PATIENCE: Duration = Duration::from_millis(2_500);
@@ -21,61 +25,96 @@ const PATIENCE: Duration = Duration::from_millis(2_500);
 /// A connected client of the service for people.
 pub type Client = SweepServiceClient<InterceptedService<Channel, Bearer>>;
 
-/// Adds `authorization: Bearer` to every call, where there is a token.
-#[derive(Debug, Clone, Default)]
-pub struct Bearer(Option<MetadataValue<Ascii>>);
-
-impl Bearer {
-    /// The token in a file; surrounding blanks do not belong to it.
-    ///
-    /// # Errors
-    /// When the file cannot be read or holds no token.
-    pub fn from_file(file: Option<&Path>) -> Result<Self, Failure> {
-        let Some(file) = file else { return Ok(Self::default()) };
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| Failure::io(format!("cannot read the token file {}", file.display()), &error))?;
-        match format!("Bearer {}", text.trim()).parse() {
-            Ok(value) if !text.trim().is_empty() => Ok(Self(Some(value))),
-            _ => Err(Failure::usage(format!("{} holds no token", file.display()))
-                .hint("a token file holds the token alone, on one line")),
-        }
-    }
-}
-
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(value) = &self.0 {
-            request.metadata_mut().insert("authorization", value.clone());
-        }
-        Ok(request)
-    }
-}
+/// The client of the service for administrators, on the same connection.
+pub type TokenClient = TokenServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// Connects and asks the coordinator for a sign of life, so that everything after may take its time.
 ///
 /// # Errors
-/// When it cannot be reached within 3 seconds, or its database is out of its reach.
-pub async fn connect(address: &Address, bearer: Bearer) -> Result<Client, Failure> {
-    let endpoint = Endpoint::from_shared(address.url.clone())
-        .map_err(|_| Failure::usage(format!("`{}` is not the address of a coordinator", address.url)))?
+/// When it cannot be reached within 3 seconds, is not trusted, or its database is out of its reach.
+pub async fn connect(address: &Address, credentials: &Credentials) -> Result<Client, Failure> {
+    let channel = channel(address, credentials).await?;
+    Ok(SweepServiceClient::new(channel)
+        .max_decoding_message_size(proto::MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(proto::MAX_MESSAGE_BYTES))
+}
+
+/// The same for administrators.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_for_tokens(
+    address: &Address,
+    credentials: &Credentials,
+) -> Result<TokenClient, Failure> {
+    Ok(TokenServiceClient::new(channel(address, credentials).await?))
+}
+
+/// Warns of a token that everybody between here and the coordinator can read.
+pub fn warn_when_exposed(address: &Address, credentials: &Credentials, talk: Talk) {
+    if credentials.token_is_exposed_at(&address.url) {
+        talk.warn(format_args!(
+            "the token travels unencrypted to {}; use an https:// address of a coordinator with --tls-cert",
+            address.url
+        ));
+    }
+}
+
+async fn channel(
+    address: &Address,
+    credentials: &Credentials,
+) -> Result<InterceptedService<Channel, Bearer>, Failure> {
+    let endpoint = credentials
+        .endpoint(&address.url)
+        .map_err(|error| unusable(&error))?
         .connect_timeout(PATIENCE)
         .tcp_nodelay(true)
         // A watch may be silent for long: a dead peer is noticed all the same.
         .http2_keep_alive_interval(Duration::from_secs(10))
         .keep_alive_timeout(Duration::from_secs(10));
     let first_call = async {
-        let channel = endpoint.connect().await.map_err(|error| refusal::innermost(&error))?;
-        let mut client = SweepServiceClient::with_interceptor(channel, bearer)
-            .max_decoding_message_size(proto::MAX_MESSAGE_BYTES)
-            .max_encoding_message_size(proto::MAX_MESSAGE_BYTES);
-        Ok::<_, String>((client.get_server_info(GetServerInfoRequest {}).await, client))
+        let channel = InterceptedService::new(endpoint.connect().await?, credentials.bearer());
+        let answer = SweepServiceClient::new(channel.clone()).get_server_info(GetServerInfoRequest {}).await;
+        Ok::<_, tonic::transport::Error>((answer, channel))
     };
     match tokio::time::timeout(PATIENCE, first_call).await {
-        Ok(Ok((Ok(_), client))) => Ok(client),
-        Ok(Ok((Err(status), _))) => Err(refusal::failure(&status, address)),
-        Ok(Err(why)) => Err(unreachable(address, &why)),
+        Ok(Ok((Ok(_), channel))) => Ok(channel),
+        Ok(Ok((Err(status), _))) if Reason::of(&status).is_some() => Err(refusal::failure(&status, address)),
+        Ok(Ok((Err(status), _))) => match problem(address, credentials, &status).await {
+            Some(failure) => Err(failure),
+            None => Err(refusal::failure(&status, address)),
+        },
+        Ok(Err(error)) => match problem(address, credentials, &error).await {
+            Some(failure) => Err(failure),
+            None => Err(unreachable(address, &innermost(&error))),
+        },
         Err(_) => Err(unreachable(address, "no answer within 3 seconds")),
     }
+}
+
+/// What TLS has to do with a failed call; `None` for nothing.
+async fn problem(
+    address: &Address,
+    credentials: &Credentials,
+    error: &(dyn Error + 'static),
+) -> Option<Failure> {
+    let problem = credentials.diagnose(&address.url, error).await?;
+    Some(Failure { hint: Some(problem.hint().to_owned()), ..unreachable(address, &problem.to_string()) })
+}
+
+/// Credentials that cannot be used.
+#[must_use]
+pub fn unusable(error: &CredentialError) -> Failure {
+    match error {
+        CredentialError::Token(TokenFileError::Unreadable { .. })
+        | CredentialError::Pem(PemError::Unreadable { .. }) => Failure::failed(plain(&error.to_string())),
+        _ => Failure::usage(error.to_string()),
+    }
+}
+
+/// The operating system's words without Rust's ` (os error 2)`.
+fn plain(text: &str) -> String {
+    text.find(" (os error").map_or(text, |end| &text[..end]).to_owned()
 }
 
 /// Nobody answers there.

@@ -1,8 +1,7 @@
 //! What a coordinator's errors mean for the user: by their stable reason, never by their text.
 
-use std::error::Error;
-
 use proto::Reason;
+use proto::connection::diagnosis::innermost;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -17,6 +16,7 @@ pub fn failure(status: &Status, address: &Address) -> Failure {
         (Some(Reason::NotFound), _) => Exit::NotFound,
         (Some(Reason::InvalidSpec | Reason::InvalidRequest | Reason::Ambiguous), _) => Exit::Usage,
         (Some(Reason::DatabaseUnavailable), _) => Exit::Unreachable,
+        (Some(reason), _) if is_not_allowed(reason) => Exit::NotAllowed,
         (Some(_), _) => Exit::Failed,
         (None, Code::Unauthenticated | Code::PermissionDenied) => Exit::NotAllowed,
         (None, Code::Unavailable | Code::DeadlineExceeded) => {
@@ -30,9 +30,26 @@ pub fn failure(status: &Status, address: &Address) -> Failure {
     let (message, hint) = split_hint(status.message());
     let failure = Failure { exit, message: with_fields(status, message), hint };
     match (exit, failure.hint.is_some()) {
-        (Exit::NotAllowed, false) => failure.hint("give a token that may do this with --token-file"),
+        (Exit::NotAllowed, false) => failure.hint(token_hint(Reason::of(status))),
         (Exit::NotFound, false) => failure.hint("list sweeps with: batchsweep ls"),
         _ => failure,
+    }
+}
+
+fn is_not_allowed(reason: Reason) -> bool {
+    use Reason::{MissingScope, NotHolder, TokenExpired, TokenInvalid, TokenMissing, TokenRevoked};
+    matches!(reason, MissingScope | NotHolder | TokenExpired | TokenInvalid | TokenMissing | TokenRevoked)
+}
+
+fn token_hint(reason: Option<Reason>) -> &'static str {
+    match reason {
+        Some(Reason::TokenMissing) => {
+            "give the file of your token with --token-file or BATCHSWEEP_TOKEN_FILE"
+        }
+        Some(Reason::TokenInvalid | Reason::TokenExpired | Reason::TokenRevoked) => {
+            "ask whoever runs the coordinator for a new one: batchsweep-coordinator token create NAME --scope SCOPE"
+        }
+        _ => "give the file of a token that may do this with --token-file",
     }
 }
 
@@ -46,17 +63,6 @@ pub fn is_passing(status: &Status) -> bool {
             Code::Unavailable | Code::Unknown | Code::Cancelled | Code::DeadlineExceeded
         ),
     }
-}
-
-/// The cause at the bottom, which is the one that says something: `Connection refused`.
-#[must_use]
-pub fn innermost(error: &dyn Error) -> String {
-    let mut error = error;
-    while let Some(cause) = error.source() {
-        error = cause;
-    }
-    let text = error.to_string();
-    text.find(" (os error").map_or(text.clone(), |end| text[..end].to_owned())
 }
 
 /// A coordinator may put what to do on a line of its own.
@@ -93,6 +99,13 @@ mod tests {
             (Reason::DatabaseUnavailable, Exit::Unreachable),
             (Reason::QueryFailed, Exit::Failed),
             (Reason::WrongState, Exit::Failed),
+            (Reason::RateLimited, Exit::Failed),
+            (Reason::TokenMissing, Exit::NotAllowed),
+            (Reason::TokenInvalid, Exit::NotAllowed),
+            (Reason::TokenExpired, Exit::NotAllowed),
+            (Reason::TokenRevoked, Exit::NotAllowed),
+            (Reason::MissingScope, Exit::NotAllowed),
+            (Reason::NotHolder, Exit::NotAllowed),
         ] {
             assert_eq!(exit(reason.status("because")), expected, "{reason:?}");
         }

@@ -3,7 +3,7 @@
 
 use crate::context::Context;
 use crate::coordinator::address::{Address, Origin};
-use crate::coordinator::client::{self, Client};
+use crate::coordinator::client::{self, Client, TokenClient};
 use crate::coordinator::refusal;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupts;
@@ -47,8 +47,9 @@ pub async fn with<T>(
     let mut interrupts = Interrupts::listen()?;
     let (address, stack, _in_use) = find(context, purpose).await?;
     let outcome = async {
-        let bearer = context.bearer()?;
-        let client = client::connect(&address, bearer).await?;
+        let credentials = context.credentials(&address)?;
+        client::warn_when_exposed(&address, &credentials, context.talk);
+        let client = client::connect(&address, &credentials).await?;
         let mut session = Session { client, address };
         tokio::select! {
             outcome = calls(&mut session) => outcome,
@@ -64,6 +65,22 @@ pub async fn with<T>(
         }
     }
     outcome
+}
+
+/// The same for what only an administrator may do.
+///
+/// # Errors
+/// As [`with`].
+pub async fn with_tokens<T>(
+    context: &Context,
+    calls: impl AsyncFnOnce(&mut TokenClient, &Address) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    with(context, Purpose::Stored, async |session| {
+        let credentials = context.credentials(&session.address)?;
+        let mut client = client::connect_for_tokens(&session.address, &credentials).await?;
+        calls(&mut client, &session.address).await
+    })
+    .await
 }
 
 async fn find(

@@ -115,6 +115,9 @@ impl Starter<'_> {
             socket::url(socket_folder, "batchsweep_reader").into(),
             "--address-file".into(),
             address_file.clone().into_os_string(),
+            // Other users of this machine reach its ports too.
+            "--admin-token-file".into(),
+            self.token()?.into_os_string(),
             "--lease-ttl=10s".into(),
             "--heartbeat-interval=1s".into(),
         ];
@@ -146,6 +149,16 @@ impl Starter<'_> {
             start.elapsed().as_millis()
         ));
         Ok(())
+    }
+
+    /// The file with the token of this stack, which only this user may read; made where there is none.
+    fn token(&self) -> Result<PathBuf, Failure> {
+        let file = self.state.token();
+        if !file.exists() {
+            let token = proto::Token::random().and_then(|token| token.write_new(&file));
+            token.map_err(|error| Failure::io(format!("cannot write {}", file.display()), &error))?;
+        }
+        Ok(file)
     }
 
     /// Waits for the address that the coordinator writes once it serves.
@@ -188,6 +201,10 @@ impl Starter<'_> {
                 format!("--device={device}").into(),
                 format!("--threads={}", workers.threads).into(),
             ];
+            // A coordinator that an earlier version started asks for none.
+            let token = Some(self.state.token()).filter(|token| token.exists());
+            arguments
+                .extend(token.into_iter().flat_map(|token| ["--token-file".into(), token.into_os_string()]));
             arguments
                 .extend(workers.memory_limit.iter().map(|limit| format!("--memory-limit={limit}").into()));
             let launch = Launch {

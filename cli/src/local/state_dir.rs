@@ -65,6 +65,12 @@ impl StateDir {
         self.0.join("logs").join(format!("{name}.log"))
     }
 
+    /// The token of this stack's coordinator.
+    #[must_use]
+    pub fn token(&self) -> PathBuf {
+        self.0.join("token")
+    }
+
     /// A file directly in the folder.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {

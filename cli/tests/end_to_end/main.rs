@@ -19,3 +19,4 @@ mod images;
 mod modules;
 
 mod fleet;
+mod security;

@@ -1,5 +1,9 @@
--- lock_lease: for one write of its holder
-select acked_seq
+-- lock_lease: for one write of its holder; $4 is the caller's name, NULL where nobody has one
+select lease.acked_seq
 from core.lease
-where trial_id = $1 and attempt = $2 and token = $3
-for update
+join core.worker using (worker_id)
+where lease.trial_id = $1
+    and lease.attempt = $2
+    and lease.token = $3
+    and ($4::text is null or worker.principal = $4)
+for update of lease

@@ -1,5 +1,6 @@
 -- reattach_lease: a holder that was cut off for longer than its lease gets it back, with the same attempt, as long as
--- nobody took the trial, no other process took the worker's name, and tries were left
+-- nobody took the trial, no other process took the worker's name, and tries were left; $5 is the caller's name, NULL
+-- where nobody has one
 with state as (
     update core.trial_state state
     set status = 'running', failures = greatest(state.failures - 1, 0)
@@ -12,6 +13,7 @@ with state as (
         and attempt.attempt = $2
         and attempt.token = $3
         and attempt.error_kind = 'worker_lost'
+        and ($5::text is null or worker.principal = $5)
     returning state.trial_id, state.attempt, state.sweep_id, attempt.worker_id, attempt.instance_id, attempt.acked_seq
 ),
 reopened as (

@@ -1,4 +1,5 @@
--- renew_leases: all of a heartbeat in one statement, locked in one order
+-- renew_leases: all of a heartbeat in one statement, locked in one order; $10 is the caller's name, NULL where nobody has
+-- one
 with beat as (
     select *
     from unnest(
@@ -10,6 +11,8 @@ held as materialized (
     select lease.trial_id
     from core.lease
     join beat using (trial_id, attempt, token)
+    join core.worker using (worker_id)
+    where $10::text is null or worker.principal = $10
     order by lease.trial_id
     for update of lease
 )

@@ -1,9 +1,10 @@
--- upsert_worker: of two new processes of one new name, the later one stays
+-- upsert_worker: of two new processes of one new name, the later one stays. A name belongs to the principal that registered
+-- it last, $12, as long as its worker lives; then there is no row.
 insert into core.worker (
     worker_id, name, instance_id, version, device, device_description, memory_bytes, memory_limit_bytes,
-    libtorch_version, threads, expires_at
+    libtorch_version, threads, expires_at, principal
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() + make_interval(secs => $11))
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() + make_interval(secs => $11), $12)
 on conflict on constraint worker_name_unique do update
 set
     instance_id = excluded.instance_id,
@@ -16,5 +17,10 @@ set
     threads = excluded.threads,
     registered_at = now(),
     seen_at = now(),
-    expires_at = excluded.expires_at
+    expires_at = excluded.expires_at,
+    principal = excluded.principal
+where worker.principal is null
+    or excluded.principal is null
+    or worker.principal = excluded.principal
+    or worker.expires_at < now()
 returning worker_id

@@ -1,5 +1,6 @@
 //! From messages to what the store takes.
 
+use domain::access::Scope;
 use proto::v1;
 use tonic::Status;
 use uuid::Uuid;
@@ -13,8 +14,8 @@ use crate::store::rows::View;
 /// The longest name of a worker.
 const MAX_NAME: usize = 200;
 
-/// The longest other text, in bytes; more is cut off.
-const MAX_TEXT: usize = 64 << 10;
+/// The longest way to name a sweep or a trial.
+const MAX_REFERENCE: usize = 200;
 
 /// A UUID.
 pub fn id(field: &str, text: &str) -> Result<Uuid, Status> {
@@ -84,13 +85,27 @@ pub fn worker_name(name: &str) -> Result<&str, Status> {
     Ok(name)
 }
 
-/// Words for people: without the zero character, which Postgres refuses, and not endless.
-pub fn text(text: &str) -> String {
-    let mut end = text.len().min(MAX_TEXT);
-    while !text.is_char_boundary(end) {
-        end -= 1;
+/// What names a sweep or a trial; errors repeat it, so it is short.
+pub fn reference<'a>(field: &str, text: &'a str) -> Result<&'a str, Status> {
+    if text.len() > MAX_REFERENCE || text.chars().any(char::is_control) {
+        return Err(invalid(field, &format!("is over {MAX_REFERENCE} bytes, or not printable")));
     }
-    text[..end].replace('\0', "\u{fffd}")
+    Ok(text)
+}
+
+/// What a token allows.
+pub fn scopes(words: &[String]) -> Result<Vec<Scope>, Status> {
+    let mut scopes = Vec::new();
+    for word in words {
+        let scope = reference("scopes", word)?.parse::<Scope>();
+        scopes.push(scope.map_err(|error| invalid("scopes", &error.to_string()))?);
+    }
+    scopes.sort_unstable();
+    scopes.dedup();
+    if scopes.is_empty() {
+        return Err(invalid("scopes", "are missing; there are submit, work, read and admin"));
+    }
+    Ok(scopes)
 }
 
 #[cfg(test)]
@@ -98,10 +113,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_and_odd_texts_are_made_storable() {
-        assert_eq!(text("a\0b"), "a\u{fffd}b");
-        let long = "é".repeat(MAX_TEXT);
-        assert_eq!(text(&long).len(), MAX_TEXT);
+    fn a_reference_is_short_and_printable() {
+        assert!(reference("sweep", "fashion-mnist").is_ok());
+        assert!(reference("sweep", &"x".repeat(201)).is_err());
+        assert!(reference("sweep", "a\0").is_err());
+    }
+
+    #[test]
+    fn scopes_are_known_and_stand_once() {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert_eq!(scopes(&words(&["work", "read", "work"])).unwrap(), [Scope::Work, Scope::Read]);
+        assert!(scopes(&[]).is_err() && scopes(&words(&["root"])).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use proto::v1;
 use crate::store::claim::LeasedRow;
 use crate::store::lease::{Beat, Order};
 use crate::store::sweep::{self, RunningRow, SweepRow};
+use crate::store::token::TokenRow;
 use crate::store::{StoreError, count, trial};
 use crate::tasks::watches::Snapshot;
 
@@ -39,6 +40,20 @@ fn counts(row: &SweepRow) -> v1::TrialCounts {
         infeasible: count(row.infeasible),
         failed: count(row.failed),
         cancelled: count(row.cancelled),
+    }
+}
+
+/// A token without its secret.
+pub fn token(row: TokenRow) -> v1::TokenInfo {
+    v1::TokenInfo {
+        token_id: row.token_id.to_string(),
+        name: row.name,
+        scopes: row.scopes,
+        created_at: Some(timestamp(row.created_at)),
+        expires_at: row.expires_at.map(timestamp),
+        revoked_at: row.revoked_at.map(timestamp),
+        used_at: row.used_at.map(timestamp),
+        valid: row.valid,
     }
 }
 

@@ -9,8 +9,10 @@ use tonic::Status;
 
 use super::status::{invalid, of_issues, of_store, of_wire};
 use super::{Context, decode};
+use crate::access::Caller;
 use crate::store::lease::{self, LeaseKey};
 use crate::store::memory::{self, Finder};
+use crate::store::record::storable;
 use crate::store::{self, StoreError, sweep, trial};
 
 /// Kinds of trial and steps of each in one report at most: a trial measures a few dozen steps of one or two kinds.
@@ -20,15 +22,16 @@ const MAX_STEPS: usize = 1_024;
 /// ReportFindings. Nothing is written without the lease.
 pub async fn report(
     context: &Context,
+    caller: &Caller,
     request: v1::ReportFindingsRequest,
 ) -> Result<v1::ReportFindingsResponse, Status> {
     let key = decode::lease(request.lease.as_ref())?;
     let mut findings = request.findings.ok_or_else(|| invalid("findings", "is missing"))?;
     check(&findings)?;
     for known in &mut findings.memory {
-        known.description = decode::text(&known.description);
+        known.description = storable(&known.description);
     }
-    let data_sha256 = store(context, &key, &findings).await.map_err(of_store)?;
+    let data_sha256 = store(context, caller, &key, &findings).await.map_err(of_store)?;
     Ok(v1::ReportFindingsResponse { data_sha256: data_sha256.unwrap_or_default() })
 }
 
@@ -58,17 +61,24 @@ fn is_sha256(text: &str) -> bool {
 }
 
 /// Gives the hash of the data that the sweep's trials are trained on.
-async fn store(context: &Context, key: &LeaseKey, findings: &v1::Findings) -> store::Result<Option<String>> {
+async fn store(
+    context: &Context,
+    caller: &Caller,
+    key: &LeaseKey,
+    findings: &v1::Findings,
+) -> store::Result<Option<String>> {
     let mut transaction = context.store.begin().await?;
-    let finder = memory::finder(&mut transaction, key).await?.ok_or_else(|| key.lost())?;
+    let Some(finder) = memory::finder(&mut transaction, key).await? else {
+        return Err(lease::refusal(&mut transaction, key, caller.name()).await);
+    };
     let mut data_sha256 = finder.data_sha256.clone();
     if data_sha256.is_none() && !findings.data_sha256.is_empty() {
         // Before the lease is locked, as the order of locks has it; without the lease it is undone.
         data_sha256 =
             sweep::keep_data_sha256(&mut transaction, finder.sweep_id, &findings.data_sha256).await?;
     }
-    if lease::hold(&mut transaction, key, context.lease_ttl).await?.is_none() {
-        return Err(key.lost());
+    if lease::hold(&mut transaction, key, caller.name(), context.lease_ttl).await?.is_none() {
+        return Err(lease::refusal(&mut transaction, key, caller.name()).await);
     }
     if !findings.memory.is_empty() {
         memory::merge(&mut transaction, &family_of_finder(key, &finder)?, &findings.memory).await?;

@@ -4,21 +4,25 @@ mod decode;
 mod encode;
 mod findings;
 mod lessons;
-mod status;
+pub(crate) mod status;
 mod steer;
 mod submit;
 mod sweeps;
+mod tokens;
 mod workers;
 
 pub use lessons::ReadBefore;
 pub use sweeps::Sweeps;
+pub use tokens::Tokens;
 pub use workers::Workers;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::rates::Rates;
 use crate::store::Store;
 use crate::tasks::claims::Claims;
 use crate::tasks::watches::Watches;
@@ -40,6 +44,10 @@ pub struct Context {
     pub lease_ttl: Duration,
     /// How often workers send one.
     pub heartbeat_interval: Duration,
+    /// How much each principal may ask for.
+    pub rates: Arc<Rates>,
+    /// How long one watch may last before its caller is to ask again.
+    pub watch_age: Duration,
     /// Cancelled when the coordinator drains.
     pub drain: CancellationToken,
 }

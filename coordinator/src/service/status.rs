@@ -21,6 +21,7 @@ pub fn of_store(error: StoreError) -> Status {
         StoreError::Ambiguous { .. } => Reason::Ambiguous,
         StoreError::RequestIdReused(_) => Reason::RequestIdReused,
         StoreError::LeaseLost { .. } => Reason::LeaseLost,
+        StoreError::NotHolder(_) => Reason::NotHolder,
         StoreError::RecordsMissing { .. } => Reason::RecordsMissing,
         StoreError::WorkerSuperseded(_) => Reason::WorkerSuperseded,
         StoreError::WrongState(_) => Reason::WrongState,
@@ -73,6 +74,17 @@ pub fn shutting_down() -> Status {
     Status::with_error_details(Code::Unavailable, "the coordinator is shutting down; connect again", details)
 }
 
+/// The end of a stream that has lasted long enough: its caller shows its token again.
+pub fn ask_again() -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_error_info("STREAM_TOO_OLD", ERROR_DOMAIN, HashMap::new());
+    Status::with_error_details(
+        Code::Unavailable,
+        "the stream has reached its greatest age; open it again",
+        details,
+    )
+}
+
 fn internal(error: &StoreError) -> Status {
     let id = uuid::Uuid::new_v4().simple().to_string();
     tracing::error!(error_id = id, "{error}");
@@ -100,6 +112,7 @@ mod tests {
             ),
             (StoreError::RequestIdReused(Uuid::nil()), Reason::RequestIdReused),
             (lost, Reason::LeaseLost),
+            (StoreError::NotHolder("it".to_owned()), Reason::NotHolder),
             (missing, Reason::RecordsMissing),
             (StoreError::WorkerSuperseded("w".to_owned()), Reason::WorkerSuperseded),
             (StoreError::WrongState("no".to_owned()), Reason::WrongState),

@@ -1,11 +1,13 @@
 //! Pause, resume, cancel and retry.
 
 use proto::v1;
+use tonic::Status;
 use uuid::Uuid;
 
-use super::{Context, encode};
+use super::status::of_store;
+use super::{Context, decode, encode};
 use crate::store::sweep::{self, Cancel};
-use crate::store::{Result, resolve};
+use crate::store::{self, resolve};
 
 /// What to do with a sweep.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +23,12 @@ pub enum Steer {
 }
 
 /// Steers a sweep. Gives it as it is then, and how many trials went back into the queue.
-pub async fn steer(context: &Context, text: &str, how: Steer) -> Result<(v1::Sweep, u64)> {
+pub async fn steer(context: &Context, text: &str, how: Steer) -> Result<(v1::Sweep, u64), Status> {
+    let sweep = decode::reference("sweep", text)?;
+    steered(context, sweep, how).await.map_err(of_store)
+}
+
+async fn steered(context: &Context, text: &str, how: Steer) -> store::Result<(v1::Sweep, u64)> {
     let mut transaction = context.store.begin().await?;
     let sweep_id: Uuid = resolve::sweep(&mut transaction, text).await?;
     let retried = match how {

@@ -2,22 +2,34 @@
 
 use domain::{SweepSpec, expand};
 use prost::Message;
-use proto::{from_wire, to_wire, v1};
+use proto::{Reason, from_wire, to_wire, v1};
 use sha2::{Digest, Sha256};
 use tonic::Status;
 use uuid::Uuid;
 
 use super::status::{invalid, of_issues, of_store, of_wire};
 use super::{Context, decode, encode};
+use crate::access::Caller;
 use crate::store::sweep::{self, NewSweep};
 use crate::store::{StoreError, trial};
 
 /// The longest sweep file, in bytes.
 const MAX_SOURCE: usize = 1 << 20;
 
+/// The largest sweep, in bytes as encoded: the longest grid of one axis fits.
+const MAX_SPEC: usize = 2 << 20;
+
 /// Checks a sweep and, unless only that was asked, queues its trials.
-pub async fn create(context: &Context, request: v1::CreateSweepRequest) -> Result<v1::Sweep, Status> {
+pub async fn create(
+    context: &Context,
+    caller: &Caller,
+    request: v1::CreateSweepRequest,
+) -> Result<v1::Sweep, Status> {
     let message = request.spec.ok_or_else(|| invalid("spec", "is missing"))?;
+    if message.encoded_len() > MAX_SPEC {
+        let problem = format!("the sweep takes {} bytes; {MAX_SPEC} are allowed", message.encoded_len());
+        return Err(Reason::LimitExceeded.status(problem));
+    }
     let draft = from_wire::sweep(message).map_err(|error| of_wire(&error))?;
     let spec = SweepSpec::try_new(draft).map_err(|issues| of_issues(&issues))?;
     if request.source.len() > MAX_SOURCE || request.source.contains('\0') {
@@ -27,6 +39,7 @@ pub async fn create(context: &Context, request: v1::CreateSweepRequest) -> Resul
         return Ok(checked(&spec));
     }
     let request_id = decode::id("request_id", &request.request_id)?;
+    context.rates.submission(caller)?;
     store(context, &spec, &request.source, request_id).await.map_err(of_store)
 }
 

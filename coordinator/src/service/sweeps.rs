@@ -3,13 +3,14 @@
 use std::pin::Pin;
 
 use proto::v1::{self, sweep_service_server::SweepService};
-use proto::{PROTOCOL_VERSION, Reason};
+use proto::{MAX_MESSAGE_BYTES, PROTOCOL_VERSION, Reason};
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
-use super::status::{invalid, of_reader, of_store, shutting_down};
+use super::status::{ask_again, invalid, of_reader, of_store, shutting_down};
 use super::steer::{Steer, steer};
 use super::{Context, decode, encode, findings, submit};
+use crate::access::Caller;
 use crate::config::public_url;
 use crate::store::rows::{self, View};
 use crate::store::sweep::{self, Cancel};
@@ -56,12 +57,15 @@ impl SweepService for Sweeps {
         &self,
         request: Request<v1::CreateSweepRequest>,
     ) -> Answer<v1::CreateSweepResponse> {
-        let sweep = submit::create(&self.context, request.into_inner()).await?;
+        let caller = Caller::of(&request);
+        let sweep = submit::create(&self.context, &caller, request.into_inner()).await?;
         Ok(Response::new(v1::CreateSweepResponse { sweep: Some(sweep) }))
     }
 
     async fn get_sweep(&self, request: Request<v1::GetSweepRequest>) -> Answer<v1::GetSweepResponse> {
-        let sweep = get(&self.context, &request.into_inner().sweep).await.map_err(of_store)?;
+        let request = request.into_inner();
+        let sweep = decode::reference("sweep", &request.sweep)?;
+        let sweep = get(&self.context, sweep).await.map_err(of_store)?;
         Ok(Response::new(v1::GetSweepResponse { sweep: Some(sweep) }))
     }
 
@@ -79,12 +83,16 @@ impl SweepService for Sweeps {
     }
 
     async fn watch_sweep(&self, request: Request<v1::WatchSweepRequest>) -> Answer<Self::WatchSweepStream> {
+        let request = request.into_inner();
+        let sweep = decode::reference("sweep", &request.sweep)?;
         let sweep_id = {
             let mut transaction = self.context.store.begin().await.map_err(of_store)?;
-            resolve::sweep(&mut transaction, &request.into_inner().sweep).await.map_err(of_store)?
+            resolve::sweep(&mut transaction, sweep).await.map_err(of_store)?
         };
         let mut snapshots = self.context.watches.watch(sweep_id).await.map_err(of_store)?;
         let drain = self.context.drain.clone();
+        // So a token that was revoked meanwhile does not watch on for ever.
+        let too_old = tokio::time::Instant::now() + self.context.watch_age;
         let (sender, receiver) = tokio::sync::mpsc::channel(1);
         tokio::spawn(async move {
             snapshots.mark_changed();
@@ -92,6 +100,10 @@ impl SweepService for Sweeps {
                 let changed = tokio::select! {
                     () = sender.closed() => return,
                     () = drain.cancelled() => false,
+                    () = tokio::time::sleep_until(too_old) => {
+                        let _ = sender.send(Err(ask_again())).await;
+                        return;
+                    }
                     changed = snapshots.changed() => changed.is_ok(),
                 };
                 if !changed {
@@ -109,8 +121,7 @@ impl SweepService for Sweeps {
     }
 
     async fn pause_sweep(&self, request: Request<v1::PauseSweepRequest>) -> Answer<v1::PauseSweepResponse> {
-        let (sweep, _) =
-            steer(&self.context, &request.into_inner().sweep, Steer::Pause).await.map_err(of_store)?;
+        let (sweep, _) = steer(&self.context, &request.into_inner().sweep, Steer::Pause).await?;
         Ok(Response::new(v1::PauseSweepResponse { sweep: Some(sweep) }))
     }
 
@@ -118,8 +129,7 @@ impl SweepService for Sweeps {
         &self,
         request: Request<v1::ResumeSweepRequest>,
     ) -> Answer<v1::ResumeSweepResponse> {
-        let (sweep, _) =
-            steer(&self.context, &request.into_inner().sweep, Steer::Resume).await.map_err(of_store)?;
+        let (sweep, _) = steer(&self.context, &request.into_inner().sweep, Steer::Resume).await?;
         Ok(Response::new(v1::ResumeSweepResponse { sweep: Some(sweep) }))
     }
 
@@ -129,19 +139,20 @@ impl SweepService for Sweeps {
     ) -> Answer<v1::CancelSweepResponse> {
         let request = request.into_inner();
         let how = Steer::Cancel(if request.drain { Cancel::Drain } else { Cancel::Stop });
-        let (sweep, _) = steer(&self.context, &request.sweep, how).await.map_err(of_store)?;
+        let (sweep, _) = steer(&self.context, &request.sweep, how).await?;
         Ok(Response::new(v1::CancelSweepResponse { sweep: Some(sweep) }))
     }
 
     async fn retry_sweep(&self, request: Request<v1::RetrySweepRequest>) -> Answer<v1::RetrySweepResponse> {
-        let (sweep, retried) =
-            steer(&self.context, &request.into_inner().sweep, Steer::Retry).await.map_err(of_store)?;
+        let (sweep, retried) = steer(&self.context, &request.into_inner().sweep, Steer::Retry).await?;
         Ok(Response::new(v1::RetrySweepResponse { sweep: Some(sweep), retried }))
     }
 
     async fn list_rows(&self, request: Request<v1::ListRowsRequest>) -> Answer<v1::ListRowsResponse> {
         let request = request.into_inner();
         let view = decode::view(request.view())?;
+        decode::reference("sweep", &request.sweep)?;
+        decode::reference("trial", &request.trial)?;
         let table = table(&self.context, view, &request).await.map_err(of_store)?;
         if !encode::fits(&table) {
             let message = "the rows are more than one message holds; ask for one trial, or use SQL";
@@ -184,6 +195,15 @@ async fn list(
     let limit = usize::try_from(size).unwrap_or(usize::MAX);
     let has_more = rows.len() > limit;
     rows.truncate(limit);
+    // Many large sweeps are more than a message holds: then the page is shorter.
+    let mut bytes = 0;
+    let fitting = rows.iter().take_while(|row| {
+        bytes += row.spec.len();
+        bytes <= MAX_MESSAGE_BYTES / 2
+    });
+    let fitting = fitting.count().max(1).min(rows.len());
+    let has_more = has_more || fitting < rows.len();
+    rows.truncate(fitting);
     let last = rows.last().map(|row| row.sweep_id.to_string()).filter(|_| has_more);
     Ok(v1::ListSweepsResponse {
         sweeps: rows.iter().map(encode::sweep).collect::<Result<_, _>>()?,

@@ -11,9 +11,11 @@ use tonic::{Request, Response, Status};
 
 use super::status::{invalid, of_store, of_wire};
 use super::{Context, decode, encode, findings, lessons};
+use crate::access::Caller;
 use crate::store::claim::ClaimRequest;
 use crate::store::ending::{self, Why};
 use crate::store::lease::{self, LeaseKey};
+use crate::store::record::storable;
 use crate::store::worker::{self, NewWorker};
 use crate::store::{self, StoreError, bigint, record, result};
 
@@ -45,6 +47,7 @@ impl WorkerService for Workers {
         &self,
         request: Request<v1::RegisterWorkerRequest>,
     ) -> Answer<v1::RegisterWorkerResponse> {
+        let caller = Caller::of(&request);
         let request = request.into_inner();
         if request.protocol_version != PROTOCOL_VERSION {
             return Err(Reason::ProtocolMismatch.status(format!(
@@ -55,7 +58,7 @@ impl WorkerService for Workers {
                 env!("CARGO_PKG_VERSION"),
             )));
         }
-        let worker_id = register(&self.context, &request).await?;
+        let worker_id = register(&self.context, &caller, &request).await?;
         Ok(Response::new(v1::RegisterWorkerResponse {
             worker_id: worker_id.to_string(),
             lease_ttl: Some(encode::duration(self.context.lease_ttl)),
@@ -68,6 +71,7 @@ impl WorkerService for Workers {
         request: Request<v1::ClaimTrialsRequest>,
     ) -> Answer<v1::ClaimTrialsResponse> {
         let arrived = Instant::now();
+        let caller = Caller::of(&request);
         let request = request.into_inner();
         if !(1..=MAX_TRIALS).contains(&request.max_trials) {
             return Err(invalid(
@@ -83,7 +87,7 @@ impl WorkerService for Workers {
         };
         let wait = request.wait.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or_default();
         let deadline = arrived + wait.min(MAX_WAIT);
-        let rows = claim_trials(&self.context, claim, deadline).await.map_err(of_store)?;
+        let rows = claim_trials(&self.context, &caller, claim, deadline).await.map_err(of_store)?;
         let leased = rows.iter().map(encode::leased_trial).collect::<Result<_, _>>();
         let mut trials: Vec<v1::LeasedTrial> = leased.map_err(of_store)?;
         lessons::add(&self.context, &rows, &mut trials).await;
@@ -91,14 +95,17 @@ impl WorkerService for Workers {
     }
 
     async fn heartbeat(&self, request: Request<v1::HeartbeatRequest>) -> Answer<v1::HeartbeatResponse> {
+        let caller = Caller::of(&request);
         let request = request.into_inner();
         let worker_id = decode::id("worker_id", &request.worker_id)?;
         let instance_id = decode::id("instance_id", &request.instance_id)?;
         let beats = request.leases.iter().map(decode::beat).collect::<Result<Vec<_>, _>>()?;
         let renew = async {
             let mut transaction = self.context.store.begin_vital().await?;
-            worker::seen(&mut transaction, worker_id, instance_id, self.context.lease_ttl).await?;
-            let orders = lease::renew(&mut transaction, &beats, self.context.lease_ttl).await?;
+            worker::seen(&mut transaction, worker_id, instance_id, caller.name(), self.context.lease_ttl)
+                .await?;
+            let orders =
+                lease::renew(&mut transaction, &beats, caller.name(), self.context.lease_ttl).await?;
             transaction.commit().await?;
             Ok(orders)
         };
@@ -113,6 +120,7 @@ impl WorkerService for Workers {
         &self,
         request: Request<v1::ReportMetricsRequest>,
     ) -> Answer<v1::ReportMetricsResponse> {
+        let caller = Caller::of(&request);
         let request = request.into_inner();
         let key = decode::lease(request.lease.as_ref())?;
         if request.first_seq == 0 {
@@ -123,7 +131,8 @@ impl WorkerService for Workers {
                 format!("{} records in one call; send at most {MAX_RECORDS}", request.records.len());
             return Err(Reason::LimitExceeded.status(message));
         }
-        let acked_seq = report(&self.context, &key, &request).await.map_err(of_store)?;
+        self.context.rates.rows(&caller, request.records.len())?;
+        let acked_seq = report(&self.context, &caller, &key, &request).await.map_err(of_store)?;
         Ok(Response::new(v1::ReportMetricsResponse { acked_seq: store::count(acked_seq) }))
     }
 
@@ -131,13 +140,15 @@ impl WorkerService for Workers {
         &self,
         request: Request<v1::ReportFindingsRequest>,
     ) -> Answer<v1::ReportFindingsResponse> {
-        findings::report(&self.context, request.into_inner()).await.map(Response::new)
+        let caller = Caller::of(&request);
+        findings::report(&self.context, &caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn complete_trial(
         &self,
         request: Request<v1::CompleteTrialRequest>,
     ) -> Answer<v1::CompleteTrialResponse> {
+        let caller = Caller::of(&request);
         let request = request.into_inner();
         let key = decode::lease(request.lease.as_ref())?;
         let result = request.result.ok_or_else(|| invalid("result", "is missing"))?;
@@ -146,10 +157,12 @@ impl WorkerService for Workers {
             let last_seq = bigint("last_seq", request.last_seq)?;
             let digest = Sha256::digest(result.encode_to_vec()).to_vec();
             let mut transaction = self.context.store.begin().await?;
-            let Some(held) = lease::hold(&mut transaction, &key, self.context.lease_ttl).await? else {
-                return match lease::ended(&mut transaction, &key).await? {
+            let Some(held) =
+                lease::hold(&mut transaction, &key, caller.name(), self.context.lease_ttl).await?
+            else {
+                return match lease::ended(&mut transaction, &key, caller.name()).await? {
                     Some(attempt) if attempt.digest.as_ref() == Some(&digest) => Ok(()),
-                    _ => Err(key.lost()),
+                    _ => Err(lease::refusal(&mut transaction, &key, caller.name()).await),
                 };
             };
             if last_seq > held.acked_seq {
@@ -164,11 +177,13 @@ impl WorkerService for Workers {
     }
 
     async fn fail_trial(&self, request: Request<v1::FailTrialRequest>) -> Answer<v1::FailTrialResponse> {
+        let caller = Caller::of(&request);
         let request = request.into_inner();
         let key = decode::lease(request.lease.as_ref())?;
         let kind = decode::failure_kind(request.kind())?;
-        let message = decode::text(&request.message);
-        let ended = end(&self.context, &key, &Why::Failed(kind, &message)).await.map_err(of_store)?;
+        let message = storable(&request.message);
+        let ended =
+            end(&self.context, &caller, &key, &Why::Failed(kind, &message)).await.map_err(of_store)?;
         Ok(Response::new(v1::FailTrialResponse { will_retry: ended.will_retry }))
     }
 
@@ -176,20 +191,25 @@ impl WorkerService for Workers {
         &self,
         request: Request<v1::ReleaseTrialRequest>,
     ) -> Answer<v1::ReleaseTrialResponse> {
+        let caller = Caller::of(&request);
         let request = request.into_inner();
         let key = decode::lease(request.lease.as_ref())?;
-        let reason = decode::text(&request.reason);
-        end(&self.context, &key, &Why::Released(&reason)).await.map_err(of_store)?;
+        let reason = storable(&request.reason);
+        end(&self.context, &caller, &key, &Why::Released(&reason)).await.map_err(of_store)?;
         Ok(Response::new(v1::ReleaseTrialResponse {}))
     }
 }
 
-async fn register(context: &Context, request: &v1::RegisterWorkerRequest) -> Result<uuid::Uuid, Status> {
+async fn register(
+    context: &Context,
+    caller: &Caller,
+    request: &v1::RegisterWorkerRequest,
+) -> Result<uuid::Uuid, Status> {
     let device = request.device.as_ref().ok_or_else(|| invalid("device", "is missing"))?;
     let memory_limit_bytes =
         device.memory_limit_bytes.map(|bytes| bigint("device.memory_limit_bytes", bytes)).transpose();
     let texts = [&request.version, &device.name, &device.description, &device.libtorch_version];
-    let [version, device_name, device_description, libtorch_version] = texts.map(|text| decode::text(text));
+    let [version, device_name, device_description, libtorch_version] = texts.map(|text| storable(text));
     let new = NewWorker {
         name: decode::worker_name(&request.name)?,
         instance_id: decode::id("instance_id", &request.instance_id)?,
@@ -200,6 +220,7 @@ async fn register(context: &Context, request: &v1::RegisterWorkerRequest) -> Res
         memory_limit_bytes: memory_limit_bytes.map_err(of_store)?,
         libtorch_version: &libtorch_version,
         threads: i32::try_from(device.threads).unwrap_or(i32::MAX),
+        principal: caller.name(),
     };
     let stored = async {
         let mut transaction = context.store.begin_vital().await?;
@@ -222,12 +243,14 @@ async fn register(context: &Context, request: &v1::RegisterWorkerRequest) -> Res
 
 async fn claim_trials(
     context: &Context,
+    caller: &Caller,
     claim: ClaimRequest,
     deadline: Instant,
 ) -> store::Result<Vec<store::claim::LeasedRow>> {
     let seen = |()| async {
         let mut connection = context.store.vital.acquire().await?;
-        worker::seen(&mut connection, claim.worker_id, claim.instance_id, context.lease_ttl).await
+        worker::seen(&mut connection, claim.worker_id, claim.instance_id, caller.name(), context.lease_ttl)
+            .await
     };
     seen(()).await?;
     let rows = context.claims.claim(claim, deadline).await?;
@@ -238,17 +261,22 @@ async fn claim_trials(
     Ok(rows)
 }
 
-async fn report(context: &Context, key: &LeaseKey, request: &v1::ReportMetricsRequest) -> store::Result<i64> {
+async fn report(
+    context: &Context,
+    caller: &Caller,
+    key: &LeaseKey,
+    request: &v1::ReportMetricsRequest,
+) -> store::Result<i64> {
     let first_seq = bigint("first_seq", request.first_seq)?;
     let mut transaction = context.store.begin().await?;
-    let Some(held) = lease::hold(&mut transaction, key, context.lease_ttl).await? else {
+    let Some(held) = lease::hold(&mut transaction, key, caller.name(), context.lease_ttl).await? else {
         // A worker that restarted may replay what its completed attempt had stored before.
         let last_seq = first_seq.saturating_add(i64::try_from(request.records.len()).unwrap_or(i64::MAX)) - 1;
-        return match lease::ended(&mut transaction, key).await? {
+        return match lease::ended(&mut transaction, key, caller.name()).await? {
             Some(attempt) if attempt.digest.is_some() && attempt.acked_seq >= last_seq => {
                 Ok(attempt.acked_seq)
             }
-            _ => Err(key.lost()),
+            _ => Err(lease::refusal(&mut transaction, key, caller.name()).await),
         };
     };
     let acked_seq = record::append(&mut transaction, key, held, first_seq, &request.records).await?;
@@ -262,18 +290,18 @@ struct EndedBy {
 }
 
 /// Ends an attempt without a result, or finds that it has ended that way before.
-async fn end(context: &Context, key: &LeaseKey, why: &Why<'_>) -> store::Result<EndedBy> {
+async fn end(context: &Context, caller: &Caller, key: &LeaseKey, why: &Why<'_>) -> store::Result<EndedBy> {
     let mut transaction = context.store.begin().await?;
-    if lease::hold(&mut transaction, key, context.lease_ttl).await?.is_none() {
+    if lease::hold(&mut transaction, key, caller.name(), context.lease_ttl).await?.is_none() {
         let same = |outcome: &str| match why {
             Why::Released(_) => matches!(outcome, "released" | "cancelled"),
             Why::Failed(..) | Why::WorkerLost(_) => outcome == "failed",
         };
-        return match lease::ended(&mut transaction, key).await? {
+        return match lease::ended(&mut transaction, key, caller.name()).await? {
             Some(attempt) if attempt.outcome.as_deref().is_some_and(same) && !attempt.is_lost() => {
                 Ok(EndedBy { will_retry: attempt.will_retry.unwrap_or(false) })
             }
-            _ => Err(key.lost()),
+            _ => Err(lease::refusal(&mut transaction, key, caller.name()).await),
         };
     }
     let ended = ending::without_result(&mut transaction, &[key.trial_id], why).await?;

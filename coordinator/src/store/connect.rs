@@ -49,6 +49,19 @@ pub enum ConnectError {
         /// What went wrong.
         source: MigrateError,
     },
+    /// The role may not change the schema.
+    #[error(
+        "the role `{role}` may not change the schema of {place}; run `batchsweep-coordinator migrate` as its owner, and \
+         give this one --no-migrate"
+    )]
+    MayNotMigrate {
+        /// Where it is.
+        place: String,
+        /// Who was refused.
+        role: String,
+        /// What Postgres says.
+        source: MigrateError,
+    },
     /// The schema is not this build's.
     #[error("the schema of {place} is not the one of this build; run `batchsweep-coordinator migrate`")]
     NotMigrated {
@@ -104,7 +117,14 @@ pub async fn wait_for(options: &PgConnectOptions, patience: Duration) -> Result<
 /// # Errors
 /// [`ConnectError::Migration`], also when the schema is newer than this build.
 pub async fn migrate(options: &PgConnectOptions) -> Result<(), ConnectError> {
-    let failed = |source: MigrateError| ConnectError::Migration { place: place(options), source };
+    let failed = |source: MigrateError| match may_not(&source) {
+        true => ConnectError::MayNotMigrate {
+            place: place(options),
+            role: options.get_username().to_owned(),
+            source,
+        },
+        false => ConnectError::Migration { place: place(options), source },
+    };
     let mut connection =
         PgConnection::connect_with(&in_public(options)).await.map_err(|error| failed(error.into()))?;
     MIGRATOR.run_direct(None, &mut connection, false).await.map_err(failed)?;
@@ -112,10 +132,30 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<(), ConnectError> {
     Ok(())
 }
 
+/// Whether Postgres refuses a migration because of who asks for it.
+fn may_not(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    // insufficient_privilege
+    code.as_deref() == Some("42501")
+}
+
 /// The migrations' own table has no schema in its name. By default Postgres looks for it in a schema named like the user
 /// first, and a user named `batchsweep` has one: then no migration would seem to have been applied.
 fn in_public(options: &PgConnectOptions) -> PgConnectOptions {
     options.clone().options([("search_path", "public")])
+}
+
+/// One connection, for a command that needs no more.
+///
+/// # Errors
+/// [`ConnectError::Refused`].
+pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, ConnectError> {
+    PgConnection::connect_with(&in_public(options))
+        .await
+        .map_err(|source| ConnectError::Refused { place: place(options), source })
 }
 
 /// Opens the pools; connections are made as they are needed, and again after an outage.

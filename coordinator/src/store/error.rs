@@ -29,7 +29,7 @@ pub enum StoreError {
     /// Nothing by this name or id.
     #[error("no {kind} `{name}`{}", .near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
     NotFound {
-        /// `sweep`, `trial` or `worker`.
+        /// `sweep`, `trial`, `worker` or `token`.
         kind: &'static str,
         /// As asked for.
         name: String,
@@ -57,6 +57,9 @@ pub enum StoreError {
         /// The attempt that wanted to write.
         attempt: i32,
     },
+    /// It is there, but not the caller's.
+    #[error("{0} belongs to the holder of another token")]
+    NotHolder(String),
     /// Records came, or were counted, past a gap.
     #[error("records are stored up to number {acked_seq}; send those from {} on first", .acked_seq + 1)]
     RecordsMissing {

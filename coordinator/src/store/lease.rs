@@ -1,6 +1,10 @@
 //! Leases: who may write for a trial. Every write of a worker begins with [`hold`].
+//!
+//! A lease belongs to the worker that claimed it, and a worker to the principal that registered it. `by` is the name of
+//! the principal that calls, `None` where nobody has one: then whoever knows the lease may use it.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use sqlx::PgConnection;
@@ -8,8 +12,8 @@ use uuid::Uuid;
 
 use super::{Result, StoreError};
 
-/// What a worker shows to write for a trial.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// What a worker shows to write for a trial. `Debug` does not tell the secret.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct LeaseKey {
     /// The trial.
     pub trial_id: Uuid,
@@ -22,6 +26,16 @@ pub struct LeaseKey {
 impl LeaseKey {
     pub(crate) fn lost(&self) -> StoreError {
         StoreError::LeaseLost { trial_id: self.trial_id, attempt: self.attempt }
+    }
+}
+
+impl fmt::Debug for LeaseKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { trial_id, attempt, token: _ } = self;
+        f.debug_struct("LeaseKey")
+            .field("trial_id", trial_id)
+            .field("attempt", attempt)
+            .finish_non_exhaustive()
     }
 }
 
@@ -88,19 +102,35 @@ impl EndedAttempt {
 ///
 /// # Errors
 /// As any query.
-pub async fn hold(connection: &mut PgConnection, key: &LeaseKey, ttl: Duration) -> Result<Option<Held>> {
-    let held =
-        sqlx::query_file_as!(Held, "queries/lease/lock_lease.sql", key.trial_id, key.attempt, key.token)
-            .fetch_optional(&mut *connection)
-            .await?;
+pub async fn hold(
+    connection: &mut PgConnection,
+    key: &LeaseKey,
+    by: Option<&str>,
+    ttl: Duration,
+) -> Result<Option<Held>> {
+    let held = sqlx::query_file_as!(
+        Held,
+        "queries/lease/lock_lease.sql",
+        key.trial_id,
+        key.attempt,
+        key.token,
+        by as Option<&str>,
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
     match held {
         Some(held) => Ok(Some(held)),
-        None => reattach(connection, key, ttl).await,
+        None => reattach(connection, key, by, ttl).await,
     }
 }
 
 /// Gives an expired lease back to its holder, with the same attempt, where that is still possible.
-async fn reattach(connection: &mut PgConnection, key: &LeaseKey, ttl: Duration) -> Result<Option<Held>> {
+async fn reattach(
+    connection: &mut PgConnection,
+    key: &LeaseKey,
+    by: Option<&str>,
+    ttl: Duration,
+) -> Result<Option<Held>> {
     let held = sqlx::query_file_as!(
         Held,
         "queries/lease/reattach_lease.sql",
@@ -108,6 +138,7 @@ async fn reattach(connection: &mut PgConnection, key: &LeaseKey, ttl: Duration) 
         key.attempt,
         key.token,
         ttl.as_secs_f64(),
+        by as Option<&str>,
     )
     .fetch_optional(connection)
     .await?;
@@ -121,36 +152,65 @@ async fn reattach(connection: &mut PgConnection, key: &LeaseKey, ttl: Duration) 
 ///
 /// # Errors
 /// As any query.
-pub async fn ended(connection: &mut PgConnection, key: &LeaseKey) -> Result<Option<EndedAttempt>> {
+pub async fn ended(
+    connection: &mut PgConnection,
+    key: &LeaseKey,
+    by: Option<&str>,
+) -> Result<Option<EndedAttempt>> {
     Ok(sqlx::query_file_as!(
         EndedAttempt,
         "queries/lease/ended_attempt.sql",
         key.trial_id,
         key.attempt,
         key.token,
+        by as Option<&str>,
     )
     .fetch_optional(connection)
     .await?)
 }
 
+/// Why a lease that [`hold`] does not find is refused: it is somebody else's, whatever its caller knows of it, or it is
+/// over.
+pub async fn refusal(connection: &mut PgConnection, key: &LeaseKey, by: Option<&str>) -> StoreError {
+    if by.is_none() {
+        return key.lost();
+    }
+    let of_another =
+        sqlx::query_file_scalar!("queries/lease/attempt_of_another.sql", key.trial_id, key.attempt, by)
+            .fetch_one(connection)
+            .await;
+    match of_another {
+        Ok(true) => StoreError::NotHolder(format!("attempt {} of trial {}", key.attempt, key.trial_id)),
+        Ok(false) => key.lost(),
+        Err(error) => error.into(),
+    }
+}
+
 /// Renews leases and notes how far their trials are. One order for each beat, in their order.
 ///
 /// # Errors
-/// As any query.
-pub async fn renew(connection: &mut PgConnection, beats: &[Beat], ttl: Duration) -> Result<Vec<Order>> {
+/// [`StoreError::NotHolder`] where one of them is somebody else's; then none is renewed.
+pub async fn renew(
+    connection: &mut PgConnection,
+    beats: &[Beat],
+    by: Option<&str>,
+    ttl: Duration,
+) -> Result<Vec<Order>> {
     if beats.is_empty() {
         return Ok(Vec::new());
     }
-    let mut orders = renew_held(connection, beats, ttl).await?;
+    let mut orders = renew_held(connection, beats, by, ttl).await?;
     let cut_off: Vec<Beat> = beats.iter().filter(|beat| !orders.contains_key(&beat.key)).cloned().collect();
     let mut back = Vec::new();
     for beat in cut_off {
-        if reattach(connection, &beat.key, ttl).await?.is_some() {
+        if reattach(connection, &beat.key, by, ttl).await?.is_some() {
             back.push(beat);
+        } else if let refused @ StoreError::NotHolder(_) = refusal(connection, &beat.key, by).await {
+            return Err(refused);
         }
     }
     if !back.is_empty() {
-        orders.extend(renew_held(connection, &back, ttl).await?);
+        orders.extend(renew_held(connection, &back, by, ttl).await?);
     }
     Ok(beats.iter().map(|beat| orders.get(&beat.key).copied().unwrap_or(Order::Lost)).collect())
 }
@@ -158,6 +218,7 @@ pub async fn renew(connection: &mut PgConnection, beats: &[Beat], ttl: Duration)
 async fn renew_held(
     connection: &mut PgConnection,
     beats: &[Beat],
+    by: Option<&str>,
     ttl: Duration,
 ) -> Result<HashMap<LeaseKey, Order>> {
     let renewed = sqlx::query_file!(
@@ -171,6 +232,7 @@ async fn renew_held(
         &beats.iter().map(|beat| beat.train_loss).collect::<Vec<_>>() as &[Option<f64>],
         &beats.iter().map(|beat| beat.micro_batch).collect::<Vec<_>>(),
         ttl.as_secs_f64(),
+        by as Option<&str>,
     )
     .fetch_all(connection)
     .await?;

@@ -4,7 +4,8 @@
 //! What holds at any time:
 //! - a trial is `running` if and only if it has a lease, of the same attempt ([`claim`], [`ending`], [`lease`]);
 //! - its attempt grows by one at each claim and never falls ([`claim`]);
-//! - a worker's write happens with the row of its lease locked, or not at all ([`lease`], [`record`]);
+//! - a worker's write happens with the row of its lease locked, by the principal that holds it, or not at all ([`lease`],
+//!   [`record`]);
 //! - records of an attempt are numbered without gap up to the watermark of its lease ([`record`]);
 //! - all times are the database's clock.
 //!
@@ -26,6 +27,8 @@ pub mod memory;
 pub mod record;
 pub mod result;
 pub mod worker;
+
+pub mod token;
 
 pub mod reader;
 pub mod rows;

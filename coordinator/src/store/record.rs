@@ -194,11 +194,30 @@ impl Logs {
     }
 }
 
-/// Text as Postgres takes it: all of Unicode but the zero character.
+/// The longest text that is stored, in bytes; more is cut off.
+const MAX_TEXT: usize = 64 << 10;
+
+/// Words for people as Postgres takes them: without the zero character, and not endless.
 pub(crate) fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+    let mut end = text.len().min(MAX_TEXT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].replace('\0', "\u{fffd}")
 }
 
 fn unknown(field: &'static str) -> StoreError {
     StoreError::Invalid { field, problem: "is missing, or not known to this version".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_and_odd_texts_are_made_storable() {
+        assert_eq!(storable("a\0b"), "a\u{fffd}b");
+        let long = "é".repeat(MAX_TEXT);
+        assert_eq!(storable(&long).len(), MAX_TEXT);
+    }
 }

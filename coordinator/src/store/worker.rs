@@ -29,6 +29,8 @@ pub struct NewWorker<'a> {
     pub libtorch_version: &'a str,
     /// CPU threads.
     pub threads: i32,
+    /// Who registers it; `None` where nobody has a name.
+    pub principal: Option<&'a str>,
 }
 
 /// A registered worker.
@@ -44,7 +46,7 @@ pub struct Registered {
 /// the same process twice changes nothing.
 ///
 /// # Errors
-/// As any query.
+/// [`StoreError::NotHolder`] when a living worker of that name is somebody else's.
 pub async fn register(
     connection: &mut PgConnection,
     new: &NewWorker<'_>,
@@ -65,9 +67,13 @@ pub async fn register(
         new.libtorch_version,
         new.threads,
         ttl.as_secs_f64(),
+        new.principal as Option<&str>,
     )
-    .fetch_one(&mut *connection)
-    .await?;
+    .fetch_optional(&mut *connection)
+    .await?
+    .ok_or_else(|| {
+        StoreError::NotHolder(format!("the worker `{}`, which was heard of within {ttl:?},", new.name))
+    })?;
     let held = sqlx::query_file_scalar!("queries/worker/superseded_leases.sql", worker_id, new.instance_id)
         .fetch_all(&mut *connection)
         .await?;
@@ -80,21 +86,26 @@ pub async fn register(
 ///
 /// # Errors
 /// [`StoreError::WorkerSuperseded`] when another process has its name now; [`StoreError::NotFound`] when it never
-/// registered.
+/// registered; [`StoreError::NotHolder`] when it is somebody else's.
 pub async fn seen(
     connection: &mut PgConnection,
     worker_id: Uuid,
     instance_id: Uuid,
+    by: Option<&str>,
     ttl: Duration,
 ) -> Result<()> {
-    let worker =
-        sqlx::query_file!("queries/worker/worker_seen.sql", worker_id, instance_id, ttl.as_secs_f64())
-            .fetch_optional(connection)
-            .await?
-            .ok_or_else(|| StoreError::NotFound {
-                kind: "worker",
-                name: worker_id.to_string(),
-                near: None,
-            })?;
+    let worker = sqlx::query_file!(
+        "queries/worker/worker_seen.sql",
+        worker_id,
+        instance_id,
+        ttl.as_secs_f64(),
+        by as Option<&str>,
+    )
+    .fetch_optional(connection)
+    .await?
+    .ok_or_else(|| StoreError::NotFound { kind: "worker", name: worker_id.to_string(), near: None })?;
+    if !worker.ours {
+        return Err(StoreError::NotHolder(format!("the worker `{}`", worker.name)));
+    }
     if worker.instance_id == instance_id { Ok(()) } else { Err(StoreError::WorkerSuperseded(worker.name)) }
 }

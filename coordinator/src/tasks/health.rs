@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use proto::v1::sweep_service_server::SweepServiceServer;
+use proto::v1::token_service_server::TokenServiceServer;
 use proto::v1::worker_service_server::WorkerServiceServer;
 use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::service::{Sweeps, Workers};
+use crate::service::{Sweeps, Tokens, Workers};
 use crate::store::Store;
 
 /// How often Postgres is asked.
@@ -45,9 +46,14 @@ pub async fn run(store: Store, reporter: HealthReporter, drain: CancellationToke
     set(&reporter, ServingStatus::NotServing).await;
 }
 
-/// Sets the status of the whole server and of both services.
+/// Sets the status of the whole server and of each service.
 pub async fn set(reporter: &HealthReporter, status: ServingStatus) {
-    for service in ["", SweepServiceServer::<Sweeps>::NAME, WorkerServiceServer::<Workers>::NAME] {
+    let services = [
+        SweepServiceServer::<Sweeps>::NAME,
+        WorkerServiceServer::<Workers>::NAME,
+        TokenServiceServer::<Tokens>::NAME,
+    ];
+    for service in [""].into_iter().chain(services) {
         reporter.set_service_status(service, status).await;
     }
 }

@@ -83,7 +83,7 @@ async fn the_reaper_skips_a_lease_that_is_being_written(pool: PgPool) {
         .execute(&mut *writing)
         .await
         .unwrap();
-    coordinator::store::lease::hold(&mut writing, &key, TTL).await.unwrap().unwrap();
+    coordinator::store::lease::hold(&mut writing, &key, None, TTL).await.unwrap().unwrap();
     let mut reaping = world.store.begin().await.unwrap();
     assert_eq!(coordinator::store::expiry::expire(&mut reaping).await.unwrap(), []);
     drop((writing, reaping));

@@ -2,6 +2,8 @@
 //! its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a panic is how to fail")]
 
+mod certificates;
+mod served;
 mod world;
 
 mod claims;
@@ -9,16 +11,24 @@ mod endings;
 mod expiry;
 mod fencing;
 mod findings;
+mod holders;
+mod hostile;
+mod limits;
+mod methods;
 mod names;
 mod outage;
 mod reader;
 mod records;
 mod report;
+mod roles;
 mod rows;
 mod schema;
 mod server;
 mod steering;
 mod submission;
 mod throughput;
+mod tls;
+mod token_command;
+mod tokens;
 mod watching;
 mod workers;

@@ -2,15 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use coordinator::config::{DatabaseConfig, LogFormat, public_url};
 use coordinator::{RunError, ServeConfig, health};
+use proto::connection::Credentials;
 use proto::v1::sweep_service_client::SweepServiceClient;
 use proto::v1::worker_service_client::WorkerServiceClient;
 use proto::{Reason, v1};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tokio_stream::StreamExt;
 use tonic::Code;
 use tonic_reflection::pb::v1::ServerReflectionRequest;
@@ -19,50 +17,8 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use uuid::Uuid;
 
+use crate::served::{config, start};
 use crate::world::{registration, spec};
-
-struct Server {
-    address: String,
-    shutdown: oneshot::Sender<()>,
-    running: JoinHandle<Result<(), RunError>>,
-}
-
-fn config(pool: &PgPool) -> ServeConfig {
-    ServeConfig {
-        database: DatabaseConfig {
-            database_url: Some(public_url(&pool.connect_options())),
-            database_url_file: None,
-        },
-        reader_database_url: None,
-        reader_database_url_file: None,
-        listen: "127.0.0.1:0".parse().unwrap(),
-        address_file: None,
-        lease_ttl: Duration::from_secs(30),
-        heartbeat_interval: Duration::from_secs(5),
-        no_migrate: false,
-        insecure: false,
-        log_format: LogFormat::Text,
-    }
-}
-
-async fn start(pool: &PgPool) -> Server {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("address");
-    let config = ServeConfig { address_file: Some(file.clone()), ..config(pool) };
-    let listener = TcpListener::bind(config.listen).await.unwrap();
-    let (shutdown, told) = oneshot::channel();
-    let running = tokio::spawn(coordinator::run(config, listener, async {
-        let _ = told.await;
-    }));
-    let address = loop {
-        match std::fs::read_to_string(&file) {
-            Ok(address) => break address.trim().to_owned(),
-            Err(_) => tokio::task::yield_now().await,
-        }
-        assert!(!running.is_finished(), "the server did not start");
-    };
-    Server { address, shutdown, running }
-}
 
 async fn submit(sweeps: &mut SweepServiceClient<tonic::transport::Channel>, trials: u64) -> String {
     let request = v1::CreateSweepRequest {
@@ -100,10 +56,13 @@ async fn a_fresh_database_is_migrated_and_served(pool: PgPool) {
 
     let refused = sweeps.get_sweep(v1::GetSweepRequest { sweep: "none".to_owned() }).await.unwrap_err();
     assert_eq!((refused.code(), Reason::of(&refused)), (Code::NotFound, Some(Reason::NotFound)));
-    assert_eq!(health::check(server.address.clone()).await.unwrap(), health::Status::Serving);
+    assert_eq!(
+        health::check(server.address.clone(), &Credentials::default()).await.unwrap(),
+        health::Status::Serving
+    );
     server.shutdown.send(()).unwrap();
     server.running.await.unwrap().unwrap();
-    assert!(health::check(server.address).await.is_err());
+    assert!(health::check(server.address, &Credentials::default()).await.is_err());
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]

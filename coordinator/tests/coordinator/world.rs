@@ -1,9 +1,11 @@
 //! A coordinator without its network: the handlers of both services over one test's database. Time does not pass by
 //! itself: leases end when a test says so.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use coordinator::config::public_url;
+use coordinator::access::rates::Rates;
+use coordinator::config::{LimitsConfig, public_url};
 use coordinator::service::{Context, Sweeps, Workers};
 use coordinator::store::connect;
 use coordinator::store::{Store, expiry};
@@ -52,6 +54,8 @@ impl World {
             store: store.clone(),
             lease_ttl: TTL,
             heartbeat_interval: Duration::from_secs(5),
+            rates: Arc::new(Rates::new(LimitsConfig::default())),
+            watch_age: Duration::from_secs(3_600),
             drain: stop.clone(),
         };
         let (sweeps, workers) = (Sweeps::new(context.clone()), Workers::new(context.clone()));

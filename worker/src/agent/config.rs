@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use domain::Bytes;
+use proto::connection::{CredentialError, CredentialFiles, Credentials};
 
 /// Settings of one agent: one device, one trainer.
 #[derive(Debug, Clone, Args)]
@@ -11,6 +12,22 @@ pub struct AgentConfig {
     /// The coordinator's address
     #[arg(long, env = "BATCHSWEEP_COORDINATOR", value_name = "URL", default_value = "http://127.0.0.1:7070")]
     pub coordinator: String,
+
+    /// A file with the token to show the coordinator; it needs scope work
+    #[arg(long, env = "BATCHSWEEP_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+
+    /// Certificates of the CAs that may vouch for the coordinator [default: the system's]
+    #[arg(long, env = "BATCHSWEEP_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+
+    /// A certificate to show the coordinator, where it asks for one
+    #[arg(long, env = "BATCHSWEEP_CLIENT_CERT", value_name = "FILE", requires = "client_key")]
+    pub client_cert: Option<PathBuf>,
+
+    /// That certificate's key
+    #[arg(long, env = "BATCHSWEEP_CLIENT_KEY", value_name = "FILE", requires = "client_cert")]
+    pub client_key: Option<PathBuf>,
 
     /// A name for this worker, unique among living ones; the same name again replaces the earlier process
     /// [default: the host's name and a few random letters]
@@ -35,6 +52,19 @@ pub struct AgentConfig {
 }
 
 impl AgentConfig {
+    /// What the coordinator is trusted by and shown.
+    ///
+    /// # Errors
+    /// [`CredentialError`], which names the file.
+    pub fn credentials(&self) -> Result<Credentials, CredentialError> {
+        Credentials::read(CredentialFiles {
+            token: self.token_file.as_deref(),
+            ca: self.ca_file.as_deref(),
+            client_cert: self.client_cert.as_deref(),
+            client_key: self.client_key.as_deref(),
+        })
+    }
+
     /// The name to register under.
     #[must_use]
     pub fn name(&self) -> String {

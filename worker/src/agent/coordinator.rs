@@ -5,21 +5,24 @@ use std::future::Future;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
+use proto::connection::{Bearer, CredentialError, Credentials};
+use proto::reason::retry_delay;
 use proto::v1::worker_service_client::WorkerServiceClient;
 use proto::{MAX_MESSAGE_BYTES, Reason};
-use tonic::transport::{Channel, Endpoint};
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
-use super::AgentError;
-
-/// The generated client on a channel that connects by itself, and again when it is lost.
-pub type Client = WorkerServiceClient<Channel>;
+/// The generated client on a channel that connects by itself, and again when it is lost; it shows the token.
+pub type Client = WorkerServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// How long a call is tried again while the coordinator is out of reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
     /// As long as it takes.
     UntilAnswered,
+    /// The same, unless one does not trust the other: no waiting helps against a wrong certificate.
+    UntilTrusted,
     /// Not at all; the caller has a better occasion.
     Never,
 }
@@ -28,6 +31,7 @@ pub enum Retry {
 #[derive(Debug, Clone)]
 pub struct Coordinator {
     address: String,
+    credentials: Credentials,
     client: Client,
 }
 
@@ -35,13 +39,11 @@ impl Coordinator {
     /// Does not connect yet.
     ///
     /// # Errors
-    /// [`AgentError::Address`] when the address does not parse.
-    pub fn new(address: &str) -> Result<Self, AgentError> {
-        let invalid = |problem: String| AgentError::Address { address: address.to_owned(), problem };
-        let endpoint =
-            Endpoint::from_shared(address.to_owned()).map_err(|error| invalid(error.to_string()))?;
-        if endpoint.uri().host().is_none() || endpoint.uri().scheme().is_none() {
-            return Err(invalid("it needs a scheme and a host".to_owned()));
+    /// [`CredentialError`] when the address does not parse, or a certificate cannot be used.
+    pub fn new(address: &str, credentials: &Credentials) -> Result<Self, CredentialError> {
+        let endpoint = credentials.endpoint(address)?;
+        if credentials.token_is_exposed_at(address) {
+            tracing::warn!("the token travels unencrypted to {address}; use an https:// address");
         }
         let channel = endpoint
             .connect_timeout(Duration::from_secs(3))
@@ -50,10 +52,10 @@ impl Coordinator {
             .keep_alive_timeout(Duration::from_secs(10))
             .keep_alive_while_idle(true)
             .connect_lazy();
-        let client = Client::new(channel)
+        let client = Client::new(InterceptedService::new(channel, credentials.bearer()))
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
-        Ok(Self { address: address.to_owned(), client })
+        Ok(Self { address: address.to_owned(), credentials: credentials.clone(), client })
     }
 
     /// The address.
@@ -72,9 +74,13 @@ impl Coordinator {
         Fut: Future<Output = Result<Response<T>, Status>>,
     {
         let attempt = || async {
-            match tokio::time::timeout(timeout, call(self.client.clone())).await {
+            let answer = match tokio::time::timeout(timeout, call(self.client.clone())).await {
                 Ok(answer) => answer.map(Response::into_inner),
                 Err(_) => Err(Status::deadline_exceeded(format!("no answer within {timeout:?}"))),
+            };
+            match answer {
+                Err(status) if retry == Retry::UntilTrusted => Err(self.explained(status).await),
+                answer => answer,
             }
         };
         let backoff = ExponentialBuilder::default()
@@ -85,7 +91,9 @@ impl Coordinator {
             .without_max_times();
         attempt
             .retry(backoff)
-            .when(|status| retry == Retry::UntilAnswered && passes_by_itself(status))
+            .when(|status| retry != Retry::Never && passes_by_itself(status))
+            // A coordinator that is asked too often says when to ask again.
+            .adjust(|status, delay| delay.map(|delay| retry_delay(status).unwrap_or_default().max(delay)))
             .notify(|status, delay| {
                 tracing::warn!(
                     address = self.address,
@@ -96,11 +104,23 @@ impl Coordinator {
             })
             .await
     }
+
+    /// An error of the connection as one that no waiting helps against, where that is what it is.
+    async fn explained(&self, status: Status) -> Status {
+        if Reason::of(&status).is_some() {
+            return status;
+        }
+        match self.credentials.diagnose(&self.address, &status).await {
+            Some(problem) => Status::failed_precondition(format!("{problem}; {}", problem.hint())),
+            None => status,
+        }
+    }
 }
 
 /// Whether asking again may be answered otherwise.
 fn passes_by_itself(status: &Status) -> bool {
     match status.code() {
+        _ if retry_delay(status).is_some() => true,
         Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Aborted => true,
         // A connection that broke under the call has no reason of ours; neither has a proxy's own error.
         Code::Unknown | Code::Internal => Reason::of(status).is_none_or(|reason| reason == Reason::Internal),
@@ -108,10 +128,12 @@ fn passes_by_itself(status: &Status) -> bool {
     }
 }
 
-/// Whether the coordinator says that the lease is not ours any more.
+/// Whether the coordinator says that the lease is not ours any more, or that we are not to write at all.
 #[must_use]
 pub fn is_lease_lost(status: &Status) -> bool {
-    matches!(Reason::of(status), Some(Reason::LeaseLost | Reason::WorkerSuperseded | Reason::NotFound))
+    let may_not = matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied);
+    may_not
+        || matches!(Reason::of(status), Some(Reason::LeaseLost | Reason::WorkerSuperseded | Reason::NotFound))
 }
 
 #[cfg(test)]
@@ -124,12 +146,17 @@ mod tests {
         assert!(passes_by_itself(&Status::unknown("transport error")));
         assert!(passes_by_itself(&Reason::DatabaseUnavailable.status("restarting")));
         assert!(!passes_by_itself(&Reason::LeaseLost.status("somebody else has it")));
-        assert!(!passes_by_itself(&Reason::InvalidRequest.status("no token")));
+        assert!(passes_by_itself(&Reason::RateLimited.status_later("slower", Duration::from_secs(1))));
+        assert!(!passes_by_itself(&Reason::LimitExceeded.status("too large")));
+        assert!(!passes_by_itself(&Reason::InvalidRequest.status("no spec")));
+        for reason in [Reason::TokenMissing, Reason::TokenRevoked, Reason::MissingScope, Reason::NotHolder] {
+            assert!(!passes_by_itself(&reason.status("no")), "{reason:?}");
+        }
     }
 
     #[test]
     fn an_address_needs_scheme_and_host() {
-        assert!(Coordinator::new("127.0.0.1 7070").is_err());
-        assert!(Coordinator::new("/socket").is_err());
+        assert!(Coordinator::new("127.0.0.1 7070", &Credentials::default()).is_err());
+        assert!(Coordinator::new("/socket", &Credentials::default()).is_err());
     }
 }

@@ -21,7 +21,8 @@ pub mod uplink;
 
 use std::time::Duration;
 
-use proto::{PROTOCOL_VERSION, v1};
+use proto::connection::CredentialError;
+use proto::{PROTOCOL_VERSION, Reason, v1};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use uuid::Uuid;
@@ -42,12 +43,15 @@ pub enum AgentError {
     /// The trainer could not be started on this device.
     #[error("the trainer did not start: {0}")]
     Trainer(String),
-    /// The coordinator's address is no address.
-    #[error("`{address}` is not a coordinator's address: {problem}; it looks like http://127.0.0.1:7070")]
-    Address {
-        /// As given.
+    /// The address, a token's file or a certificate cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
+    /// The coordinator is not to be trusted, or does not trust this worker.
+    #[error("no coordinator at {address}: {problem}")]
+    Connection {
+        /// Which coordinator.
         address: String,
-        /// What is wrong with it.
+        /// What is wrong, and what to do.
         problem: String,
     },
     /// The coordinator refused the worker.
@@ -66,13 +70,14 @@ pub enum AgentError {
 /// [`AgentError`] when the trainer cannot start, or the coordinator refuses the worker: none of these would pass by
 /// itself. A coordinator that is out of reach is waited for.
 pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(), AgentError> {
+    // Files are looked at before a device is taken.
+    let coordinator = Coordinator::new(&config.coordinator, &config.credentials()?)?;
     let mut trainer = TrainerProcess::start(&config).await.map_err(AgentError::Trainer)?;
     tracing::info!(
         device = trainer.device().name,
         description = trainer.device().description,
         "trainer is ready"
     );
-    let coordinator = Coordinator::new(&config.coordinator)?;
     let Some(registered) = register(&config, &coordinator, trainer.device().clone(), &shutdown).await? else {
         return Ok(());
     };
@@ -115,7 +120,7 @@ async fn register(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         device: Some(device),
     };
-    let call = coordinator.call(Retry::UntilAnswered, Duration::from_secs(10), |mut client| {
+    let call = coordinator.call(Retry::UntilTrusted, Duration::from_secs(10), |mut client| {
         let request = request.clone();
         async move { client.register_worker(request).await }
     });
@@ -161,7 +166,7 @@ async fn claim(
                 }
             }
             Err(status) => {
-                let message = status.message().to_owned();
+                let message = status.message().replace("\nhint: ", "; ");
                 return Err(AgentError::Refused { address: coordinator.address().to_owned(), message });
             }
         }
@@ -170,7 +175,15 @@ async fn claim(
 }
 
 fn refused(config: &AgentConfig, status: &Status) -> AgentError {
-    AgentError::Refused { address: config.coordinator.clone(), message: status.message().to_owned() }
+    let address = config.coordinator.clone();
+    let mut message = status.message().replace("\nhint: ", "; ");
+    if Reason::of(status).is_none() {
+        return AgentError::Connection { address, problem: message };
+    }
+    if Reason::of(status) == Some(Reason::TokenMissing) {
+        message.push_str("; give a token with scope work with --token-file");
+    }
+    AgentError::Refused { address, message }
 }
 
 fn duration(message: Option<prost_types::Duration>) -> Option<Duration> {

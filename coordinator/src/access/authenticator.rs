@@ -1,0 +1,190 @@
+//! From the header of a call to its principal.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use domain::access::Scope;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use proto::{Reason, Token};
+use subtle::ConstantTimeEq;
+use tokio::sync::Semaphore;
+use tonic::Status;
+
+use super::Principal;
+use super::rates::Strangers;
+use crate::service::status::of_store;
+use crate::store::Store;
+use crate::store::token::{self, Standing};
+
+/// How long a token that was looked up is taken as valid: so soon a revocation holds at every coordinator.
+pub const CACHE_TIME: Duration = Duration::from_secs(5);
+
+/// Tokens looked up at once: half of the connections that leases depend on, as heartbeats show tokens too.
+const LOOKUPS: usize = 2;
+
+/// How long a call waits for its turn to be looked up.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+type Hash = [u8; 32];
+
+/// Knows tokens by their hash. Cheap to clone; clones share what they know.
+///
+/// Time tells nobody anything: what is looked up, here and in the database's index, is the SHA-256 of what a caller
+/// sent. A caller cannot choose that hash, so learning how much of one is right does not lead to a token.
+#[derive(Clone)]
+pub struct Authenticator {
+    store: Store,
+    /// The token of the file; compared in constant time, as it is compared one by one.
+    administrator: Option<Hash>,
+    known: Arc<Mutex<HashMap<Hash, Known>>>,
+    lookups: Arc<Semaphore>,
+    strangers: Arc<Strangers>,
+}
+
+struct Known {
+    principal: Principal,
+    until: Instant,
+}
+
+impl Authenticator {
+    /// Looks tokens up in `store`; `administrator` is one more, which may do everything.
+    #[must_use]
+    pub fn new(store: Store, administrator: Option<&Token>) -> Self {
+        Self {
+            store,
+            administrator: administrator.map(Token::hash),
+            known: Arc::default(),
+            lookups: Arc::new(Semaphore::new(LOOKUPS)),
+            strangers: Arc::default(),
+        }
+    }
+
+    /// Who holds the token of these headers, which came from `peer`.
+    ///
+    /// # Errors
+    /// [`Reason::TokenMissing`], [`Reason::TokenInvalid`], [`Reason::TokenExpired`] and [`Reason::TokenRevoked`];
+    /// [`Reason::DatabaseUnavailable`] when it cannot be looked up; [`Reason::RateLimited`] for an address with too many
+    /// tokens to look up.
+    pub async fn principal(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Principal, Status> {
+        let hash = bearer(headers)?.hash();
+        if self.administrator.is_some_and(|administrator| bool::from(administrator.ct_eq(&hash))) {
+            return Ok(Principal { name: "admin".to_owned(), scopes: vec![Scope::Admin], is_limited: false });
+        }
+        if let Some(principal) = self.remembered(&hash) {
+            return Ok(principal);
+        }
+        peer.map_or(Ok(()), |peer| self.strangers.admit(peer))?;
+        self.look_up(hash).await
+    }
+
+    fn remembered(&self, hash: &Hash) -> Option<Principal> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(hash).filter(|known| Instant::now() < known.until).map(|known| known.principal.clone())
+    }
+
+    async fn look_up(&self, hash: Hash) -> Result<Principal, Status> {
+        let Ok(_turn) = tokio::time::timeout(PATIENCE, self.lookups.acquire()).await else {
+            return Err(Reason::DatabaseUnavailable.status("the token could not be looked up in time"));
+        };
+        // Many calls may have waited with the same token; the first has looked it up for all.
+        if let Some(principal) = self.remembered(&hash) {
+            return Ok(principal);
+        }
+        let looked = Instant::now();
+        let lookup = async {
+            let mut connection = self.store.vital.acquire().await?;
+            token::find(&mut connection, &hash).await
+        };
+        let found = lookup.await.map_err(of_store)?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, known| looked < known.until);
+        let Some(found) = found else {
+            return Err(Reason::TokenInvalid.status("this coordinator does not know the token"));
+        };
+        match found.standing {
+            Standing::Valid { remaining } => {
+                let until = looked + remaining.map_or(CACHE_TIME, |remaining| remaining.min(CACHE_TIME));
+                let principal = Principal { name: found.name, scopes: found.scopes, is_limited: true };
+                known.insert(hash, Known { principal: principal.clone(), until });
+                Ok(principal)
+            }
+            Standing::Expired => {
+                Err(Reason::TokenExpired.status(format!("the token of `{}` has expired", found.name)))
+            }
+            Standing::Revoked => {
+                Err(Reason::TokenRevoked.status(format!("the token of `{}` was revoked", found.name)))
+            }
+        }
+    }
+
+    /// Forgets what is known, as if [`CACHE_TIME`] had passed.
+    pub fn forget(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticator").field("administrator", &self.administrator.is_some()).finish()
+    }
+}
+
+/// The token of an `authorization: Bearer` header.
+fn bearer(headers: &HeaderMap) -> Result<Token, Status> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().ok_or_else(|| {
+        Reason::TokenMissing.status("this coordinator asks for a token, and the call carries none")
+    })?;
+    let invalid = |problem: &str| Reason::TokenInvalid.status(format!("the authorization header {problem}"));
+    if values.next().is_some() {
+        return Err(invalid("stands there twice"));
+    }
+    let text = value.to_str().map_err(|_| invalid("is no text"))?;
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+            Token::parse(token.trim()).ok_or_else(|| invalid("holds no token"))
+        }
+        _ => Err(invalid("is not `Bearer TOKEN`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn with(values: &[&[u8]]) -> HeaderMap {
+        let values = values.iter().map(|value| (AUTHORIZATION, HeaderValue::from_bytes(value).unwrap()));
+        let mut headers = HeaderMap::new();
+        values.for_each(|(name, value)| {
+            headers.append(name, value);
+        });
+        headers
+    }
+
+    #[test]
+    fn a_token_is_read_from_its_header() {
+        assert_eq!(bearer(&with(&[b"Bearer abc"])).unwrap().expose(), "abc");
+        assert_eq!(bearer(&with(&[b"bearer  abc "])).unwrap().expose(), "abc");
+    }
+
+    #[test]
+    fn whatever_else_stands_there_is_refused_without_repeating_it() {
+        let reason = |values: &[&[u8]]| {
+            let refused = bearer(&with(values)).unwrap_err();
+            assert!(!refused.message().contains("abc"), "{refused}");
+            Reason::of(&refused).unwrap()
+        };
+        assert_eq!(reason(&[]), Reason::TokenMissing);
+        let long = [&b"Bearer "[..], &[b'x'; 1000]].concat();
+        for wrong in [&b"abc"[..], b"Basic abc", b"Bearer ", b"Bearer abc\xff", b"Bearer a bc", &long] {
+            assert_eq!(reason(&[wrong]), Reason::TokenInvalid, "{wrong:?}");
+        }
+        assert_eq!(reason(&[b"Bearer abc", b"Bearer abc"]), Reason::TokenInvalid);
+    }
+}

@@ -1,0 +1,141 @@
+//! The layer in front of all services. What it lets through carries its [`Caller`]; what it refuses never reaches a
+//! handler.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use domain::access::Scope;
+use proto::Reason;
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+use tower::{Layer, Service};
+
+use super::authenticator::Authenticator;
+use super::connections::Connection;
+use super::methods::{self, Access};
+use super::{Caller, Principal};
+
+type Request = http::Request<Body>;
+type Head = http::request::Parts;
+type Response = http::Response<Body>;
+
+/// Puts a [`Guard`] in front of services.
+#[derive(Debug, Clone)]
+pub struct GuardLayer {
+    /// Who knows the tokens; `None` at a coordinator that asks for none.
+    pub authenticator: Option<Arc<Authenticator>>,
+}
+
+impl<S> Layer<S> for GuardLayer {
+    type Service = Guard<S>;
+
+    fn layer(&self, inner: S) -> Guard<S> {
+        Guard { inner, authenticator: self.authenticator.clone() }
+    }
+}
+
+/// Lets calls through to the services behind it, or refuses them.
+#[derive(Debug, Clone)]
+pub struct Guard<S> {
+    inner: S,
+    authenticator: Option<Arc<Authenticator>>,
+}
+
+impl<S> Service<Request> for Guard<S>
+where
+    S: Service<Request, Response = Response> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        // The one that is ready serves this call; its clone gets ready for the next.
+        let next = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, next);
+        let authenticator = self.authenticator.clone();
+        Box::pin(async move {
+            let (mut head, body) = request.into_parts();
+            match admit(authenticator.as_deref(), &head).await {
+                Ok(caller) => {
+                    head.extensions.insert(caller);
+                    Ok(with_reason(inner.call(Request::from_parts(head, body)).await?))
+                }
+                Err(status) => {
+                    let peer = peer(&head).map(|peer| peer.to_string()).unwrap_or_default();
+                    tracing::info!(peer, path = head.uri.path(), "refused: {}", status.message());
+                    Ok(status.into_http())
+                }
+            }
+        })
+    }
+}
+
+async fn admit(authenticator: Option<&Authenticator>, head: &Head) -> Result<Caller, Status> {
+    let path = head.uri.path();
+    let access = methods::access(path);
+    // Also on a connection too many: a busy coordinator is not a dead one.
+    if access == Some(Access::Open) {
+        return Ok(Caller::Anybody);
+    }
+    if let Some(connection) = head.extensions.get::<Connection>() {
+        connection.check()?;
+    }
+    let Some(authenticator) = authenticator else { return Ok(Caller::Anybody) };
+    let principal = authenticator.principal(&head.headers, peer(head).map(|peer| peer.ip())).await?;
+    match access {
+        Some(Access::Open | Access::AnyToken) => Ok(Caller::Principal(principal)),
+        Some(Access::Scope(needed)) if principal.may(needed) => Ok(Caller::Principal(principal)),
+        Some(Access::Scope(needed)) => Err(missing_scope(&principal, needed, path)),
+        None => Err(Reason::MissingScope
+            .status(format!("no token allows {path}: this coordinator has no such method"))),
+    }
+}
+
+fn peer(head: &Head) -> Option<SocketAddr> {
+    head.extensions.get::<Connection>()?.peer
+}
+
+fn missing_scope(principal: &Principal, needed: Scope, path: &str) -> Status {
+    let method = path.rsplit('/').next().unwrap_or(path);
+    let held: Vec<_> = principal.scopes.iter().map(|scope| format!("`{scope}`")).collect();
+    let message = format!(
+        "{method} needs a token with scope `{needed}`; the token of `{}` has {}\nhint: ask whoever runs the coordinator \
+         for one: batchsweep-coordinator token create {} --scope {needed}",
+        principal.name,
+        held.join(" and "),
+        principal.name,
+    );
+    Reason::MissingScope.status_about(
+        message,
+        ErrorDetails::new(),
+        &[("scope", needed.word()), ("method", method)],
+    )
+}
+
+/// A message that is too large, or none at all, is refused by tonic before any handler sees it, without a reason of ours.
+fn with_reason(response: Response) -> Response {
+    let Some(status) = Status::from_header_map(response.headers()) else { return response };
+    if status.get_details_error_info().is_some() {
+        return response;
+    }
+    match status.code() {
+        Code::OutOfRange => {
+            let limit = proto::MAX_MESSAGE_BYTES >> 20;
+            let message = format!("a message may have {limit} MiB: {}", status.message());
+            Reason::LimitExceeded.status(message).into_http()
+        }
+        Code::Internal => {
+            Reason::InvalidRequest.status(format!("this is no message: {}", status.message())).into_http()
+        }
+        _ => response,
+    }
+}

@@ -1,0 +1,184 @@
+//! `batchsweep-coordinator token`: tokens by way of the database, for the first ones and for those who run the coordinator.
+//! A token is written to standard output or a file once, and told nowhere else.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use coordinator::config::DatabaseConfig;
+use coordinator::store::connect;
+use coordinator::store::token::{self, TokenRow};
+use domain::access::{Scope, check_principal};
+use proto::Token;
+use sqlx::{Connection, PgConnection};
+
+/// What to do with tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token and write it to standard output, or to a file that only you may read
+    Create(CreateArgs),
+    /// List tokens, newest first; the tokens themselves are not kept
+    List {
+        /// Also those that have expired or were revoked.
+        #[arg(long)]
+        all: bool,
+
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
+    /// Revoke one token by its id, or all of a name; coordinators notice within seconds
+    Revoke {
+        /// Name or id.
+        #[arg(value_name = "NAME|ID")]
+        token: String,
+
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
+}
+
+/// A token to make.
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    /// Whom it is for; several tokens may have one name, so that one can take another's place.
+    #[arg(value_parser = name)]
+    name: String,
+
+    /// What it allows: submit, work, read or admin; give it several times for several.
+    #[arg(long = "scope", value_name = "SCOPE", required = true)]
+    scopes: Vec<Scope>,
+
+    /// How long it is valid, such as 12h or 90d [default: for ever].
+    #[arg(long, value_name = "TIME", value_parser = lifetime)]
+    expires: Option<Duration>,
+
+    /// A new file to write it to instead of standard output; only you may read it.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    #[command(flatten)]
+    database: DatabaseConfig,
+}
+
+/// Does it.
+///
+/// # Errors
+/// When the database is out of reach or refuses, and when a file cannot be written.
+pub async fn run(command: TokenCommand) -> anyhow::Result<()> {
+    match command {
+        TokenCommand::Create(arguments) => create(arguments).await,
+        TokenCommand::List { all, database } => {
+            let tokens = token::list(&mut connect(&database).await?, all).await?;
+            print!("{}", table(&tokens));
+            Ok(())
+        }
+        TokenCommand::Revoke { token, database } => {
+            let revoked = token::revoke(&mut connect(&database).await?, &token).await?;
+            for token in &revoked {
+                eprintln!("revoked {} of `{}` ({})", token.token_id, token.name, token.scopes.join(", "));
+            }
+            if revoked.is_empty() {
+                eprintln!("`{token}` was revoked before");
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn create(arguments: CreateArgs) -> anyhow::Result<()> {
+    let CreateArgs { name, mut scopes, expires, out, database } = arguments;
+    scopes.sort_unstable();
+    scopes.dedup();
+    let new = Token::random().context("the system gives no random bytes")?;
+    let mut connection = connect(&database).await?;
+    // In one transaction with the file: nobody ends up with a token that is nowhere.
+    let mut transaction = connection.begin().await?;
+    let row = token::insert(&mut transaction, &name, &new.hash(), &scopes, expires).await?;
+    match &out {
+        Some(file) => new.write_new(file).with_context(|| format!("cannot write {}", file.display()))?,
+        None => println!("{}", new.expose()),
+    }
+    transaction.commit().await?;
+    let place = out.map_or_else(
+        || "keep it in a file that only its user may read".to_owned(),
+        |file| format!("it is in {}", file.display()),
+    );
+    let until = row.expires_at.map_or_else(|| "for ever".to_owned(), |at| format!("until {}", moment(&at)));
+    eprintln!("token {} of `{name}` allows {}, {until}; {place}", row.token_id, row.scopes.join(", "));
+    Ok(())
+}
+
+async fn connect(database: &DatabaseConfig) -> anyhow::Result<PgConnection> {
+    let options = database.options()?;
+    connect::check_migrated(&options).await?;
+    Ok(connect::connect(&options).await?)
+}
+
+fn table(tokens: &[TokenRow]) -> String {
+    let mut rows = vec![["ID", "NAME", "SCOPES", "CREATED", "USED", "EXPIRES", "STATE"].map(str::to_owned)];
+    for token in tokens {
+        let never = |at: &Option<_>| at.as_ref().map_or_else(|| "never".to_owned(), moment);
+        let state = match (token.valid, token.revoked_at) {
+            (true, _) => "valid",
+            (false, Some(_)) => "revoked",
+            (false, None) => "expired",
+        };
+        rows.push([
+            token.token_id.to_string(),
+            token.name.clone(),
+            token.scopes.join(","),
+            moment(&token.created_at),
+            never(&token.used_at),
+            never(&token.expires_at),
+            state.to_owned(),
+        ]);
+    }
+    let widths: Vec<usize> =
+        (0..7).map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}")).collect();
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{}", cells.join("  ").trim_end());
+    }
+    text
+}
+
+fn moment(at: &chrono::DateTime<chrono::Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn name(text: &str) -> Result<String, String> {
+    check_principal(text).map(|()| text.to_owned())
+}
+
+/// A time such as `30m`, `12h` or `90d`.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 24 * 3_600,
+        _ => return Err(format!("`{text}` is not a time such as 30m, 12h or 90d")),
+    };
+    match digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)) {
+        Some(seconds) if (1..=36_600 * 24 * 3_600).contains(&seconds) => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!("`{text}` is not between a minute and a hundred years")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lifetimes_have_units() {
+        assert_eq!(lifetime("90d"), Ok(Duration::from_secs(90 * 86_400)));
+        assert_eq!(lifetime("12h"), Ok(Duration::from_secs(43_200)));
+        for wrong in ["", "90", "d", "0m", "-1h", "99999999999d", "1w"] {
+            assert!(lifetime(wrong).is_err(), "{wrong}");
+        }
+    }
+}
