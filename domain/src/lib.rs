@@ -12,8 +12,7 @@
 //! - [`memory`]: the four parts, the envelope fitted to probes, the search for the largest micro-batch, and what several
 //!   workers know of all that together,
 //! - [`lifecycle`]: the states of a trial and the only ways between them,
-//! - [`statistics`] and [`analysis`]: what a sweep's results say, and what they do not.
-//! - [`statistics`] and [`warnings`]: what a finished sweep says, and what it does not,
+//! - [`statistics`], [`noise_scale`] and [`analysis`]: what a finished sweep says, and what it does not,
 //! - [`access`]: who may do what.
 
 pub mod units;

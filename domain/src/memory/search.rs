@@ -188,6 +188,15 @@ mod tests {
         assert_eq!(sizes, [1, 2, 4, 1000], "straight after three points, so it jumps");
     }
 
+    #[test]
+    fn a_peak_that_is_flat_and_then_steep_is_found_in_few_probes() {
+        // Met by chance: a constant just below the limit, and a line that crosses it at 27 of 2082 examples.
+        let truth = |m: u64| 1 + 85_433.max(3141 * m);
+        let (found, probes) = run(&mut MicroBatchSearch::default(), 2082, 85_434, truth);
+        assert_eq!(found, Next::Fits(27));
+        assert!(probes <= 40, "{probes} probes");
+    }
+
     proptest! {
         #[test]
         fn the_answer_is_the_largest_that_fits_as_brute_force_finds_it(
