@@ -39,6 +39,10 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Write an annotated sweep file to start from
+    #[command(after_help = examples!["batchsweep init", "batchsweep init widths.toml && batchsweep run widths.toml"])]
+    Init(command::init::Args),
+
     /// Run a whole sweep on this machine, from nothing to a table
     #[command(after_help = examples![
         "batchsweep run examples/seed.toml",
@@ -158,6 +162,13 @@ pub enum Verb {
         "batchsweep model check net.pt --input 3,32,32 -o json",
     ])]
     Model(command::model::Args),
+
+    /// Print the JSON schema of the sweep file, for editors and programs
+    #[command(after_help = examples![
+        "batchsweep schema > sweep.schema.json",
+        "batchsweep schema | jq '.[\"$defs\"] | keys'",
+    ])]
+    Schema,
 
     /// Print shell completions
     #[command(after_help = examples![

@@ -6,6 +6,7 @@ pub mod compare;
 pub mod completions;
 pub mod doctor;
 pub mod down;
+pub mod init;
 pub mod logs;
 pub mod ls;
 pub mod metrics;
@@ -17,6 +18,7 @@ pub mod results;
 pub mod resume;
 pub mod retry;
 pub mod run;
+pub mod schema;
 pub mod show;
 pub mod sql;
 pub mod status;
@@ -60,6 +62,8 @@ pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Status(args) => status::run(args, context),
         Verb::Doctor(args) => doctor::run(&args, context),
         Verb::Model(args) => model::run(&args, context),
+        Verb::Init(args) => init::run(&args, context),
+        Verb::Schema => schema::run(),
         Verb::Completions(args) => completions::run(&args),
     }
 }
