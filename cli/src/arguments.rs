@@ -113,6 +113,13 @@ pub enum Verb {
     ])]
     Report(command::report::Args),
 
+    /// Write a sweep as files for notebooks: CSV, Parquet or TensorBoard
+    #[command(after_help = examples![
+        "batchsweep export @last --format parquet --out data",
+        "batchsweep export @last --format tensorboard --out runs && tensorboard --logdir runs",
+    ])]
+    Export(command::export::Args),
+
     /// Run one read-only SQL statement on the results
     #[command(after_help = examples![
         "batchsweep sql 'select batch_size, min(train_set_loss) from batchsweep.result group by 1'",

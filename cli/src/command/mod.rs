@@ -6,6 +6,7 @@ pub mod compare;
 pub mod completions;
 pub mod doctor;
 pub mod down;
+pub mod export;
 pub mod init;
 pub mod logs;
 pub mod ls;
@@ -51,6 +52,7 @@ pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Results(args) => block_on(results::run(&args, context)),
         Verb::Metrics(args) => block_on(metrics::run(&args, context)),
         Verb::Report(args) => block_on(report::run(&args, context)),
+        Verb::Export(args) => block_on(export::run(&args, context)),
         Verb::Sql(args) => block_on(sql::run(&args, context)),
         Verb::Pause(args) => block_on(pause::run(&args, context)),
         Verb::Resume(args) => block_on(resume::run(&args, context)),
