@@ -11,6 +11,7 @@ mod fencing;
 mod findings;
 mod names;
 mod outage;
+mod questions;
 mod reader;
 mod records;
 mod report;
