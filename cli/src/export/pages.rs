@@ -1,12 +1,18 @@
 //! The rows of a view, page by page.
 
-use proto::v1::{self, ListRowsRequest};
+use proto::v1::{self, ListRowsRequest, View};
 
 use crate::coordinator::session::Session;
 use crate::failure::Failure;
 
-/// Rows of a page: some ten megabytes at most.
-const PAGE_ROWS: u32 = 10_000;
+/// Rows of a page: at most half of what a message may hold.
+fn page_rows(view: View) -> u32 {
+    match view {
+        // Narrow rows, and up to millions of them in one trial.
+        View::Metric => 50_000,
+        _ => 5_000,
+    }
+}
 
 /// The pages of one request.
 #[derive(Debug)]
@@ -18,7 +24,8 @@ impl Pages {
     /// All rows that this asks for.
     #[must_use]
     pub fn new(request: ListRowsRequest) -> Self {
-        Self { request: Some(ListRowsRequest { page_size: PAGE_ROWS, ..request }) }
+        let page_size = page_rows(request.view());
+        Self { request: Some(ListRowsRequest { page_size, ..request }) }
     }
 
     /// The next page; `None` after the last. The first is there also when it has no rows: it has the columns.
