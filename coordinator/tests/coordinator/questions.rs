@@ -16,10 +16,10 @@ type Rows = Vec<BTreeMap<String, Option<f64>>>;
 
 /// The statements by the number of their question.
 fn statements() -> BTreeMap<u32, &'static str> {
-    let questions = PAGE.split("\n## ").skip(1).map(|question| {
-        let number = question.split('.').next().unwrap().parse().unwrap();
+    let questions = PAGE.split("\n## ").filter_map(|question| {
+        let number = question.split('.').next().unwrap().parse().ok()?;
         let sql = question.split("```sql\n").nth(1).unwrap().split("```").next().unwrap();
-        (number, sql)
+        Some((number, sql))
     });
     questions.collect()
 }
