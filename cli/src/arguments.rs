@@ -39,6 +39,10 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Write an annotated sweep file to start from
+    #[command(after_help = examples!["batchsweep init", "batchsweep init widths.toml && batchsweep run widths.toml"])]
+    Init(command::init::Args),
+
     /// Run a whole sweep on this machine, from nothing to a table
     #[command(after_help = examples![
         "batchsweep run examples/seed.toml",
@@ -109,6 +113,13 @@ pub enum Verb {
     ])]
     Report(command::report::Args),
 
+    /// Write a sweep as files for notebooks: CSV, Parquet or TensorBoard
+    #[command(after_help = examples![
+        "batchsweep export @last --format parquet --out data",
+        "batchsweep export @last --format tensorboard --out runs && tensorboard --logdir runs",
+    ])]
+    Export(command::export::Args),
+
     /// Run one read-only SQL statement on the results
     #[command(after_help = examples![
         "batchsweep sql 'select batch_size, min(train_set_loss) from batchsweep.result group by 1'",
@@ -172,6 +183,13 @@ pub enum Verb {
         "batchsweep certs --out certs --host coordinator.example --host 10.0.0.5",
     ])]
     Certs(command::certs::Args),
+
+    /// Print the JSON schema of the sweep file, for editors and programs
+    #[command(after_help = examples![
+        "batchsweep schema > sweep.schema.json",
+        "batchsweep schema | jq '.[\"$defs\"] | keys'",
+    ])]
+    Schema,
 
     /// Print shell completions
     #[command(after_help = examples![

@@ -7,6 +7,7 @@
 //! - [`coordinator`]: reaching one, [`local`]: running one on this machine,
 //! - [`submission`], [`follow`], [`display`]: a sweep from its submission to its end,
 //! - [`findings`], [`settings`], [`conclusion`]: what it found,
+//! - [`export`]: the same as files for notebooks,
 //! - [`trainer`]: asking a trainer what a trial would take,
 //! - [`certificates`]: a set of them for TLS,
 //! - [`failure`], [`talk`], [`output`]: exit codes, standard error, standard output.
@@ -36,6 +37,8 @@ pub mod findings;
 pub mod settings;
 
 pub mod conclusion;
+
+pub mod export;
 
 pub mod trainer;
 

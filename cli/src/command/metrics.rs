@@ -1,6 +1,6 @@
 //! `metrics`: the curves of a sweep, one row a point.
 
-use proto::v1::View;
+use proto::v1::{ListRowsRequest, View};
 use report::rows as sheets;
 
 use crate::context::Context;
@@ -33,14 +33,16 @@ pub struct Args {
 /// # Errors
 /// When there is no such sweep or trial, or no coordinator.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let mut metrics = session::with(context, Purpose::Stored, async |session| {
-        let listed = rows::list(&mut session.client, View::Metric, &args.sweep, &args.trial).await;
+    let metrics = session::with(context, Purpose::Stored, async |session| {
+        let wanted = ListRowsRequest {
+            trial: args.trial.clone(),
+            name: args.name.clone().unwrap_or_default(),
+            ..rows::of_sweep(View::Metric, &args.sweep)
+        };
+        let listed = rows::ask(&mut session.client, wanted).await;
         listed.map_err(|status| session.refused(&status))
     })
     .await?;
-    if let (Some(name), Some(column)) = (&args.name, metrics.column("name")) {
-        metrics.rows.retain(|row| row.get(column).is_some_and(|cell| cell.as_ref() == Some(name)));
-    }
     output::table(args.output.format, &metrics, |table| sheets::readable(table, &["sweep_id", "trial_id"]))?;
     Ok(Exit::Success)
 }

@@ -7,6 +7,8 @@ pub mod compare;
 pub mod completions;
 pub mod doctor;
 pub mod down;
+pub mod export;
+pub mod init;
 pub mod logs;
 pub mod ls;
 pub mod metrics;
@@ -18,6 +20,7 @@ pub mod results;
 pub mod resume;
 pub mod retry;
 pub mod run;
+pub mod schema;
 pub mod show;
 pub mod sql;
 pub mod status;
@@ -51,6 +54,7 @@ pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Results(args) => block_on(results::run(&args, context)),
         Verb::Metrics(args) => block_on(metrics::run(&args, context)),
         Verb::Report(args) => block_on(report::run(&args, context)),
+        Verb::Export(args) => block_on(export::run(&args, context)),
         Verb::Sql(args) => block_on(sql::run(&args, context)),
         Verb::Pause(args) => block_on(pause::run(&args, context)),
         Verb::Resume(args) => block_on(resume::run(&args, context)),
@@ -64,6 +68,8 @@ pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Model(args) => model::run(&args, context),
         Verb::Token(args) => block_on(token::run(&args, context)),
         Verb::Certs(args) => certs::run(&args, context),
+        Verb::Init(args) => init::run(&args, context),
+        Verb::Schema => schema::run(),
         Verb::Completions(args) => completions::run(&args),
     }
 }

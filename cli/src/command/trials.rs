@@ -1,6 +1,6 @@
 //! `trials`: the trials of a sweep, and where each stands.
 
-use proto::v1::View;
+use proto::v1::{ListRowsRequest, View};
 use report::rows as sheets;
 
 use crate::context::Context;
@@ -36,14 +36,13 @@ fn parse_status(word: &str) -> Result<String, String> {
 /// # Errors
 /// When there is no such sweep, or no coordinator.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let mut trials = session::with(context, Purpose::Stored, async |session| {
-        let listed = rows::list(&mut session.client, View::Trial, &args.sweep, "").await;
+    let trials = session::with(context, Purpose::Stored, async |session| {
+        let status = args.status.clone().unwrap_or_default();
+        let wanted = ListRowsRequest { status, ..rows::of_sweep(View::Trial, &args.sweep) };
+        let listed = rows::ask(&mut session.client, wanted).await;
         listed.map_err(|status| session.refused(&status))
     })
     .await?;
-    if let (Some(status), Some(column)) = (&args.status, trials.column("status")) {
-        trials.rows.retain(|row| row.get(column).is_some_and(|cell| cell.as_ref() == Some(status)));
-    }
     let hidden = ["sweep_id", "sweep_name", "trial_id", "parameters"];
     output::table(args.output.format, &trials, |table| sheets::readable(table, &hidden))?;
     Ok(Exit::Success)

@@ -11,7 +11,20 @@ use crate::coordinator::Client;
 /// # Errors
 /// What the coordinator answers.
 pub async fn list(client: &mut Client, view: View, sweep: &str, trial: &str) -> Result<Table, Status> {
-    let request = ListRowsRequest { view: view.into(), sweep: sweep.to_owned(), trial: trial.to_owned() };
+    ask(client, ListRowsRequest { trial: trial.to_owned(), ..of_sweep(view, sweep) }).await
+}
+
+/// All rows of a view for one sweep, to be narrowed.
+#[must_use]
+pub fn of_sweep(view: View, sweep: &str) -> ListRowsRequest {
+    ListRowsRequest { view: view.into(), sweep: sweep.to_owned(), ..ListRowsRequest::default() }
+}
+
+/// The rows asked for.
+///
+/// # Errors
+/// What the coordinator answers.
+pub async fn ask(client: &mut Client, request: ListRowsRequest) -> Result<Table, Status> {
     let response = client.list_rows(request).await?.into_inner();
     Ok(table(response.table.unwrap_or_default()))
 }
@@ -23,7 +36,7 @@ pub fn table(table: v1::Table) -> Table {
         ColumnKind::Integer => report::ColumnKind::Integer,
         ColumnKind::Number => report::ColumnKind::Number,
         ColumnKind::Boolean => report::ColumnKind::Boolean,
-        ColumnKind::Text | ColumnKind::Unspecified => report::ColumnKind::Text,
+        ColumnKind::Text | ColumnKind::Timestamp | ColumnKind::Unspecified => report::ColumnKind::Text,
     };
     let columns = table
         .columns

@@ -7,7 +7,8 @@ use domain::spec::{
 use super::reader::{Field, Reader, Section};
 use super::source::SourceId;
 
-const FORMATS: [(&str, Format); 5] = [
+/// The words for the formats.
+pub(super) const FORMATS: [(&str, Format); 5] = [
     ("idx", Format::Idx),
     ("cifar10", Format::Cifar10),
     ("cifar100", Format::Cifar100),
@@ -15,8 +16,9 @@ const FORMATS: [(&str, Format); 5] = [
     ("synthetic", Format::Synthetic),
 ];
 
+/// The format of the examples, before its other keys are read.
 #[derive(Debug, Clone, Copy)]
-enum Format {
+pub(super) enum Format {
     Idx,
     Cifar10,
     Cifar100,

@@ -6,6 +6,10 @@ use domain::units::Bytes;
 use super::reader::{Field, Reader, Section};
 use super::tree::Kind;
 
+/// The words for how the micro-batch is chosen; a number is the third way.
+pub(super) const POLICIES: [(&str, MicroBatchPolicy); 2] =
+    [("auto", MicroBatchPolicy::Auto), ("off", MicroBatchPolicy::Off)];
+
 /// Reads the section; values that could not be read keep their default, and their mistakes are noted.
 pub fn read(mut section: Section<'_>, reader: &mut Reader) -> MemorySpec {
     let budget = section.take("budget").and_then(|field| bytes(&field, reader));
@@ -30,11 +34,9 @@ fn bytes(field: &Field<'_>, reader: &mut Reader) -> Option<Bytes> {
 }
 
 fn policy(field: &Field<'_>, reader: &mut Reader) -> Option<MicroBatchPolicy> {
-    const WORDS: [(&str, MicroBatchPolicy); 2] =
-        [("auto", MicroBatchPolicy::Auto), ("off", MicroBatchPolicy::Off)];
     match &field.node.kind {
         Kind::Integer(_) => reader.whole(field).map(MicroBatchPolicy::Fixed),
-        Kind::Text(_) => reader.word(field, &WORDS),
+        Kind::Text(_) => reader.word(field, &POLICIES),
         _ => reader.wrong_type(field, "\"auto\", \"off\" or a number of examples", None),
     }
 }

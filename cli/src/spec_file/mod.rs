@@ -5,7 +5,8 @@
 //! - `overrides`: what `--set` lays over it,
 //! - `reader`: typed values, and what is wrong with them,
 //! - `data`, `model`, `grid`, `train`, `memory`: the sections,
-//! - `mistake`: how a mistake is shown.
+//! - `mistake`: how a mistake is shown,
+//! - [`schema`]: all of this as JSON schema.
 
 mod source;
 
@@ -28,6 +29,8 @@ mod memory;
 mod nearest;
 
 mod mistake;
+
+pub mod schema;
 
 use std::path::{Path, PathBuf};
 

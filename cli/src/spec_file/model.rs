@@ -5,8 +5,9 @@ use domain::spec::{CnnModel, MlpModel, ModelSpec, Norm, ResNetModel, ScriptModel
 use super::reader::{Field, Reader, Section};
 use super::source::SourceId;
 
+/// The kind of a model, before its other keys are read.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     Linear,
     Mlp,
     Cnn,
@@ -14,7 +15,8 @@ enum Kind {
     TorchScript,
 }
 
-const KINDS: [(&str, Kind); 5] = [
+/// The words for the kinds.
+pub(super) const KINDS: [(&str, Kind); 5] = [
     ("linear", Kind::Linear),
     ("mlp", Kind::Mlp),
     ("cnn", Kind::Cnn),

@@ -10,6 +10,8 @@ mod results;
 
 mod report;
 
+mod export;
+
 mod disturbances;
 
 mod memory;

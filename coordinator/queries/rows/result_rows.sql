@@ -1,5 +1,9 @@
--- result_rows
-select row_to_json(line)::text as "row!"
+-- result_rows: a page, trial ids rise in grid order
+select line.trial_id as "trial_id!", 0::bigint as "step!", row_to_json(line)::text as "row!"
 from batchsweep.result line
-where line.sweep_id = $1 and ($2::text is null or line.trial_id = $2)
-order by line.trial_index
+where line.sweep_id = $1
+    and ($2::text is null or line.trial_id = $2)
+    and ($3::text is null or line.status = $3)
+    and ($4::text is null or line.trial_id collate "C" > $4)
+order by line.trial_id collate "C"
+limit $5

@@ -1,5 +1,8 @@
--- split_rows: trial ids rise in grid order
-select row_to_json(line)::text as "row!"
+-- split_rows: a page, trial ids rise in grid order
+select line.trial_id as "trial_id!", 0::bigint as "step!", row_to_json(line)::text as "row!"
 from batchsweep.split line
-where line.sweep_id = $1 and ($2::text is null or line.trial_id = $2)
+where line.sweep_id = $1
+    and ($2::text is null or line.trial_id = $2)
+    and ($3::text is null or line.trial_id collate "C" > $3)
 order by line.trial_id collate "C", line.from_step, line.kind
+limit $4

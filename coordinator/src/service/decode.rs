@@ -1,6 +1,7 @@
 //! From messages to what the store takes.
 
 use domain::access::Scope;
+use domain::lifecycle::TrialStatus;
 use proto::v1;
 use tonic::Status;
 use uuid::Uuid;
@@ -9,13 +10,19 @@ use super::status::{invalid, of_store};
 use crate::store::bigint;
 use crate::store::ending::FailureKind;
 use crate::store::lease::{Beat, LeaseKey};
-use crate::store::rows::View;
+use crate::store::rows::{Place, View, Wanted};
 
 /// The longest name of a worker.
 const MAX_NAME: usize = 200;
 
 /// The longest way to name a sweep or a trial.
 const MAX_REFERENCE: usize = 200;
+
+/// The fewest rows a page of a view may be asked to hold.
+const SMALLEST_PAGE: u32 = 100;
+
+/// The most.
+const LARGEST_PAGE: u32 = 1_000_000;
 
 /// A UUID.
 pub fn id(field: &str, text: &str) -> Result<Uuid, Status> {
@@ -75,6 +82,46 @@ pub fn view(view: v1::View) -> Result<View, Status> {
         v1::View::BestLearningRate => View::BestLearningRate,
         v1::View::Unspecified => return Err(invalid("view", "is missing, or not known to this version")),
     })
+}
+
+/// Which rows of a view; the sweep and the trial are to be looked up.
+pub fn wanted(view: View, request: &v1::ListRowsRequest) -> Result<Wanted<'_>, Status> {
+    let given = |text: &'_ str| !text.is_empty();
+    if given(&request.status) {
+        if !matches!(view, View::Result | View::Trial) {
+            return Err(invalid("status", "goes with results and trials only"));
+        }
+        if let Err(error) = request.status.parse::<TrialStatus>() {
+            return Err(invalid("status", &error.to_string()));
+        }
+    }
+    if given(&request.name) && view != View::Metric {
+        return Err(invalid("name", "goes with metrics only"));
+    }
+    let has_pages = matches!(view, View::Result | View::Trial | View::Metric | View::Split | View::Attempt);
+    if !has_pages && (given(&request.page_token) || request.page_size > 0) {
+        return Err(invalid("page_size", "goes with results, trials, metrics, splits and attempts only"));
+    }
+    if given(&request.page_token) && request.page_size == 0 {
+        return Err(invalid("page_size", "is missing"));
+    }
+    Ok(Wanted {
+        status: Some(request.status.as_str()).filter(|text| given(text)),
+        name: Some(request.name.as_str()).filter(|text| given(text)),
+        after: if given(&request.page_token) { Some(place(&request.page_token)?) } else { None },
+        // A place has a handful of rows; a smaller page might hold none of it whole.
+        limit: (request.page_size > 0).then(|| request.page_size.clamp(SMALLEST_PAGE, LARGEST_PAGE)),
+        ..Wanted::default()
+    })
+}
+
+/// A place among rows, as [`super::encode::place`] writes it.
+fn place(token: &str) -> Result<Place, Status> {
+    let place = || {
+        let (trial_id, step) = token.split_once('/')?;
+        Some(Place { trial_id: trial_id.parse().ok()?, step: step.parse().ok()? })
+    };
+    place().ok_or_else(|| invalid("page_token", "is not of this list"))
 }
 
 /// The name of a worker.

@@ -6,6 +6,7 @@ use proto::v1;
 
 use crate::store::claim::LeasedRow;
 use crate::store::lease::{Beat, Order};
+use crate::store::rows::Place;
 use crate::store::sweep::{self, RunningRow, SweepRow};
 use crate::store::token::TokenRow;
 use crate::store::{StoreError, count, trial};
@@ -142,6 +143,11 @@ pub fn lease_reply(beat: &Beat, order: Order) -> v1::LeaseReply {
 /// Whether a table fits into one message.
 pub fn fits(table: &v1::Table) -> bool {
     table.encoded_len() + 64 < proto::MAX_MESSAGE_BYTES
+}
+
+/// A place among rows as a page token; [`super::decode::place`] reads it.
+pub fn place(place: &Place) -> String {
+    format!("{}/{}", place.trial_id, place.step)
 }
 
 /// A moment.

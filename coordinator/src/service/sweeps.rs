@@ -12,7 +12,7 @@ use super::steer::{Steer, steer};
 use super::{Context, decode, encode, findings, submit};
 use crate::access::Caller;
 use crate::config::public_url;
-use crate::store::rows::{self, View};
+use crate::store::rows::{self, Page, View, Wanted};
 use crate::store::sweep::{self, Cancel};
 use crate::store::{self, reader, resolve};
 
@@ -153,12 +153,14 @@ impl SweepService for Sweeps {
         let view = decode::view(request.view())?;
         decode::reference("sweep", &request.sweep)?;
         decode::reference("trial", &request.trial)?;
-        let table = table(&self.context, view, &request).await.map_err(of_store)?;
-        if !encode::fits(&table) {
+        let wanted = decode::wanted(view, &request)?;
+        let page = page(&self.context, view, &request, wanted).await.map_err(of_store)?;
+        if !encode::fits(&page.table) {
             let message = "the rows are more than one message holds; ask for one trial, or use SQL";
             return Err(Reason::LimitExceeded.status(message));
         }
-        Ok(Response::new(v1::ListRowsResponse { table: Some(table) }))
+        let next_page_token = page.next.map(|place| encode::place(&place)).unwrap_or_default();
+        Ok(Response::new(v1::ListRowsResponse { table: Some(page.table), next_page_token }))
     }
 
     async fn list_known_memory(
@@ -211,10 +213,15 @@ async fn list(
     })
 }
 
-async fn table(context: &Context, view: View, request: &v1::ListRowsRequest) -> store::Result<v1::Table> {
+async fn page(
+    context: &Context,
+    view: View,
+    request: &v1::ListRowsRequest,
+    wanted: Wanted<'_>,
+) -> store::Result<Page> {
     let mut transaction = context.store.begin().await?;
     if view == View::Worker {
-        return rows::list(&mut transaction, view, uuid::Uuid::nil(), None).await;
+        return rows::list(&mut transaction, view, &wanted).await;
     }
     // A trial's id says which sweep it is of.
     let sweep_id = match (request.sweep.as_str(), request.trial.as_str()) {
@@ -226,5 +233,6 @@ async fn table(context: &Context, view: View, request: &v1::ListRowsRequest) -> 
         trial => Some(resolve::trial(&mut transaction, sweep_id, trial).await?),
     };
     let sweep_id = sweep_id.or(trial.map(|trial| trial.sweep_id)).unwrap_or_default();
-    rows::list(&mut transaction, view, sweep_id, trial.map(|trial| trial.trial_id)).await
+    let trial_id = trial.map(|trial| trial.trial_id);
+    rows::list(&mut transaction, view, &Wanted { sweep_id, trial_id, ..wanted }).await
 }

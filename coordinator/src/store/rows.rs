@@ -62,33 +62,74 @@ impl View {
     }
 }
 
-/// The rows of a view for one sweep, or for one trial of it, in grid order.
+/// Which rows of a view.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted<'a> {
+    /// Of this sweep.
+    pub sweep_id: Uuid,
+    /// Of this trial alone.
+    pub trial_id: Option<Uuid>,
+    /// Of trials in this state, for [`View::Result`] and [`View::Trial`].
+    pub status: Option<&'a str>,
+    /// Of this curve, for [`View::Metric`].
+    pub name: Option<&'a str>,
+    /// After this place.
+    pub after: Option<Place>,
+    /// About so many; see [`Page`].
+    pub limit: Option<u32>,
+}
+
+/// A place among the rows of a view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The trial.
+    pub trial_id: Uuid,
+    /// The step, for [`View::Metric`]; else 0.
+    pub step: i64,
+}
+
+/// Rows, and where the next ones begin. What shares a [`Place`] stands in one page, so that places need no numbers.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The rows.
+    pub table: v1::Table,
+    /// After this place; `None` after the last page.
+    pub next: Option<Place>,
+}
+
+/// The rows of a view in grid order.
 ///
 /// # Errors
-/// [`StoreError::TooManyRows`] past what one message holds.
-pub async fn list(
-    connection: &mut PgConnection,
-    view: View,
-    sweep_id: Uuid,
-    trial_id: Option<Uuid>,
-) -> Result<v1::Table> {
+/// [`StoreError::TooManyRows`] past what one message holds, and where a limit cuts through the rows of one place.
+pub async fn list(connection: &mut PgConnection, view: View, wanted: &Wanted<'_>) -> Result<Page> {
     macro_rules! rows {
-        ($file:literal $(, $argument:expr)*) => {
-            read(sqlx::query_file_scalar!($file $(, $argument)*).fetch(&mut *connection)).await?
-        };
+        ($file:literal $(, $argument:expr)*) => {{
+            let rows = sqlx::query_file_scalar!($file $(, $argument)*).fetch(&mut *connection);
+            read(rows.map(|row| row.map(|row| (None, row))), None).await?
+        }};
     }
-    let (sweep, trial) = (sweep_id.to_string(), trial_id.map(|trial_id| trial_id.to_string()));
-    let rows = match view {
-        View::Result => rows!("queries/rows/result_rows.sql", sweep, trial),
-        View::Trial => rows!("queries/rows/trial_rows.sql", sweep, trial),
-        View::Metric => rows!("queries/rows/metric_rows.sql", sweep, trial),
-        View::Split => rows!("queries/rows/split_rows.sql", sweep, trial),
-        View::Attempt => rows!("queries/rows/attempt_rows.sql", sweep, trial),
+    macro_rules! page {
+        ($file:literal $(, $argument:expr)*) => {{
+            let rows = sqlx::query_file!($file $(, $argument)*).fetch(&mut *connection);
+            let rows = rows.map(|row| row.map(|row| (Some((row.trial_id, row.step)), row.row)));
+            read(rows, wanted.limit).await?
+        }};
+    }
+    let (sweep, trial) = (wanted.sweep_id.to_string(), wanted.trial_id.map(|trial_id| trial_id.to_string()));
+    let (after, step) = wanted.after.as_ref().map(|place| (place.trial_id.to_string(), place.step)).unzip();
+    // One more tells whether there is a next page.
+    let limit = wanted.limit.map(|limit| i64::from(limit) + 1);
+    let (rows, next) = match view {
+        View::Result => page!("queries/rows/result_rows.sql", sweep, trial, wanted.status, after, limit),
+        View::Trial => page!("queries/rows/trial_rows.sql", sweep, trial, wanted.status, after, limit),
+        View::Metric => page!("queries/rows/metric_rows.sql", sweep, trial, wanted.name, after, step, limit),
+        View::Split => page!("queries/rows/split_rows.sql", sweep, trial, after, limit),
+        View::Attempt => page!("queries/rows/attempt_rows.sql", sweep, trial, after, limit),
         View::Log => rows!("queries/rows/log_rows.sql", sweep, trial),
         View::Worker => rows!("queries/rows/worker_rows.sql"),
         View::BestLearningRate => rows!("queries/rows/best_learning_rate_rows.sql", sweep),
     };
-    Ok(v1::Table { columns: columns(connection, view).await?, rows })
+    Ok(Page { table: v1::Table { columns: columns(connection, view).await?, rows }, next })
 }
 
 async fn columns(connection: &mut PgConnection, view: View) -> Result<Vec<v1::Column>> {
@@ -106,21 +147,38 @@ pub(crate) fn kind(type_name: &str) -> v1::ColumnKind {
         "smallint" | "integer" | "bigint" | "int2" | "int4" | "int8" | "oid" => v1::ColumnKind::Integer,
         "real" | "double precision" | "numeric" | "float4" | "float8" => v1::ColumnKind::Number,
         "boolean" | "bool" => v1::ColumnKind::Boolean,
+        "timestamp with time zone" | "timestamptz" => v1::ColumnKind::Timestamp,
         _ => v1::ColumnKind::Text,
     }
 }
 
-async fn read(mut rows: impl Stream<Item = sqlx::Result<String>> + Unpin) -> Result<Vec<v1::Row>> {
+/// A row's trial and step, where its view has pages, and the row as a JSON object.
+type Placed = (Option<(String, i64)>, String);
+
+async fn read(
+    mut rows: impl Stream<Item = sqlx::Result<Placed>> + Unpin,
+    limit: Option<u32>,
+) -> Result<(Vec<v1::Row>, Option<Place>)> {
     let (mut found, mut bytes) = (Vec::new(), 0);
+    // Where the rows of the latest place begin, and of the one before which it is.
+    let (mut place, mut before, mut first) = (None, None, 0);
     while let Some(row) = rows.next().await {
-        let row = row?;
+        let (at, row) = row?;
         bytes += row.len();
         if bytes > LIMIT_MIB << 20 {
             return Err(StoreError::TooManyRows { limit: LIMIT_MIB });
         }
+        if at != place {
+            (before, place, first) = (place, at, found.len());
+        }
         found.push(cells(&row).map_err(|error| StoreError::corrupt("a row of a view", error))?);
     }
-    Ok(found)
+    let Some(_) = limit.filter(|&limit| found.len() > limit as usize) else { return Ok((found, None)) };
+    // The last place may go on past the limit: it belongs to the next page.
+    found.truncate(first);
+    let Some((trial_id, step)) = before else { return Err(StoreError::TooManyRows { limit: LIMIT_MIB }) };
+    let trial_id = trial_id.parse().map_err(|error| StoreError::corrupt("the id of a trial", error))?;
+    Ok((found, Some(Place { trial_id, step })))
 }
 
 /// The values of a JSON object in its order: numbers with all the digits that Postgres wrote, texts without quotes.

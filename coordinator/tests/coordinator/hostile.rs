@@ -82,6 +82,7 @@ fn sensible() -> Vec<Vec<u8>> {
         view: v1::View::Result.into(),
         sweep: "@last".to_owned(),
         trial: "0".to_owned(),
+        ..v1::ListRowsRequest::default()
     };
     let query = v1::QueryRequest { sql: "select 1".to_owned() };
     vec![

@@ -17,6 +17,7 @@ mod limits;
 mod methods;
 mod names;
 mod outage;
+mod questions;
 mod reader;
 mod records;
 mod report;

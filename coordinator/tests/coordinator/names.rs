@@ -70,6 +70,7 @@ async fn a_trial_is_found_by_index_id_and_prefix_also_without_its_sweep(pool: Pg
         view: v1::View::Trial.into(),
         sweep: sweep.clone(),
         trial: trial.to_owned(),
+        ..v1::ListRowsRequest::default()
     };
     for (trial, expected) in
         [("3", Reason::NotFound), ("x", Reason::NotFound), (&second[..8], Reason::Ambiguous)]

@@ -26,7 +26,7 @@ async fn people_query_results_in_plain_sql(pool: PgPool) {
     assert!(!answer.truncated);
     let table = answer.table.unwrap();
     let columns: Vec<_> = table.columns.iter().map(|column| (column.name.as_str(), column.kind())).collect();
-    let kinds = [ColumnKind::Integer, ColumnKind::Number, ColumnKind::Boolean, ColumnKind::Text];
+    let kinds = [ColumnKind::Integer, ColumnKind::Number, ColumnKind::Boolean, ColumnKind::Timestamp];
     assert_eq!(columns, ["batch_size", "min", "done", "at"].into_iter().zip(kinds).collect::<Vec<_>>());
     assert_eq!(cell(&table, "batch_size").as_deref(), Some("32"));
     assert_eq!(

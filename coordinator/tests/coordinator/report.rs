@@ -17,7 +17,9 @@ fn table(table: v1::Table) -> Table {
         v1::ColumnKind::Integer => report::ColumnKind::Integer,
         v1::ColumnKind::Number => report::ColumnKind::Number,
         v1::ColumnKind::Boolean => report::ColumnKind::Boolean,
-        v1::ColumnKind::Text | v1::ColumnKind::Unspecified => report::ColumnKind::Text,
+        v1::ColumnKind::Text | v1::ColumnKind::Timestamp | v1::ColumnKind::Unspecified => {
+            report::ColumnKind::Text
+        }
     };
     let columns = table.columns.into_iter();
     let columns = columns.map(|column| report::Column { kind: kind(column.kind()), name: column.name });

@@ -1,10 +1,13 @@
 use std::time::{Duration, Instant};
 
 use coordinator::store::rows::View;
+use proto::Reason;
+use proto::v1::sweep_service_server::SweepService;
 use proto::v1::{self, ColumnKind};
 use sqlx::PgPool;
+use tonic::Request;
 
-use crate::world::{World, cell, column, draft, points, result, spec};
+use crate::world::{World, cell, column, draft, point, points, reason, result, spec};
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
 async fn a_result_row_is_there_from_the_start_and_fills_up(pool: PgPool) {
@@ -67,6 +70,7 @@ async fn every_view_has_its_columns_and_kinds_also_without_rows(pool: PgPool) {
                     "bigint" => ColumnKind::Integer,
                     "double precision" => ColumnKind::Number,
                     "boolean" => ColumnKind::Boolean,
+                    "timestamp with time zone" => ColumnKind::Timestamp,
                     _ => ColumnKind::Text,
                 };
                 (name, kind)
@@ -149,4 +153,106 @@ async fn ten_thousand_results_are_listed_in_well_under_a_second(pool: PgPool) {
     eprintln!("10,000 result rows in {elapsed:?}");
     // Generous, for a loaded machine; an unindexed plan takes many times longer.
     assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
+}
+
+/// All rows of a view, page by page, each page's column `name`.
+async fn pages(world: &World, request: &v1::ListRowsRequest, name: &str) -> Vec<Vec<String>> {
+    let (mut pages, mut request) = (Vec::new(), request.clone());
+    loop {
+        let answer = world.sweeps.list_rows(Request::new(request.clone())).await.unwrap().into_inner();
+        pages.push(column(&answer.table.unwrap(), name).into_iter().map(Option::unwrap).collect());
+        if answer.next_page_token.is_empty() {
+            return pages;
+        }
+        request.page_token = answer.next_page_token;
+    }
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn pages_hold_every_row_once_in_order(pool: PgPool) {
+    let world = World::new(&pool);
+    let sweep = world.submit(spec(250)).await;
+    let worker = world.worker("one").await;
+    for lease in [world.claim_one(&worker).await, world.claim_one(&worker).await] {
+        let mut records = points(1, 180);
+        // A second curve, so that a page of 100 would cut through a step.
+        for step in 1..=180 {
+            let mut record = point(step, 0.1);
+            if let Some(v1::record::Kind::Metric(metric)) = &mut record.kind {
+                metric.name = v1::MetricName::GradientNorm.into();
+            }
+            records.push(record);
+        }
+        records.insert(0, records[0].clone());
+        world.report(&lease, 1, records).await.unwrap();
+        world.complete(&lease, result(0.5), 361).await.unwrap();
+    }
+    for view in [v1::View::Result, v1::View::Trial] {
+        let request = v1::ListRowsRequest {
+            view: view.into(),
+            sweep: sweep.clone(),
+            page_size: 100,
+            ..v1::ListRowsRequest::default()
+        };
+        let pages = pages(&world, &request, "trial_index").await;
+        assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [100, 100, 50]);
+        assert_eq!(pages.concat(), (0..250).map(|index: u64| index.to_string()).collect::<Vec<_>>());
+    }
+    let request = v1::ListRowsRequest {
+        view: v1::View::Metric.into(),
+        sweep: sweep.clone(),
+        page_size: 100,
+        ..v1::ListRowsRequest::default()
+    };
+    let whole = world.rows(v1::View::Metric, &sweep, "").await;
+    let steps = pages(&world, &request, "step").await;
+    assert!(steps.len() > 7 && steps.iter().all(|page| !page.is_empty() && page.len() <= 100));
+    assert_eq!(steps.concat(), column(&whole, "step").into_iter().map(Option::unwrap).collect::<Vec<_>>());
+    // Each step's rows stand in one page.
+    for pair in steps.windows(2) {
+        assert_ne!(pair[0].last(), pair[1].first());
+    }
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn rows_are_narrowed_where_they_are_stored(pool: PgPool) {
+    let world = World::new(&pool);
+    let sweep = world.submit(spec(3)).await;
+    let lease = world.claim_one(&world.worker("one").await).await;
+    let mut records = points(1, 3);
+    if let Some(v1::record::Kind::Metric(metric)) = &mut records[2].kind {
+        metric.name = v1::MetricName::TrainSetLoss.into();
+    }
+    world.report(&lease, 1, records).await.unwrap();
+    world.complete(&lease, result(0.5), 3).await.unwrap();
+    let ask = |view: v1::View, status: &str, name: &str, page_size: u32, page_token: &str| {
+        let request = v1::ListRowsRequest {
+            view: view.into(),
+            sweep: sweep.clone(),
+            status: status.to_owned(),
+            name: name.to_owned(),
+            page_size,
+            page_token: page_token.to_owned(),
+            ..v1::ListRowsRequest::default()
+        };
+        world.sweeps.list_rows(Request::new(request))
+    };
+    let count = async |view, status, name| {
+        ask(view, status, name, 0, "").await.unwrap().into_inner().table.unwrap().rows.len()
+    };
+    assert_eq!(count(v1::View::Trial, "pending", "").await, 2);
+    assert_eq!(count(v1::View::Result, "succeeded", "").await, 1);
+    assert_eq!(count(v1::View::Metric, "", "train_loss").await, 2);
+    assert_eq!(count(v1::View::Metric, "", "validation_loss").await, 0);
+    for (view, status, name, page_size, page_token) in [
+        (v1::View::Trial, "done", "", 0, ""),
+        (v1::View::Metric, "failed", "", 0, ""),
+        (v1::View::Trial, "", "train_loss", 0, ""),
+        (v1::View::Log, "", "", 10, ""),
+        (v1::View::Trial, "", "", 10, "third"),
+        (v1::View::Trial, "", "", 0, "3f2f8d0e-0000-7000-8000-000000000000/0"),
+    ] {
+        let refused = ask(view, status, name, page_size, page_token).await;
+        assert_eq!(reason(refused), Reason::InvalidRequest, "{view:?} {status} {name} {page_token}");
+    }
 }

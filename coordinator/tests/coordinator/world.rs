@@ -107,8 +107,12 @@ impl World {
     }
 
     pub async fn rows(&self, view: v1::View, sweep: &str, trial: &str) -> v1::Table {
-        let request =
-            v1::ListRowsRequest { view: view.into(), sweep: sweep.to_owned(), trial: trial.to_owned() };
+        let request = v1::ListRowsRequest {
+            view: view.into(),
+            sweep: sweep.to_owned(),
+            trial: trial.to_owned(),
+            ..v1::ListRowsRequest::default()
+        };
         self.sweeps.list_rows(Request::new(request)).await.unwrap().into_inner().table.unwrap()
     }
 

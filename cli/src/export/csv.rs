@@ -1,0 +1,50 @@
+//! A table as CSV, as `-o csv` writes it: a header line, NULL as an empty field.
+
+use std::fs::File;
+
+use proto::v1;
+
+use super::TableFile;
+use super::folder::{Folder, Unfinished};
+use crate::failure::Failure;
+
+/// A CSV file.
+#[derive(Debug)]
+pub struct CsvFile {
+    writer: ::csv::Writer<File>,
+    has_header: bool,
+    file: Unfinished,
+}
+
+impl CsvFile {
+    /// Begins `name.csv`.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn begin(folder: &Folder, name: &str) -> Result<Self, Failure> {
+        let (file, unfinished) = folder.begin(&format!("{name}.csv"))?;
+        Ok(Self { writer: ::csv::Writer::from_writer(file), has_header: false, file: unfinished })
+    }
+
+    fn write<'a>(&mut self, record: impl Iterator<Item = &'a str>) -> Result<(), Failure> {
+        self.writer.write_record(record).map_err(|error| self.file.failure(&error.into()))
+    }
+}
+
+impl TableFile for CsvFile {
+    fn add(&mut self, rows: v1::Table) -> Result<(), Failure> {
+        if !self.has_header {
+            self.write(rows.columns.iter().map(|column| column.name.as_str()))?;
+            self.has_header = true;
+        }
+        for row in &rows.rows {
+            self.write(row.cells.iter().map(|cell| cell.text.as_deref().unwrap_or_default()))?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.writer.flush().map_err(|error| self.file.failure(&error))?;
+        self.file.finish()
+    }
+}
