@@ -33,6 +33,8 @@ struct bs_cpu_memory {
 bs_status bs_cpu_install();
 void bs_cpu_stats(bs_cpu_memory* out);
 void bs_cpu_reset_peak();
+// Freed memory is kept for the next step. This gives it back to the system.
+void bs_cpu_release_freed();
 // An allocation that would take `current` above `limit` fails as out of memory. 0 lifts the limit.
 void bs_cpu_set_limit(uint64_t limit);
 // The k-th allocation from now (1 = the next) fails as out of memory, once. 0 disarms. For tests.

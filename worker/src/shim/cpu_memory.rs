@@ -51,6 +51,12 @@ pub fn reset_peak() {
     unsafe { ffi::bs_cpu_reset_peak() }
 }
 
+/// Gives memory that was freed, and kept for the next step, back to the system.
+pub fn release_freed() {
+    // SAFETY: no arguments; the C library's own heap.
+    unsafe { ffi::bs_cpu_release_freed() }
+}
+
 /// From now on an allocation that would take the live bytes above `limit` fails as out of memory.
 pub fn set_limit(limit: Option<u64>) {
     // SAFETY: writes an atomic. A limit of 0 bytes would read as "none"; 1 byte holds nothing either.

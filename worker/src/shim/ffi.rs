@@ -81,6 +81,7 @@ unsafe extern "C" {
     pub(super) fn bs_cpu_install() -> c_int;
     pub(super) fn bs_cpu_stats(out: *mut CpuMemory);
     pub(super) fn bs_cpu_reset_peak();
+    pub(super) fn bs_cpu_release_freed();
     pub(super) fn bs_cpu_set_limit(limit: u64);
     pub(super) fn bs_cpu_fail_at(k: u64);
 

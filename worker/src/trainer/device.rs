@@ -19,10 +19,13 @@ pub const LIBTORCH_VERSION: &str = "2.13.0";
 ///
 /// - Threads that wait sleep. By default they spin, which pays only on a machine that does nothing else: with one of two
 ///   cores busy elsewhere, 2000 steps of a small MLP on 2 threads took 39.8 s spinning and 1.6 s sleeping.
+///   They spin for a few microseconds first, which is what lies between two operations of a step: on two idle cores a
+///   step of an MLP at batch size 512 took 1.87 ms without and 0.68 ms with that, with one core busy 1.4 and 2.0 ms.
 /// - cuBLAS needs a fixed workspace to give the same bits twice.
 /// - Segments that grow keep memory from fragmenting when micro-batch sizes change.
-pub const ENVIRONMENT: [(&str, &str); 3] = [
+pub const ENVIRONMENT: [(&str, &str); 4] = [
     ("OMP_WAIT_POLICY", "PASSIVE"),
+    ("GOMP_SPINCOUNT", "1000"),
     ("CUBLAS_WORKSPACE_CONFIG", ":4096:8"),
     ("PYTORCH_ALLOC_CONF", "expandable_segments:True"),
 ];

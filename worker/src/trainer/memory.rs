@@ -25,6 +25,10 @@ impl Meter {
     /// # Errors
     /// [`TorchError`] when the device does not answer.
     pub fn start(device: Device) -> Result<Self, TorchError> {
+        if device == Device::Cpu {
+            // What an earlier trial needed, others may have now.
+            cpu_memory::release_freed();
+        }
         let zero = Self { device, base: 0, base_reserved: 0, base_ooms: 0 };
         let reading = zero.read()?;
         Ok(Self { device, base: reading.live, base_reserved: reading.reserved, base_ooms: reading.ooms })
