@@ -157,8 +157,4 @@ bs_status bs_set_deterministic(bool on);
 // TF32 in float32 matrix products and convolutions.
 bs_status bs_set_tf32(bool on);
 
-// The state of the default generator of a device. `*size` is the capacity on entry and the size on return.
-bs_status bs_rng_get(int8_t device_type, int8_t index, uint8_t* state, size_t* size);
-bs_status bs_rng_set(int8_t device_type, int8_t index, const uint8_t* state, size_t size);
-
 }  // extern "C"

@@ -164,6 +164,4 @@ unsafe extern "C" {
 
     pub(super) fn bs_set_deterministic(on: bool) -> c_int;
     pub(super) fn bs_set_tf32(on: bool) -> c_int;
-    pub(super) fn bs_rng_get(device_type: i8, index: i8, state: *mut u8, size: *mut usize) -> c_int;
-    pub(super) fn bs_rng_set(device_type: i8, index: i8, state: *const u8, size: usize) -> c_int;
 }

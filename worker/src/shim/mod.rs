@@ -1,5 +1,5 @@
 //! What libtorch can do and tch does not bind: exact memory accounting with an enforced budget, copies beside the
-//! computing, fused optimizer steps, generator state, determinism. C++ in `worker/shim/`, declared in [`ffi`]; safe
+//! computing, fused optimizer steps, scripted modules, determinism. C++ in `worker/shim/`, declared in [`ffi`]; safe
 //! from here on.
 #![expect(unsafe_code, reason = "the one place that calls the C++ shim; every call states why it is sound")]
 
