@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use domain::architecture::DataShape;
 use domain::memory::{DeviceKind, MemoryParts, StaticParts, training};
+use domain::spec::MicroBatchPolicy;
 use domain::{TrialSettings, TrialSpec};
 use tch::Device;
 
@@ -105,8 +106,11 @@ impl Host {
             return Err(TrialError::NoSteps { examples, batch_size });
         }
         let blueprint = Blueprint::new(&spec.model, &dataset.shape)?;
-        let features = &dataset.shape.features;
-        tch::set_num_threads(blueprint.threads(features, course.batch_size(), self.threads) as i32);
+        let at_once = match spec.memory.micro_batch {
+            MicroBatchPolicy::Fixed(examples) => examples.min(course.batch_size()),
+            MicroBatchPolicy::Auto | MicroBatchPolicy::Off => course.batch_size(),
+        };
+        self.use_threads_for(&blueprint, &dataset, at_once);
 
         let available = meter.available().doing(READING)?;
         let budget = [spec.memory.budget.map(|bytes| bytes.0), self.memory_limit].into_iter().flatten().min();
@@ -144,6 +148,16 @@ impl Host {
         })
     }
 
+    /// Sets the threads that a trial computes with, for so many examples at once; whether that changed them.
+    fn use_threads_for(&self, blueprint: &Blueprint, dataset: &Dataset, examples: u64) -> bool {
+        let threads = blueprint.threads(&dataset.shape.features, examples, self.threads) as i32;
+        let changed = threads != tch::get_num_threads();
+        if changed {
+            tch::set_num_threads(threads);
+        }
+        changed
+    }
+
     /// A quarter of the memory is for data kept on the device; and if with it not even one example can be trained, none
     /// of it, and at last none for examples sent ahead either.
     fn place_and_plan(
@@ -172,9 +186,21 @@ impl Host {
             }
             account.resident = feed.resident_bytes();
             account.shared_per_example = feed.shared_bytes_per_example();
-            let key = self.memory_key(spec, blueprint, dataset, (account, fetch_ahead));
-            let question = Question { key, batch_size, policy: spec.memory.micro_batch, account };
-            match self.planner.plan(&question, &mut learner, &mut feed, &meter)? {
+            let mut question = Question {
+                key: self.memory_key(spec, blueprint, dataset, (account, fetch_ahead)),
+                batch_size,
+                policy: spec.memory.micro_batch,
+                account,
+            };
+            let mut planned = self.planner.plan(&question, &mut learner, &mut feed, &meter)?;
+            // Threads share a micro-batch, not a batch: a finer split may be better off with fewer. What it takes may
+            // depend on how many they are, so that is planned anew.
+            let finer = planned.as_ref().ok().map(|plan| plan.split.micro_batch());
+            if finer.is_some_and(|examples| self.use_threads_for(blueprint, dataset, examples)) {
+                question.key = self.memory_key(spec, blueprint, dataset, (account, fetch_ahead));
+                planned = self.planner.plan(&question, &mut learner, &mut feed, &meter)?;
+            }
+            match planned {
                 Ok(plan) => return Ok(Ok(Placed { learner, feed, plan, key: question.key })),
                 Err(_) if account.resident > 0 => resident_limit = 0,
                 Err(_) if fetch_ahead => fetch_ahead = false,
