@@ -13,6 +13,7 @@ mod fencing;
 mod findings;
 mod holders;
 mod hostile;
+mod invariants;
 mod limits;
 mod methods;
 mod names;
