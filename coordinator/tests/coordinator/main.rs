@@ -15,6 +15,7 @@ mod holders;
 mod hostile;
 mod limits;
 mod methods;
+mod metrics;
 mod names;
 mod outage;
 mod questions;
