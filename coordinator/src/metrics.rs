@@ -57,11 +57,20 @@ pub struct Metrics {
 pub static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
     claims: Counter::default(),
     claim_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0]),
-    heartbeats: Family::default(),
+    heartbeats: from_zero(&["renewed", "lost", "stop"]),
     records: Counter::default(),
-    attempts: Family::default(),
+    attempts: from_zero(&["succeeded", "diverged", "infeasible", "failed", "released", "expired"]),
     out_of_memory: Counter::default(),
 });
+
+/// A counter of each kind: one that is not there before its first event hides that event from rates.
+fn from_zero(kinds: &[&'static str]) -> Family<Kind, Counter> {
+    let family = Family::<Kind, Counter>::default();
+    for &kind in kinds {
+        drop(family.get_or_create(&Kind { kind }));
+    }
+    family
+}
 
 impl Metrics {
     /// Counts a lease in a heartbeat.

@@ -34,7 +34,7 @@ async fn the_families_that_prometheus_is_told_are_those_of_the_documentation(poo
     .await;
     let world = World::new(&pool);
     world.submit(spec(3)).await;
-    let mut workers = WorkerServiceClient::connect(server.url.clone()).await.unwrap();
+    let mut workers = WorkerServiceClient::new(server.channel().await);
     let instance_id = Uuid::new_v4().to_string();
     let worker = workers.register_worker(registration("one", &instance_id)).await.unwrap().into_inner();
     let claim = v1::ClaimTrialsRequest {

@@ -71,6 +71,11 @@ impl Metrics {
     pub fn device_is_ready(&self, device: &v1::Device) {
         let total = i64::try_from(device.memory_bytes).unwrap_or(i64::MAX);
         self.device_memory.get_or_create(&SlotKind { device: device.name.clone(), kind: "total" }).set(total);
+        // A counter that is not there before its first event hides that event from rates.
+        drop(self.out_of_memory.get_or_create(&Slot { device: device.name.clone() }));
+        for kind in ["succeeded", "diverged", "infeasible", "failed", "released", "lost"] {
+            drop(self.attempts.get_or_create(&SlotKind { device: device.name.clone(), kind }));
+        }
     }
 
     /// An attempt ended: succeeded, diverged, infeasible, failed, released or lost.
