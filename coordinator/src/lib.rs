@@ -9,7 +9,7 @@
 //! - [`http`]: what is served beside gRPC,
 //! - [`tasks`]: what goes on beside the RPCs: claims, the reaper, health, notices, watches,
 //! - [`store`]: all SQL,
-//! - [`health`] and [`logging`]: for operators.
+//! - [`health`], [`metrics`] and [`logging`]: for operators.
 
 pub mod config;
 
@@ -26,6 +26,8 @@ pub mod tasks;
 pub mod store;
 
 pub mod health;
+
+pub mod metrics;
 
 pub mod logging;
 

@@ -1,15 +1,15 @@
 //! `batchsweep-coordinator`: keeps sweeps in Postgres and hands their trials to workers.
 
+mod migrate_command;
 mod token_command;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use coordinator::config::{DatabaseConfig, LogFormat};
 use coordinator::{ServeConfig, logging};
+use migrate_command::MigrateArgs;
 use proto::connection::{CredentialFiles, Credentials};
 use token_command::TokenCommand;
 use tokio::net::TcpListener;
@@ -27,8 +27,8 @@ struct Cli {
 enum Command {
     /// Serve until SIGTERM or Ctrl-C.
     Serve(Box<ServeConfig>),
-    /// Bring the schema up to date and end.
-    Migrate(DatabaseConfig),
+    /// Bring the schema up to date, and the roles and tokens that a deployment brings along; then end.
+    Migrate(MigrateArgs),
     /// Ask a coordinator whether it serves; exit code 0 when it does, 1 otherwise.
     Health {
         /// Where it listens.
@@ -61,7 +61,7 @@ enum Command {
 async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(config) => serve(*config).await,
-        Command::Migrate(database) => migrate(&database).await,
+        Command::Migrate(arguments) => migrate_command::run(arguments).await,
         Command::Health { address, ca_file, client_cert, client_key } => {
             let files = CredentialFiles {
                 token: None,
@@ -98,14 +98,6 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
         }
     };
     coordinator::run(config, listener, shutdown).await?;
-    Ok(())
-}
-
-async fn migrate(database: &DatabaseConfig) -> anyhow::Result<()> {
-    logging::start(LogFormat::Text);
-    let options = database.options()?;
-    coordinator::store::connect::wait_for(&options, Duration::from_secs(30)).await?;
-    coordinator::store::connect::migrate(&options).await?;
     Ok(())
 }
 

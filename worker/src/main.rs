@@ -1,8 +1,11 @@
 //! `batchsweep-worker`: takes trials from a coordinator and trains them with libtorch.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -29,6 +32,17 @@ enum Role {
     /// Train what the parent process asks for on standard input; the agent starts this by itself
     #[command(hide = true)]
     Trainer,
+    /// Ask the worker of this machine whether it is well; exit code 0 when it is, 1 otherwise
+    Health {
+        /// Its --metrics-listen
+        #[arg(
+            long,
+            env = "BATCHSWEEP_METRICS_LISTEN",
+            value_name = "ADDRESS",
+            default_value = "127.0.0.1:9090"
+        )]
+        address: SocketAddr,
+    },
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -42,6 +56,7 @@ fn main() -> ExitCode {
     start_log(arguments.log_format);
     match arguments.role {
         Some(Role::Trainer) => trainer::run(),
+        Some(Role::Health { address }) => health(address),
         None => run_agent(arguments.agent),
     }
 }
@@ -64,10 +79,30 @@ fn run_agent(config: AgentConfig) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(async { agent::run(config, shutdown_on_signal()).await }) {
+    match runtime.block_on(work(config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn work(config: AgentConfig) -> anyhow::Result<()> {
+    if let Some(address) = config.metrics_listen {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener
+            .with_context(|| format!("cannot listen on {address}; choose another with --metrics-listen"))?;
+        tokio::spawn(agent::monitor::serve(listener));
+    }
+    Ok(agent::slots::run(config, shutdown_on_signal()).await?)
+}
+
+fn health(address: SocketAddr) -> ExitCode {
+    match agent::monitor::ask(address) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("error: {problem}");
             ExitCode::FAILURE
         }
     }

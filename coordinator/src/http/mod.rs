@@ -1,4 +1,4 @@
-//! What is served over plain HTTP beside gRPC: whether this process lives.
+//! What is served over plain HTTP beside gRPC: whether this process lives, and figures for monitors.
 
 use axum::Router;
 use axum::routing::get;
@@ -6,14 +6,17 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 mod listen;
+mod metrics;
 
 pub use listen::HttpListen;
 
 use crate::service::Context;
 
 /// All routes.
-pub fn routes(_context: &Context) -> Router {
-    Router::new().route("/healthz", get(|| async { "ok\n" }))
+pub fn routes(context: &Context) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/metrics", get(metrics::show).with_state(context.store.clone()))
 }
 
 /// Serves `routes` on `listener` until `drain`; an error ends only this server, and is logged.

@@ -12,6 +12,7 @@ use tonic::{Request, Response, Status};
 use super::status::{invalid, of_store, of_wire};
 use super::{Context, decode, encode, findings, lessons};
 use crate::access::Caller;
+use crate::metrics::METRICS;
 use crate::store::claim::ClaimRequest;
 use crate::store::ending::{self, Why};
 use crate::store::lease::{self, LeaseKey};
@@ -110,6 +111,7 @@ impl WorkerService for Workers {
             Ok(orders)
         };
         let orders = renew.await.map_err(of_store)?;
+        orders.iter().for_each(|order| METRICS.lease_told(*order));
         Ok(Response::new(v1::HeartbeatResponse {
             leases: beats.iter().zip(orders).map(|(beat, order)| encode::lease_reply(beat, order)).collect(),
             next_heartbeat: Some(encode::duration(self.context.heartbeat_interval)),
@@ -153,6 +155,7 @@ impl WorkerService for Workers {
         let key = decode::lease(request.lease.as_ref())?;
         let result = request.result.ok_or_else(|| invalid("result", "is missing"))?;
         let outcome = from_wire::outcome(result.outcome()).map_err(|error| of_wire(&error))?;
+        let oom_count = result.oom_count;
         let complete = async {
             let last_seq = bigint("last_seq", request.last_seq)?;
             let digest = Sha256::digest(result.encode_to_vec()).to_vec();
@@ -173,6 +176,7 @@ impl WorkerService for Workers {
             Ok(transaction.commit().await?)
         };
         complete.await.map_err(of_store)?;
+        METRICS.completed(outcome, oom_count);
         Ok(Response::new(v1::CompleteTrialResponse {}))
     }
 
@@ -279,8 +283,10 @@ async fn report(
             _ => Err(lease::refusal(&mut transaction, key, caller.name()).await),
         };
     };
+    let before = held.acked_seq;
     let acked_seq = record::append(&mut transaction, key, held, first_seq, &request.records).await?;
     transaction.commit().await?;
+    METRICS.records.inc_by(u64::try_from(acked_seq - before).unwrap_or(0));
     Ok(acked_seq)
 }
 
@@ -306,6 +312,7 @@ async fn end(context: &Context, caller: &Caller, key: &LeaseKey, why: &Why<'_>) 
     }
     let ended = ending::without_result(&mut transaction, &[key.trial_id], why).await?;
     transaction.commit().await?;
+    METRICS.attempt_ended(if matches!(why, Why::Released(_)) { "released" } else { "failed" });
     context.claims.wake();
     let will_retry = ended.iter().any(|ended| ended.status == domain::lifecycle::TrialStatus::Pending);
     Ok(EndedBy { will_retry })

@@ -158,6 +158,25 @@ pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, Connect
         .map_err(|source| ConnectError::Refused { place: place(options), source })
 }
 
+/// Gives a role a password, which stands in no log: Postgres puts the statement together itself.
+///
+/// # Errors
+/// As any query: no such role, or not allowed.
+pub async fn set_password(
+    connection: &mut PgConnection,
+    role: &str,
+    password: &str,
+) -> Result<(), sqlx::Error> {
+    let statement: String =
+        sqlx::query_scalar("select format('alter role %I password %L', $1::text, $2::text)")
+            .bind(role)
+            .bind(password)
+            .fetch_one(&mut *connection)
+            .await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(connection).await?;
+    Ok(())
+}
+
 /// Opens the pools; connections are made as they are needed, and again after an outage.
 #[must_use]
 pub fn open(options: &PgConnectOptions) -> Store {

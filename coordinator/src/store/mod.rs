@@ -23,6 +23,7 @@ pub mod claim;
 pub mod ending;
 pub mod expiry;
 pub mod lease;
+pub mod load;
 pub mod memory;
 pub mod record;
 pub mod result;

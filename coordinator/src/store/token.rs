@@ -80,6 +80,32 @@ pub async fn insert(
     .await?)
 }
 
+/// Lets one token stand for a name: kept where it is known, otherwise stored, with all earlier ones of the name revoked.
+/// Whether it was new.
+///
+/// # Errors
+/// As any query.
+pub async fn keep(
+    connection: &mut PgConnection,
+    name: &str,
+    hash: &[u8; 32],
+    scopes: &[Scope],
+) -> Result<bool> {
+    use sqlx::Connection;
+    let mut transaction = connection.begin().await?;
+    let known = find(&mut transaction, hash).await?;
+    let is_known =
+        known.is_some_and(|found| found.name == name && matches!(found.standing, Standing::Valid { .. }));
+    if !is_known {
+        sqlx::query_file_as!(TokenRow, "queries/token/revoke_tokens.sql", name)
+            .fetch_all(&mut *transaction)
+            .await?;
+        insert(&mut transaction, name, hash, scopes, None).await?;
+    }
+    transaction.commit().await?;
+    Ok(!is_known)
+}
+
 /// Looks a token up by its hash, and notes that it was used.
 ///
 /// # Errors

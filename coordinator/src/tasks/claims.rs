@@ -8,6 +8,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::METRICS;
 use crate::store::claim::{self, ClaimRequest, LeasedRow};
 use crate::store::{Store, StoreError};
 
@@ -140,9 +141,12 @@ impl ClaimLoop {
                 return Ok(());
             }
             let requests: Vec<_> = self.waiting[..size].iter().map(|waiting| waiting.request).collect();
+            let started = Instant::now();
             let mut transaction = self.store.begin_vital().await?;
             let answers = claim::claim(&mut transaction, &requests, self.ttl).await?;
             transaction.commit().await?;
+            METRICS.claim_seconds.observe(started.elapsed().as_secs_f64());
+            METRICS.claims.inc_by(answers.iter().map(|leases| leases.len() as u64).sum());
             let mut unserved = Vec::new();
             for (waiting, leases) in self.waiting.drain(..size).zip(answers) {
                 if leases.is_empty() {

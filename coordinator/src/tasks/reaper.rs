@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::claims::Claims;
+use crate::metrics::METRICS;
 use crate::store::expiry;
 use crate::store::{Store, StoreError};
 
@@ -46,6 +47,7 @@ pub async fn tick(store: &Store, coordinator_id: Uuid, ttl: Duration) -> Result<
     let ended = expiry::expire(&mut transaction).await?;
     transaction.commit().await?;
     for attempt in &ended {
+        METRICS.attempt_ended("expired");
         tracing::warn!(
             trial_id = %attempt.trial_id,
             attempt = attempt.attempt,

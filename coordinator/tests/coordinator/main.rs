@@ -16,6 +16,7 @@ mod hostile;
 mod invariants;
 mod limits;
 mod methods;
+mod metrics;
 mod names;
 mod outage;
 mod questions;

@@ -9,6 +9,7 @@ use tonic::{Code, Status};
 use super::coordinator::{Coordinator, Retry, is_lease_lost};
 use super::findings::{FindingsLink, OtherData};
 use super::heartbeat::Heartbeat;
+use super::metrics::METRICS;
 use super::trainer_process::{Death, Heard, TrainerProcess};
 use super::uplink::{Uplink, UplinkError};
 
@@ -51,6 +52,24 @@ impl End {
     fn failed(other: &OtherData) -> Self {
         Self::Failed { kind: FailureKind::Input, message: other.to_string() }
     }
+
+    /// Counts it for monitors.
+    fn count(&self, device: &str) {
+        let kind = match self {
+            Self::Finished(result) => {
+                METRICS.trained(device, result);
+                match result.outcome() {
+                    v1::Outcome::Diverged => "diverged",
+                    v1::Outcome::Infeasible => "infeasible",
+                    _ => "succeeded",
+                }
+            }
+            Self::Failed { .. } => "failed",
+            Self::Released { .. } => "released",
+            Self::LeaseLost => "lost",
+        };
+        METRICS.attempt_ended(device, kind);
+    }
 }
 
 impl Attempt<'_> {
@@ -69,6 +88,7 @@ impl Attempt<'_> {
         trainer.send(trainer_request::Kind::Learn(v1::Lessons { memory: leased.memory })).await;
         trainer.send(trainer_request::Kind::Train(spec)).await;
         let end = self.follow(trainer, &lease, &uplink, &mut findings).await;
+        end.count(&trainer.device().name);
         self.settle(end, &lease, uplink, findings).await;
         self.heartbeat.carry(None);
     }
@@ -92,7 +112,10 @@ impl Attempt<'_> {
                 () = self.shutdown.cancelled() => Event::Shutdown,
             };
             match event {
-                Event::Trainer(trainer_event::Kind::Records(records)) => uplink.send(records.records).await,
+                Event::Trainer(trainer_event::Kind::Records(records)) => {
+                    METRICS.records_came(&records.records);
+                    uplink.send(records.records).await;
+                }
                 Event::Trainer(trainer_event::Kind::Progress(progress)) => self.heartbeat.tell(progress),
                 Event::Trainer(trainer_event::Kind::Found(found)) => findings.send(found),
                 Event::Trainer(trainer_event::Kind::Finished(result)) => return End::Finished(result),

@@ -1,12 +1,13 @@
 //! What the agent's command line says.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
 use domain::Bytes;
 use proto::connection::{CredentialError, CredentialFiles, Credentials};
 
-/// Settings of one agent: one device, one trainer.
+/// Settings of one worker.
 #[derive(Debug, Clone, Args)]
 pub struct AgentConfig {
     /// The coordinator's address
@@ -34,7 +35,7 @@ pub struct AgentConfig {
     #[arg(long, env = "BATCHSWEEP_WORKER_NAME", value_name = "NAME")]
     pub name: Option<String>,
 
-    /// Where to train: cpu, cuda:0, cuda:1, ...
+    /// Where to train: cpu, cuda:0, cuda:1, ..., or cuda for every GPU, each with a trainer of its own
     #[arg(long, env = "BATCHSWEEP_DEVICE", value_name = "DEVICE", default_value = "cpu")]
     pub device: String,
 
@@ -45,6 +46,10 @@ pub struct AgentConfig {
     /// CPU threads to compute with [default: one for each core]
     #[arg(long, env = "BATCHSWEEP_THREADS", value_name = "N")]
     pub threads: Option<u32>,
+
+    /// Serve /metrics (for Prometheus) and /healthz there, without encryption [default: not at all]
+    #[arg(long, env = "BATCHSWEEP_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<SocketAddr>,
 
     /// The folder that relative data paths of sweeps start from [default: the working folder]
     #[arg(long, env = "BATCHSWEEP_DATA_DIR", value_name = "DIR")]

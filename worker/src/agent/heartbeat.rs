@@ -8,6 +8,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use super::coordinator::{Coordinator, Retry, is_lease_lost};
+use super::metrics::METRICS;
 use super::{Registered, duration};
 
 /// The current lease and how far its trial is, as the next heartbeat tells it.
@@ -91,6 +92,7 @@ async fn beat(
                 async move { client.heartbeat(request).await }
             })
             .await;
+        METRICS.heartbeat(answer.is_ok());
         let lease = lease.and_then(|progress| progress.lease);
         match answer {
             Ok(answer) => {

@@ -9,13 +9,18 @@
 //! - [`uplink`]: brings the records of one attempt to the coordinator, each once,
 //! - [`findings`]: brings what an attempt found out and others can use,
 //! - [`trainer_process`]: the child process,
-//! - [`attempt`]: one leased trial, from its claim to its end.
+//! - [`attempt`]: one leased trial, from its claim to its end,
+//! - [`slots`]: several devices in one worker,
+//! - [`metrics`] and [`monitor`]: for operators.
 
 pub mod attempt;
 pub mod config;
 pub mod coordinator;
 pub mod findings;
 pub mod heartbeat;
+pub mod metrics;
+pub mod monitor;
+pub mod slots;
 pub mod trainer_process;
 pub mod uplink;
 
@@ -78,6 +83,7 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(),
         description = trainer.device().description,
         "trainer is ready"
     );
+    metrics::METRICS.device_is_ready(trainer.device());
     let Some(registered) = register(&config, &coordinator, trainer.device().clone(), &shutdown).await? else {
         return Ok(());
     };

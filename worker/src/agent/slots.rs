@@ -1,0 +1,86 @@
+//! Several slots in one worker: an agent and a trainer process for each device.
+
+use std::path::Path;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::metrics::METRICS;
+use super::{AgentConfig, AgentError};
+
+/// The word for all GPUs of this machine.
+const ALL_GPUS: &str = "cuda";
+
+/// The devices that `--device` means: itself, or for `cuda` every GPU that this machine, or this container, has.
+#[must_use]
+pub fn devices(device: &str) -> Vec<String> {
+    if device != ALL_GPUS {
+        return vec![device.to_owned()];
+    }
+    // Without any the trainer of the first one says what is wrong with the driver.
+    (0..gpus(Path::new("/dev")).max(1)).map(|index| format!("{ALL_GPUS}:{index}")).collect()
+}
+
+/// How many NVIDIA devices there are: the driver makes a file `nvidiaN` for each.
+fn gpus(folder: &Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let is_gpu = |name: &str| {
+        name.strip_prefix("nvidia")
+            .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_gpu)).count()
+}
+
+/// Runs an agent for each device until `shutdown` fires. One that ends by itself leaves the others at work; the worker
+/// then counts as unhealthy.
+///
+/// # Errors
+/// The first agent's, once all have ended.
+pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(), AgentError> {
+    let devices = devices(&config.device);
+    if devices.len() == 1 {
+        let config = AgentConfig { device: devices[0].clone(), ..config };
+        return super::run(config, shutdown).await;
+    }
+    let name = config.name();
+    let mut agents = JoinSet::new();
+    for device in devices {
+        let config = AgentConfig {
+            name: Some(format!("{name}-{}", device.replace(':', ""))),
+            device: device.clone(),
+            ..config.clone()
+        };
+        let shutdown = shutdown.clone();
+        agents.spawn(async move { (device, super::run(config, shutdown).await) });
+    }
+    let mut first = Ok(());
+    while let Some(ended) = agents.join_next().await {
+        if let Ok((device, Err(error))) = ended {
+            tracing::error!(device, "this slot has ended: {error}");
+            METRICS.slot_is_lost();
+            first = first.and(Err(error));
+        }
+    }
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gpus_are_counted_by_their_device_files() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["nvidia0", "nvidia1", "nvidia10", "nvidiactl", "nvidia-uvm", "null"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        assert_eq!(gpus(folder.path()), 3);
+        assert_eq!(gpus(Path::new("/nowhere")), 0);
+    }
+
+    #[test]
+    fn a_named_device_is_one_slot() {
+        assert_eq!(devices("cpu"), ["cpu"]);
+        assert_eq!(devices("cuda:1"), ["cuda:1"]);
+    }
+}
