@@ -19,6 +19,7 @@ pub use auth::{AuthConfig, AuthMode};
 pub use limits::LimitsConfig;
 pub use tls::TlsConfig;
 
+use crate::http::HttpListen;
 use crate::store::reader::READER_ROLE;
 
 /// How to reach Postgres.
@@ -58,6 +59,14 @@ pub struct ServeConfig {
     /// Where to listen for gRPC; port 0 takes any free one.
     #[arg(long, env = "BATCHSWEEP_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
     pub listen: SocketAddr,
+
+    /// Where to serve HTTP (the web page); port 0 takes any free one, `off` serves none.
+    #[arg(long, env = "BATCHSWEEP_HTTP_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7080")]
+    pub http_listen: HttpListen,
+
+    /// Write http://HOST:PORT of the web page to this file once it is served.
+    #[arg(long, env = "BATCHSWEEP_HTTP_ADDRESS_FILE", value_name = "FILE")]
+    pub http_address_file: Option<PathBuf>,
 
     /// Write http://HOST:PORT (https with TLS) to this file once calls are answered.
     #[arg(long, env = "BATCHSWEEP_ADDRESS_FILE", value_name = "FILE")]
@@ -155,6 +164,15 @@ pub enum ConfigError {
         /// As given.
         listen: SocketAddr,
     },
+    /// The address of the web page is public, and it is never encrypted.
+    #[error(
+        "--http-listen {listen} can be reached from other machines, and the web page is not encrypted; listen on \
+         127.0.0.1 behind a proxy that encrypts, or give --insecure where the network itself is trusted"
+    )]
+    PublicHttp {
+        /// As given.
+        listen: SocketAddr,
+    },
     /// The address is public and nobody is asked for anything.
     #[error(
         "{listen} can be reached from other machines, and --auth off lets all of them do everything; leave it out, \
@@ -204,6 +222,12 @@ impl ServeConfig {
         }
         if !self.insecure && !self.tls.is_on() && !listen.ip().is_loopback() {
             return Err(ConfigError::PublicPlaintext { listen });
+        }
+        if let Some(listen) = self.http_listen.address()
+            && !self.insecure
+            && !listen.ip().is_loopback()
+        {
+            return Err(ConfigError::PublicHttp { listen });
         }
         self.auth.check(listen, &self.tls, self.insecure)
     }
@@ -325,6 +349,10 @@ mod tests {
         let public = config(&["--listen", "0.0.0.0:7070"]);
         assert!(matches!(public.check(), Err(ConfigError::PublicPlaintext { .. })));
         assert!(config(&["--listen", "0.0.0.0:7070", "--insecure"]).check().is_ok());
+        let page = ["--http-listen", "0.0.0.0:7080"];
+        assert!(matches!(config(&page).check(), Err(ConfigError::PublicHttp { .. })));
+        assert!(config(&[&page[..], &["--insecure"]].concat()).check().is_ok());
+        assert!(config(&["--http-listen", "off"]).check().is_ok());
     }
 
     #[test]

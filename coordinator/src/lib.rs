@@ -6,6 +6,7 @@
 //! - [`mod@run`]: from a configuration and a listener to a server, until it is told to stop,
 //! - [`access`]: who may call what, and how much,
 //! - [`service`]: the RPCs; each decodes, asks the domain and the store, and encodes,
+//! - [`http`]: what is served beside gRPC,
 //! - [`tasks`]: what goes on beside the RPCs: claims, the reaper, health, notices, watches,
 //! - [`store`]: all SQL,
 //! - [`health`] and [`logging`]: for operators.
@@ -17,6 +18,8 @@ pub mod run;
 pub mod access;
 
 pub mod service;
+
+pub mod http;
 
 pub mod tasks;
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::access::connections;
 use crate::access::guard::GuardLayer;
 use crate::access::rates::Rates;
 use crate::config::{ConfigError, LimitsConfig, ServeConfig};
+use crate::http::{self, HttpListen};
 use crate::service::{Context, ReadBefore, Sweeps, Tokens, Workers};
 use crate::store::connect::{self, ConnectError};
 use crate::tasks::claims::Claims;
@@ -47,8 +49,16 @@ pub enum RunError {
     /// Postgres is not there, or not ready.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The address file cannot be written.
-    #[error("cannot write --address-file {}", .file.display())]
+    /// The web page's port is taken, or not ours to take.
+    #[error("cannot serve HTTP on {address}; choose another with --http-listen, or `off`")]
+    Http {
+        /// As given.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// An address file cannot be written.
+    #[error("cannot write the address file {}", .file.display())]
     AddressFile {
         /// The file.
         file: PathBuf,
@@ -84,6 +94,7 @@ pub async fn run(
     let administrator = config.auth.admin_token_file.as_deref().map(Token::read).transpose();
     let administrator = administrator.map_err(ConfigError::from)?;
     let options = config.database.options()?;
+    let http = bind_http(config.http_listen).await?;
     connect::wait_for(&options, START_PATIENCE).await?;
     if config.no_migrate {
         connect::check_migrated(&options).await?;
@@ -117,6 +128,13 @@ pub async fn run(
     let is_guarded = config.auth.is_required(address);
     let authenticator =
         is_guarded.then(|| Arc::new(Authenticator::new(store.clone(), administrator.as_ref())));
+
+    if let Some(listener) = http {
+        let address = listener.local_addr().map_err(RunError::Listener)?;
+        tokio::spawn(http::serve(listener, http::routes(&context), drain.clone()));
+        tracing::info!("serving HTTP on http://{address}");
+        write_address(config.http_address_file.as_deref(), &format!("http://{address}"))?;
+    }
 
     let router = server
         .layer(GuardLayer { authenticator })
@@ -188,6 +206,17 @@ fn reflection() -> Result<
 fn announce(url: &str, is_guarded: bool, file: Option<&Path>) -> Result<(), RunError> {
     let who = if is_guarded { "holders of a token" } else { "everybody who can reach it" };
     tracing::info!("serving gRPC on {url} for {who}");
+    write_address(file, url)
+}
+
+/// Opens the port of the web page, where there is to be one.
+async fn bind_http(listen: HttpListen) -> Result<Option<TcpListener>, RunError> {
+    let Some(address) = listen.address() else { return Ok(None) };
+    let bound = TcpListener::bind(address).await;
+    bound.map(Some).map_err(|source| RunError::Http { address, source })
+}
+
+fn write_address(file: Option<&Path>, url: &str) -> Result<(), RunError> {
     let Some(file) = file else { return Ok(()) };
     let failed = |source| RunError::AddressFile { file: file.to_owned(), source };
     // Written beside and renamed, so that a reader sees all of it or nothing.

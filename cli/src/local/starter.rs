@@ -118,6 +118,7 @@ impl Starter<'_> {
             // Other users of this machine reach its ports too.
             "--admin-token-file".into(),
             self.token()?.into_os_string(),
+            "--http-listen=off".into(),
             "--lease-ttl=10s".into(),
             "--heartbeat-interval=1s".into(),
         ];

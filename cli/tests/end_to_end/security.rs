@@ -109,7 +109,14 @@ fn a_fleet_works_over_mutual_tls_and_tells_what_is_wrong_with_a_connection() {
     make("anna", &["submit", "read"]);
     let address = at("address");
     let coordinator = Command::new(program("batchsweep-coordinator"))
-        .args(["serve", "--listen=127.0.0.1:0", "--auth=required", "--database-url", &database])
+        .args([
+            "serve",
+            "--http-listen=off",
+            "--listen=127.0.0.1:0",
+            "--auth=required",
+            "--database-url",
+            &database,
+        ])
         .args(["--address-file", &address, "--tls-cert", &at("certs/server.pem")])
         .args(["--tls-key", &at("certs/server-key.pem"), "--client-ca", &at("certs/ca.pem")])
         .stderr(Stdio::null())

@@ -5,6 +5,7 @@ use std::time::Duration;
 use coordinator::config::{
     AuthConfig, AuthMode, DatabaseConfig, LimitsConfig, LogFormat, TlsConfig, public_url,
 };
+use coordinator::http::HttpListen;
 use coordinator::store::token;
 use coordinator::{RunError, ServeConfig};
 use domain::access::Scope;
@@ -34,6 +35,8 @@ pub fn config(pool: &PgPool) -> ServeConfig {
         reader_database_url: None,
         reader_database_url_file: None,
         listen: "127.0.0.1:0".parse().unwrap(),
+        http_listen: HttpListen::Off,
+        http_address_file: None,
         address_file: None,
         lease_ttl: Duration::from_secs(30),
         heartbeat_interval: Duration::from_secs(5),

@@ -79,6 +79,7 @@ async fn the_programs_work_together_over_mutual_tls(pool: PgPool) {
         &pool,
         &[
             "serve",
+            "--http-listen=off",
             "--listen=127.0.0.1:0",
             "--auth=required",
             "--address-file",
@@ -137,7 +138,7 @@ async fn the_programs_work_together_over_mutual_tls(pool: PgPool) {
 fn a_public_address_in_plain_text_is_refused_unless_told_otherwise() {
     let serve = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_batchsweep-coordinator"))
-            .args(["serve", "--database-url", "postgres://nobody@127.0.0.1:1/nothing"])
+            .args(["serve", "--http-listen=off", "--database-url", "postgres://nobody@127.0.0.1:1/nothing"])
             .args(arguments)
             .output()
             .unwrap();
