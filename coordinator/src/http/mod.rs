@@ -1,4 +1,7 @@
-//! What is served over plain HTTP beside gRPC: whether this process lives.
+//! What is served over plain HTTP beside gRPC: whether this process lives, and the live page.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
@@ -9,16 +12,21 @@ mod listen;
 
 pub use listen::HttpListen;
 
+use crate::access::authenticator::Authenticator;
 use crate::service::Context;
+use crate::web::{self, Web};
 
 /// All routes.
-pub fn routes(_context: &Context) -> Router {
-    Router::new().route("/healthz", get(|| async { "ok\n" }))
+pub fn routes(context: &Context, authenticator: Option<Arc<Authenticator>>) -> Router {
+    let health = Router::new().route("/healthz", get(|| async { "ok\n" }));
+    health.merge(web::router(Web::new(context.clone(), authenticator)))
 }
 
 /// Serves `routes` on `listener` until `drain`; an error ends only this server, and is logged.
 pub async fn serve(listener: TcpListener, routes: Router, drain: CancellationToken) {
-    let served = axum::serve(listener, routes).with_graceful_shutdown(drain.cancelled_owned()).await;
+    let served = axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(drain.cancelled_owned())
+        .await;
     if let Err(error) = served {
         tracing::error!("the HTTP server broke: {error}");
     }
