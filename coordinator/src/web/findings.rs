@@ -43,10 +43,13 @@ pub struct Found {
     pub sections: Vec<DrawnSection>,
 }
 
+/// The findings of one sweep; whoever works them out holds it.
+type Shelf = Arc<tokio::sync::Mutex<Option<Kept>>>;
+
 /// The findings of sweeps that somebody looks at.
 #[derive(Debug, Clone, Default)]
 pub struct Findings {
-    sweeps: Arc<Mutex<HashMap<Uuid, Arc<tokio::sync::Mutex<Option<Kept>>>>>>,
+    sweeps: Arc<Mutex<HashMap<Uuid, Shelf>>>,
 }
 
 #[derive(Debug)]
@@ -82,7 +85,7 @@ impl Findings {
         Ok(found)
     }
 
-    fn place(&self, sweep_id: Uuid) -> Arc<tokio::sync::Mutex<Option<Kept>>> {
+    fn place(&self, sweep_id: Uuid) -> Shelf {
         let mut sweeps = self.sweeps.lock().unwrap_or_else(PoisonError::into_inner);
         if sweeps.len() >= KEPT && !sweeps.contains_key(&sweep_id) {
             // One that is being asked for is held elsewhere too.
