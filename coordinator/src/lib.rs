@@ -8,6 +8,7 @@
 //! - [`service`]: the RPCs; each decodes, asks the domain and the store, and encodes,
 //! - [`http`]: what is served beside gRPC,
 //! - [`tasks`]: what goes on beside the RPCs: claims, the reaper, health, notices, watches,
+//! - [`web`]: the live page,
 //! - [`store`]: all SQL,
 //! - [`health`], [`metrics`] and [`logging`]: for operators.
 
@@ -24,6 +25,8 @@ pub mod http;
 pub mod tasks;
 
 pub mod store;
+
+pub mod web;
 
 pub mod health;
 

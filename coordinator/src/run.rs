@@ -131,7 +131,12 @@ pub async fn run(
 
     if let Some(listener) = http {
         let address = listener.local_addr().map_err(RunError::Listener)?;
-        tokio::spawn(http::serve(listener, http::routes(&context), drain.clone()));
+        // Other machines may reach this address and not the other one.
+        let guard = authenticator.clone().or_else(|| {
+            let is_required = config.auth.is_required(address);
+            is_required.then(|| Arc::new(Authenticator::new(store.clone(), administrator.as_ref())))
+        });
+        tokio::spawn(http::serve(listener, http::routes(&context, guard), drain.clone()));
         tracing::info!("serving HTTP on http://{address}");
         write_address(config.http_address_file.as_deref(), &format!("http://{address}"))?;
     }

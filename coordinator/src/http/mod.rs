@@ -1,4 +1,8 @@
-//! What is served over plain HTTP beside gRPC: whether this process lives, and figures for monitors.
+//! What is served over plain HTTP beside gRPC: whether this process lives, figures for monitors, and the
+//! live page.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
@@ -6,22 +10,28 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 mod listen;
+
 mod metrics;
 
 pub use listen::HttpListen;
 
+use crate::access::authenticator::Authenticator;
 use crate::service::Context;
+use crate::web::{self, Web};
 
 /// All routes.
-pub fn routes(context: &Context) -> Router {
-    Router::new()
+pub fn routes(context: &Context, authenticator: Option<Arc<Authenticator>>) -> Router {
+    let for_machines = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/metrics", get(metrics::show).with_state(context.store.clone()))
+        .route("/metrics", get(metrics::show).with_state(context.store.clone()));
+    for_machines.merge(web::router(Web::new(context.clone(), authenticator)))
 }
 
 /// Serves `routes` on `listener` until `drain`; an error ends only this server, and is logged.
 pub async fn serve(listener: TcpListener, routes: Router, drain: CancellationToken) {
-    let served = axum::serve(listener, routes).with_graceful_shutdown(drain.cancelled_owned()).await;
+    let served = axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(drain.cancelled_owned())
+        .await;
     if let Err(error) = served {
         tracing::error!("the HTTP server broke: {error}");
     }

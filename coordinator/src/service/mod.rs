@@ -5,7 +5,7 @@ mod encode;
 mod findings;
 mod lessons;
 pub(crate) mod status;
-mod steer;
+pub(crate) mod steer;
 mod submit;
 mod sweeps;
 mod tokens;

@@ -61,6 +61,18 @@ impl Store {
         Ok(self.requests.begin().await?)
     }
 
+    /// Begins a transaction of somebody who only looks; Postgres ends a statement that takes over ten seconds.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn begin_reading(&self) -> Result<PgTransaction<'static>> {
+        let mut transaction = self.begin().await?;
+        // Settings have no types to check.
+        let settings = "set transaction read only; set local statement_timeout = '10s'";
+        sqlx::raw_sql(settings).execute(&mut *transaction).await?;
+        Ok(transaction)
+    }
+
     /// Begins a transaction that leases depend on.
     ///
     /// # Errors

@@ -34,4 +34,5 @@ mod tls;
 mod token_command;
 mod tokens;
 mod watching;
+mod web;
 mod workers;

@@ -56,7 +56,7 @@ pub fn page(report: &Report, sections: &[Section]) -> Markup {
 }
 
 /// The conclusion in words, before any picture, and what must not be read into the numbers.
-fn conclusion(report: &Report) -> Markup {
+pub(super) fn conclusion(report: &Report) -> Markup {
     let sentences = &report.analysis.conclusion.sentences;
     let of = |kind: SentenceKind| sentences.iter().filter(move |sentence| sentence.kind == kind);
     let warnings = &report.analysis.warnings;
@@ -151,7 +151,7 @@ fn left_out(report: &Report, drawn: usize) -> Markup {
     }
 }
 
-fn draw_figure(figure: &Figure) -> Markup {
+pub(super) fn draw_figure(figure: &Figure) -> Markup {
     html! {
         figure id=(figure.id) {
             h3 { (figure.title) }
@@ -182,7 +182,7 @@ fn drawings(chart: &crate::plot::Chart) -> Markup {
     html! { (svg::inline(chart, Size::WIDE)) (svg::inline(chart, Size::NARROW)) }
 }
 
-fn absent(all: &[Absent]) -> Markup {
+pub(super) fn absent(all: &[Absent]) -> Markup {
     html! {
         div.absent {
             h3 { "Not in this report" }

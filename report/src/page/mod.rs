@@ -5,13 +5,16 @@
 //! - [`Report`]: from a sweep's rows to its sections,
 //! - [`scope`]: the trials of one section, as records and as SQL,
 //! - [`figure`]: one file a figure,
-//! - `html`, `table`: the page.
+//! - `html`, `table`: the page,
+//! - [`parts`]: the same pieces one by one, for a page that shows a sweep while it runs.
 
 pub mod scope;
 
 pub mod figure;
 
 mod html;
+
+pub mod parts;
 
 mod table;
 
@@ -77,7 +80,8 @@ pub struct Picture {
 }
 
 /// Without control characters, which no page may have (and anybody's error message may bring).
-fn printable(mut page: String) -> String {
+#[must_use]
+pub fn printable(mut page: String) -> String {
     page.retain(|letter| !letter.is_control() || letter == '\n' || letter == '\t');
     page
 }

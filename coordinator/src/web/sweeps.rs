@@ -1,0 +1,91 @@
+//! All sweeps, newest first.
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::response::Html;
+use maud::html;
+use report::human;
+use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::layout::{Live, Place, page as whole};
+use super::piece::{self, Known, Piece};
+use super::refusal::Refusal;
+use super::{Web, words};
+use crate::store::sweep;
+
+/// Sweeps on one page.
+const PAGE: usize = 50;
+
+/// Which sweeps.
+#[derive(Debug, Default, Deserialize)]
+pub struct Asked {
+    before: Option<String>,
+}
+
+impl Asked {
+    /// What is no id asks for the newest.
+    fn before(&self) -> Option<Uuid> {
+        self.before.as_deref().and_then(|text| text.parse().ok())
+    }
+}
+
+async fn made(web: &Web, asked: &Asked) -> Result<(Vec<Piece>, Option<Uuid>), Refusal> {
+    let mut transaction = web.context.store.begin_reading().await?;
+    let mut rows = sweep::list(&mut transaction, asked.before(), PAGE as i64 + 1).await?;
+    let has_more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    let next = rows.last().map(|row| row.sweep_id).filter(|_| has_more);
+    let pieces = rows.iter().map(|row| {
+        let (all, ended) = words::trials(row);
+        let markup = html! {
+            th scope="row" { a href={ "/sweeps/" (row.sweep_id) } { (words::name(row)) } }
+            td { (words::badge(&row.state)) }
+            td.progress-cell { (words::bar(row)) }
+            td.number { (human::whole(ended)) " of " (human::whole(all)) }
+            td.words { (words::by_status(row)) }
+            td.words { (words::moment(row.created_at)) }
+        };
+        Piece::new("sweep-rows", row.sweep_id.to_string(), markup)
+    });
+    Ok((pieces.collect(), next))
+}
+
+/// The page.
+pub async fn page(State(web): State<Web>, Query(asked): Query<Asked>) -> Result<Html<String>, Refusal> {
+    let (pieces, next) = made(&web, &asked).await?;
+    let query = asked.before().map(|before| format!("?before={before}")).unwrap_or_default();
+    let live = Live { pieces: format!("/pieces{query}"), events: None };
+    let place = Place {
+        nav: "/",
+        is_signed_in: web.authenticator.is_some(),
+        live: Some(live),
+        ..Place::nowhere("Sweeps")
+    };
+    let body = html! {
+        h1 { "Sweeps" }
+        @if pieces.is_empty() {
+            div.panel.empty { p { "No sweep yet." } p { code { "batchsweep submit SPEC" } " sends one here." } }
+        } @else {
+            div.panel.scroll tabindex="0" role="region" aria-label="Sweeps" {
+                table {
+                    thead { tr { @for title in ["sweep", "state", "progress", "ended", "trials", "submitted"] { th scope="col" { (title) } } } }
+                    tbody data-place="sweep-rows" { (piece::all(&pieces, "sweep-rows")) }
+                }
+            }
+            @if let Some(next) = next { p { a rel="next" href={ "/?before=" (next) } { "Older sweeps" } } }
+        }
+    };
+    Ok(whole(&place, &body))
+}
+
+/// What has changed.
+pub async fn pieces(
+    State(web): State<Web>,
+    Query(asked): Query<Asked>,
+    Query(known): Query<Known>,
+) -> Result<Json<Value>, Refusal> {
+    let (pieces, _) = made(&web, &asked).await?;
+    Ok(piece::changes(&pieces, &["sweep-rows"], &known))
+}

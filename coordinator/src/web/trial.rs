@@ -1,0 +1,118 @@
+//! One trial: its curves, how its batch was split and why, its memory, who tried it, what it said.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::response::Html;
+use maud::html;
+use report::{Table, human, rows as sheets};
+use serde_json::Value;
+
+use super::layout::{Live, Place, page as whole};
+use super::piece::{self, Known, Piece};
+use super::refusal::Refusal;
+use super::{Web, findings, sheet, words};
+use crate::store::resolve;
+use crate::store::rows::{self, View, Wanted};
+use crate::store::sweep::{self, SweepRow};
+
+const PLACES: [&str; 2] = ["trial", "figures"];
+
+/// Figures that say something of a trial alone.
+const FIGURES: [&str; 3] = ["curves", "evaluated-curves", "memory"];
+
+/// The views beside the result: heading, view, columns that say nothing here.
+const TABLES: [(&str, View, &[&str]); 3] = [
+    ("Splits", View::Split, &["sweep_id", "trial_id"]),
+    ("Attempts", View::Attempt, &["sweep_id", "trial_id", "trial_index"]),
+    ("Log", View::Log, &["sweep_id", "trial_id", "trial_index", "seq"]),
+];
+
+struct Made {
+    row: SweepRow,
+    pieces: Vec<Piece>,
+    title: String,
+    path: String,
+    series: usize,
+    is_open: bool,
+}
+
+async fn made(web: &Web, trial: &str) -> Result<Made, Refusal> {
+    let mut tables = Vec::new();
+    let (row, ids) = {
+        let mut transaction = web.context.store.begin_reading().await?;
+        let ids = resolve::trial(&mut transaction, None, trial).await?;
+        let row = sweep::get(&mut transaction, ids.sweep_id).await?;
+        let wanted = Wanted { sweep_id: ids.sweep_id, trial_id: Some(ids.trial_id), ..Wanted::default() };
+        for (title, view, hidden) in TABLES {
+            let page = rows::list(&mut transaction, view, &wanted).await?;
+            tables.push((title, findings::table(page.table), hidden));
+        }
+        (row, ids)
+    };
+    let found = findings::find(&web.context, &row, Some(ids.trial_id)).await?;
+    let text = |name| found.results.text(0, name).unwrap_or_default().to_owned();
+    let mut pieces = vec![Piece::new("trial", "result", facts(&found.results))];
+    let figures = found.sections.iter().flat_map(|section| &section.figures);
+    let figures = figures.filter(|figure| FIGURES.contains(&figure.id.as_str()));
+    pieces.extend(figures.map(|figure| Piece::new("figures", &*figure.id, figure.markup.clone())));
+    for (title, table, hidden) in tables {
+        let markup = html! {
+            h2 { (title) }
+            @if table.rows.is_empty() { p.note { "None yet." } }
+            @else { div.panel { (sheet::table(&sheets::readable(&table, hidden), title)) } }
+        };
+        pieces.push(Piece::new("trial", title.to_lowercase(), markup));
+    }
+    Ok(Made {
+        title: format!("Trial {} of {}", text("trial_index"), words::name(&row)),
+        path: format!("/trials/{}", ids.trial_id),
+        is_open: ["pending", "running"].contains(&text("status").as_str()),
+        series: found.series,
+        pieces,
+        row,
+    })
+}
+
+fn facts(results: &Table) -> maud::Markup {
+    let text = |name: &str| results.text(0, name).unwrap_or_default();
+    let sheet = report::results::sheet(results);
+    let bytes = |name: &str| results.whole(0, name).map(human::bytes);
+    html! {
+        p.facts { (words::badge(text("status"))) span { "attempt " (text("attempts")) } code { (text("trial_id")) } }
+        @if !text("error").is_empty() { p.problem { (text("error")) } }
+        dl.panel.numbers {
+            @if let Some(row) = sheet.rows.first() {
+                @for (column, cell) in sheet.columns.iter().zip(row).filter(|(column, _)| column.title != "status") {
+                    div { dt { (column.title.replace('\n', " ")) } dd { (cell.text) } }
+                }
+            }
+            @if let Some(limit) = bytes("memory_budget_bytes") { div { dt { "memory limit" } dd { (limit) } } }
+        }
+    }
+}
+
+/// The page.
+pub async fn page(State(web): State<Web>, Path(trial): Path<String>) -> Result<Html<String>, Refusal> {
+    let Made { row, pieces, title, path, series, is_open } = made(&web, &trial).await?;
+    let events = Some(format!("/sweeps/{}/events", row.sweep_id));
+    let live = is_open.then(|| Live { pieces: format!("{path}/pieces"), events });
+    let signed_in = web.authenticator.is_some();
+    let place =
+        Place { nav: "/", series: Some(series), is_signed_in: signed_in, live, ..Place::nowhere(&title) };
+    let body = html! {
+        nav.path aria-label="Place" { a href="/" { "Sweeps" } a href={ "/sweeps/" (row.sweep_id) } { (words::name(&row)) } }
+        h1 { (title) }
+        (piece::place(&pieces, "figures"))
+        div aria-live="polite" { (piece::place(&pieces, "trial")) }
+    };
+    Ok(whole(&place, &body))
+}
+
+/// What has changed.
+pub async fn pieces(
+    State(web): State<Web>,
+    Path(trial): Path<String>,
+    Query(known): Query<Known>,
+) -> Result<Json<Value>, Refusal> {
+    Ok(piece::changes(&made(&web, &trial).await?.pieces, &PLACES, &known))
+}
