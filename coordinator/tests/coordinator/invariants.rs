@@ -5,7 +5,7 @@ use sqlx::PgPool;
 use crate::world::{World, points, result, spec};
 
 /// A statement that breaks a rule, and a part of the rule's words.
-const BREAKS: [(&'static str, &str); 9] = [
+const BREAKS: [(&str, &str); 9] = [
     ("delete from core.lease where phase = 'preparing'", "if and only if it has a lease"),
     ("update core.lease set attempt = attempt + 1", "of its own attempt"),
     ("update core.trial_state set attempt = attempt + 1 where status = 'pending'", "adds one attempt"),
