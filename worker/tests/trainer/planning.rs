@@ -7,6 +7,7 @@ use domain::spec::{
     TrainSpec,
 };
 use proto::v1::{Accumulation, Outcome};
+use worker::trainer::device;
 use worker::trainer::learner::{Norms, StepOptions};
 use worker::trainer::probe::{Depth, measure};
 use worker::trainer::setup::Ready;
@@ -357,4 +358,27 @@ fn a_plan_that_does_not_fit_is_a_row_with_its_reason() {
     assert_eq!((splits[0].micro_batch, splits[0].accumulation_steps, splits[0].from_step), (0, 0, 1));
     assert_eq!(splits[0].reason, trained.result.message);
     assert_eq!(splits[0].predicted_peak_bytes, trained.memory().predicted_peak_memory_bytes);
+}
+
+#[test]
+fn threads_are_those_of_a_micro_batch_however_it_came_about() {
+    let _exclusive = exclusive();
+    device::open("cpu", 2).unwrap();
+    // 512 examples of it are worth two threads, 128 are not.
+    let whole = trial(&[784], 2048, ModelSpec::mlp(&[64]), 512, 2);
+    let fixed = |examples| {
+        let mut spec = whole.clone();
+        spec.memory.micro_batch = MicroBatchPolicy::Fixed(examples);
+        spec
+    };
+    let threads_and_micro_batch = |spec: &TrialSpec| {
+        device::open("cpu", 2).unwrap();
+        let micro_batch = ready(spec).plan.split.micro_batch();
+        (tch::get_num_threads(), micro_batch)
+    };
+    assert_eq!(threads_and_micro_batch(&whole), (2, 512));
+    assert_eq!(threads_and_micro_batch(&fixed(256)), (1, 256));
+    assert_eq!(threads_and_micro_batch(&fixed(512)), (2, 512));
+    let (threads, micro_batch) = threads_and_micro_batch(&within(whole.clone(), 5 << 18));
+    assert!(threads == 1 && (2..512).contains(&micro_batch), "{threads} for {micro_batch}");
 }
