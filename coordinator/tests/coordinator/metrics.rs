@@ -2,52 +2,22 @@
 
 use std::process::Command;
 
-use coordinator::ServeConfig;
 use coordinator::config::public_url;
-use proto::v1::worker_service_client::WorkerServiceClient;
-use proto::{Token, v1};
+use proto::Token;
 use sqlx::PgPool;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use uuid::Uuid;
 
-use crate::served::{config, start_with};
-use crate::world::{World, registration, spec};
-
-async fn get(address: &str, path: &str) -> String {
-    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
-}
+use crate::served::{config, start_with_http};
+use crate::world::{World, spec};
 
 #[sqlx::test]
 async fn the_families_that_prometheus_is_told_are_those_of_the_documentation(pool: PgPool) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("http");
-    let server = start_with(ServeConfig {
-        http_listen: "127.0.0.1:0".parse().unwrap(),
-        http_address_file: Some(file.clone()),
-        ..config(&pool)
-    })
-    .await;
+    let (_server, http) = start_with_http(config(&pool)).await;
     let world = World::new(&pool);
     world.submit(spec(3)).await;
-    let mut workers = WorkerServiceClient::new(server.channel().await);
-    let instance_id = Uuid::new_v4().to_string();
-    let worker = workers.register_worker(registration("one", &instance_id)).await.unwrap().into_inner();
-    let claim = v1::ClaimTrialsRequest {
-        worker_id: worker.worker_id,
-        instance_id,
-        request_id: Uuid::new_v4().to_string(),
-        max_trials: 1,
-        wait: None,
-    };
-    workers.claim_trials(claim).await.unwrap();
+    let worker = world.worker("one").await;
+    world.claim_one(&worker).await;
 
-    let url = std::fs::read_to_string(&file).unwrap();
-    let answer = get(url.trim().strip_prefix("http://").unwrap(), "/metrics").await;
+    let answer = http.get("/metrics").await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("openmetrics-text"), "{answer}");
     for line in [
         "batchsweep_trials{kind=\"pending\"} 2",

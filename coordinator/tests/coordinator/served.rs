@@ -12,7 +12,8 @@ use domain::access::Scope;
 use proto::Token;
 use proto::connection::Bearer;
 use sqlx::PgPool;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::service::interceptor::InterceptedService;
@@ -76,6 +77,44 @@ pub async fn start_with(config: ServeConfig) -> Server {
         assert!(!running.is_finished(), "the server did not start: {:?}", running.await);
     };
     Server { address, shutdown, running }
+}
+
+/// A coordinator that serves HTTP too, and where.
+pub async fn start_with_http(config: ServeConfig) -> (Server, Http) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("http");
+    let http_listen = "127.0.0.1:0".parse().unwrap();
+    let server =
+        start_with(ServeConfig { http_listen, http_address_file: Some(file.clone()), ..config }).await;
+    let url = std::fs::read_to_string(&file).unwrap();
+    (server, Http { address: url.trim().strip_prefix("http://").unwrap().to_owned() })
+}
+
+/// Asks over HTTP, a connection a request, with whatever headers: also those that no client would send.
+pub struct Http {
+    pub address: String,
+}
+
+impl Http {
+    pub async fn get(&self, path: &str) -> String {
+        self.ask(&format!("GET {path}"), &[], "").await
+    }
+
+    /// The whole answer; the `Host` is the right one unless it is among the headers.
+    pub async fn ask(&self, request: &str, headers: &[&str], body: &str) -> String {
+        let host = format!("Host: {}", self.address);
+        let has_host = headers.iter().any(|header| header.starts_with("Host:"));
+        let mut text = format!("{request} HTTP/1.1\r\nConnection: close\r\n");
+        for header in headers.iter().copied().chain((!has_host).then_some(host.as_str())) {
+            text += &format!("{header}\r\n");
+        }
+        text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        let mut stream = TcpStream::connect(&self.address).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
 }
 
 impl Server {

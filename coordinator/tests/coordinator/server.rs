@@ -8,7 +8,6 @@ use proto::v1::sweep_service_client::SweepServiceClient;
 use proto::v1::worker_service_client::WorkerServiceClient;
 use proto::{Reason, v1};
 use sqlx::PgPool;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_stream::StreamExt;
 use tonic::Code;
@@ -18,7 +17,7 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use uuid::Uuid;
 
-use crate::served::{config, start, start_with};
+use crate::served::{config, start, start_with_http};
 use crate::world::{registration, spec};
 
 async fn submit(sweeps: &mut SweepServiceClient<tonic::transport::Channel>, trials: u64) -> String {
@@ -150,23 +149,12 @@ async fn an_unmigrated_database_is_refused_when_told_not_to_migrate(pool: PgPool
 
 #[sqlx::test]
 async fn liveness_is_served_over_http_and_a_taken_port_is_told(pool: PgPool) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("http");
-    let with_http = |address: &str| ServeConfig {
-        http_listen: address.parse().unwrap(),
-        http_address_file: Some(file.clone()),
-        ..config(&pool)
-    };
-    let _server = start_with(with_http("127.0.0.1:0")).await;
-    let url = std::fs::read_to_string(&file).unwrap();
-    let address = url.trim().strip_prefix("http://").unwrap();
-    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n").await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    let (_server, http) = start_with_http(config(&pool)).await;
+    let answer = http.get("/healthz").await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nok\n"), "{answer}");
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let taken = coordinator::run(with_http(address), listener, std::future::pending()).await.unwrap_err();
+    let second = ServeConfig { http_listen: http.address.parse().unwrap(), ..config(&pool) };
+    let taken = coordinator::run(second, listener, std::future::pending()).await.unwrap_err();
     assert!(matches!(taken, RunError::Http { .. }), "{taken}");
 }

@@ -1,55 +1,17 @@
 //! The live page over HTTP: what it shows, whom it lets in, and what it refuses.
 
-use coordinator::ServeConfig;
 use domain::access::Scope;
 use proto::v1;
 use sqlx::PgPool;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::served::{Server, config, guarded, start_with, token};
+use crate::served::{Http, config, guarded, start_with_http, token};
 use crate::world::{World, named, points, result};
 
-/// A coordinator with its page.
-struct Page {
-    _server: Server,
-    address: String,
-}
-
-impl Page {
-    async fn of(config: ServeConfig) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("http");
-        let http_listen = "127.0.0.1:0".parse().unwrap();
-        let config = ServeConfig { http_listen, http_address_file: Some(file.clone()), ..config };
-        let server = start_with(config).await;
-        let url = std::fs::read_to_string(&file).unwrap();
-        Self { _server: server, address: url.trim().strip_prefix("http://").unwrap().to_owned() }
-    }
-
-    /// The whole answer to a request with these headers.
-    async fn ask(&self, request: &str, headers: &[&str], body: &str) -> String {
-        let mut stream = tokio::net::TcpStream::connect(&self.address).await.unwrap();
-        let host = format!("Host: {}", self.address);
-        let named = headers.iter().any(|header| header.starts_with("Host:"));
-        let mut text = format!("{request} HTTP/1.1\r\nConnection: close\r\n");
-        for header in headers.iter().copied().chain((!named).then_some(host.as_str())) {
-            text += &format!("{header}\r\n");
-        }
-        text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
-        stream.write_all(text.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
-    }
-
-    async fn get(&self, path: &str) -> String {
-        self.ask(&format!("GET {path}"), &[], "").await
-    }
-
-    /// A header with which a browser posts a form of this page.
-    fn origin(&self) -> String {
-        format!("Origin: http://{}", self.address)
-    }
+/// A header with which a browser posts a form of this page.
+fn origin(page: &Http) -> String {
+    format!("Origin: http://{}", page.address)
 }
 
 fn code(answer: &str) -> &str {
@@ -64,7 +26,7 @@ async fn every_page_shows_what_the_database_holds(pool: PgPool) {
     let lease = world.claim_one(&worker).await;
     world.report(&lease, 1, points(1, 4)).await.unwrap();
     world.complete(&lease, result(0.25), 4).await.unwrap();
-    let page = Page::of(config(&pool)).await;
+    let (_server, page) = start_with_http(config(&pool)).await;
 
     let sweeps = page.get("/").await;
     assert!(sweeps.starts_with("HTTP/1.1 200") && sweeps.contains("a-sweep"), "{sweeps}");
@@ -90,7 +52,7 @@ async fn every_page_shows_what_the_database_holds(pool: PgPool) {
 async fn a_page_steers_for_its_own_forms_and_for_no_other_site(pool: PgPool) {
     let world = World::new(&pool);
     let sweep = world.submit(named("a-sweep", 3)).await;
-    let page = Page::of(config(&pool)).await;
+    let (_server, page) = start_with_http(config(&pool)).await;
     let pause = format!("POST /sweeps/{sweep}/pause");
     let form = "Content-Type: application/x-www-form-urlencoded";
 
@@ -100,11 +62,11 @@ async fn a_page_steers_for_its_own_forms_and_for_no_other_site(pool: PgPool) {
     let turned = page.ask("GET /", &["Host: evil.example"], "").await;
     assert_eq!(code(&turned), "421");
     assert!(!turned.contains("a-sweep"), "{turned}");
-    assert!(world.sweep(&sweep).await.state() != v1::SweepState::Paused);
+    assert_ne!(world.sweep(&sweep).await.state(), v1::SweepState::Paused);
 
-    let origin = page.origin();
+    let origin = origin(&page);
     assert_eq!(code(&page.ask(&pause, &[form, &origin], "").await), "303");
-    assert!(world.sweep(&sweep).await.state() == v1::SweepState::Paused);
+    assert_eq!(world.sweep(&sweep).await.state(), v1::SweepState::Paused);
     assert_eq!(code(&page.ask(&format!("POST /sweeps/{sweep}/resume"), &[form, &origin], "").await), "303");
     assert_eq!(code(&page.ask(&format!("POST /sweeps/{sweep}/cancel"), &[form, &origin], "").await), "303");
     assert_eq!(world.counts(&sweep).await.cancelled, 3);
@@ -116,7 +78,7 @@ async fn a_page_steers_for_its_own_forms_and_for_no_other_site(pool: PgPool) {
 async fn a_guarded_page_wants_a_token_with_the_scope(pool: PgPool) {
     let world = World::new(&pool);
     let sweep = world.submit(named("a-sweep", 3)).await;
-    let page = Page::of(guarded(&pool)).await;
+    let (_server, page) = start_with_http(guarded(&pool)).await;
     let reader = token(&pool, "reader", &[Scope::Read]).await;
 
     let sent = page.get("/").await;
@@ -134,7 +96,7 @@ async fn a_guarded_page_wants_a_token_with_the_scope(pool: PgPool) {
         assert!(!refused.contains("a-sweep"), "{refused}");
     }
 
-    let (origin, form) = (page.origin(), "Content-Type: application/x-www-form-urlencoded");
+    let (origin, form) = (origin(&page), "Content-Type: application/x-www-form-urlencoded");
     let wrong = page.ask("POST /sign-in", &[form, &origin], "token=wrong").await;
     assert!(wrong.starts_with("HTTP/1.1 401") && !wrong.contains("set-cookie"), "{wrong}");
     let filled = format!("token={}&next=//evil.example", reader.expose());
@@ -147,7 +109,7 @@ async fn a_guarded_page_wants_a_token_with_the_scope(pool: PgPool) {
     assert!(seen.starts_with("HTTP/1.1 200") && seen.contains("a-sweep"), "{seen}");
     let steering = page.ask(&format!("POST /sweeps/{sweep}/pause"), &[form, &origin, &cookie], "").await;
     assert_eq!(code(&steering), "403", "{steering}");
-    assert!(world.sweep(&sweep).await.state() != v1::SweepState::Paused);
+    assert_ne!(world.sweep(&sweep).await.state(), v1::SweepState::Paused);
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
@@ -155,23 +117,23 @@ async fn a_page_that_watches_hears_when_a_trial_ends(pool: PgPool) {
     let world = World::new(&pool);
     let sweep = world.submit(named("a-sweep", 3)).await;
     let worker = world.worker("one").await;
-    let page = Page::of(config(&pool)).await;
-    let mut stream = tokio::net::TcpStream::connect(&page.address).await.unwrap();
+    let (_server, page) = start_with_http(config(&pool)).await;
+    let mut stream = TcpStream::connect(&page.address).await.unwrap();
     let request = format!("GET /sweeps/{sweep}/events HTTP/1.1\r\nHost: {}\r\n\r\n", page.address);
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut heard = String::new();
-    until(&mut stream, &mut heard, 1).await;
+    until(&mut stream, &mut heard, r#"data: {"ended":0}"#).await;
     assert!(heard.contains("text/event-stream"), "{heard}");
 
     let lease = world.claim_one(&worker).await;
     world.complete(&lease, result(0.25), 0).await.unwrap();
-    until(&mut stream, &mut heard, 2).await;
+    until(&mut stream, &mut heard, r#"data: {"ended":1}"#).await;
 }
 
-/// Reads until so many events have come.
-async fn until(stream: &mut tokio::net::TcpStream, heard: &mut String, events: usize) {
+/// Reads until this has come.
+async fn until(stream: &mut TcpStream, heard: &mut String, wanted: &str) {
     let mut bytes = [0; 4_096];
-    while heard.matches("data:").count() < events {
+    while !heard.contains(wanted) {
         let count = stream.read(&mut bytes).await.unwrap();
         assert_ne!(count, 0, "the stream ended: {heard}");
         *heard += std::str::from_utf8(&bytes[..count]).unwrap();
