@@ -33,9 +33,6 @@ pub struct Pool {
     pub state: &'static str,
 }
 
-/// A gauge of fractions.
-type Seconds = Gauge<f64, AtomicU64>;
-
 /// What this process counts.
 #[derive(Debug)]
 pub struct Metrics {
@@ -164,19 +161,36 @@ fn pools(registry: &mut Registry, store: &Store) {
 
 /// The same at every coordinator of a database: to be shown as a maximum, not a sum.
 fn held(registry: &mut Registry, load: &Load) {
-    let trials = Family::<Kind, Gauge>::default();
-    trials.get_or_create(&Kind { kind: "pending" }).set(load.pending);
-    trials.get_or_create(&Kind { kind: "running" }).set(load.running);
-    registry.register("trials", "Trials in the database that wait (pending) or run (running)", trials);
-    let workers = Family::<Kind, Gauge>::default();
-    for (kind, count) in [("alive", load.workers_alive), ("lost", load.workers_lost)] {
-        workers.get_or_create(&Kind { kind }).set(count);
-    }
-    registry.register("workers", "Workers, alive or not heard of for a lease's time", workers);
-    let age = Seconds::default();
-    age.set(load.oldest_attempt_seconds);
-    registry.register("oldest_attempt_seconds", "Age of the attempt that runs longest", age);
-    let left = Seconds::default();
-    left.set(load.lease_seconds_left);
-    registry.register("lease_seconds_left", "Time that the lease that ends next still has", left);
+    let by_kind = |figures: [(&'static str, i64); 2]| {
+        let family = Family::<Kind, Gauge>::default();
+        for (kind, count) in figures {
+            family.get_or_create(&Kind { kind }).set(count);
+        }
+        family
+    };
+    let seconds = |value| {
+        let gauge = Gauge::<f64, AtomicU64>::default();
+        gauge.set(value);
+        gauge
+    };
+    registry.register(
+        "trials",
+        "Trials in the database that wait (pending) or run (running)",
+        by_kind([("pending", load.pending), ("running", load.running)]),
+    );
+    registry.register(
+        "workers",
+        "Workers, alive or not heard of for a lease's time",
+        by_kind([("alive", load.workers_alive), ("lost", load.workers_lost)]),
+    );
+    registry.register(
+        "oldest_attempt_seconds",
+        "Age of the attempt that runs longest",
+        seconds(load.oldest_attempt_seconds),
+    );
+    registry.register(
+        "lease_seconds_left",
+        "Time that the lease that ends next still has",
+        seconds(load.lease_seconds_left),
+    );
 }
