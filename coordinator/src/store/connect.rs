@@ -158,7 +158,7 @@ pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, Connect
         .map_err(|source| ConnectError::Refused { place: place(options), source })
 }
 
-/// Gives a role a password, which stands in no log: Postgres puts the statement together itself.
+/// Gives a role a password. Postgres quotes it; where it logs statements (`log_statement = ddl`), this one is in its log.
 ///
 /// # Errors
 /// As any query: no such role, or not allowed.
