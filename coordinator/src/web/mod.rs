@@ -53,6 +53,7 @@ use tokio::sync::Semaphore;
 use crate::access::authenticator::Authenticator;
 use crate::service::Context;
 use findings::Findings;
+pub use findings::table;
 use guard::Door;
 
 /// Pages that are kept up to date at once; more are told to reload by hand.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use axum::Json;
 use maud::{Markup, PreEscaped, html};
+use report::page::printable;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -48,7 +49,7 @@ impl Piece {
         // Only the tag's name is put together here; maud has escaped the rest.
         let opening = attributes.0.trim_start_matches("<div").trim_end_matches("></div>").to_owned();
         let tag = self.tag();
-        PreEscaped(format!("<{tag}{opening}>{}</{tag}>", report::page::printable(markup.0.clone())))
+        PreEscaped(format!("<{tag}{opening}>{}</{tag}>", markup.0))
     }
 }
 
@@ -79,7 +80,7 @@ pub fn changes(pieces: &[Piece], places: &[&str], known: &Known) -> Json<Value> 
         here.map(|piece| {
             let version = piece.version();
             let is_known = known.get(piece.id.as_str()) == Some(&version.as_str());
-            json!({ "id": piece.id, "html": (!is_known).then(|| piece.html(&version).0) })
+            json!({ "id": piece.id, "html": (!is_known).then(|| printable(piece.html(&version).0)) })
         })
         .collect()
     };

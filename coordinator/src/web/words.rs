@@ -25,14 +25,9 @@ pub fn badge(word: &str) -> Markup {
     html! { span class={ "badge " (tone_class(report::rows::tone(word))) } { (word) } }
 }
 
-/// RFC 3339, as the command prints it.
-pub fn timestamp(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Micros, true)
-}
-
 /// A time to the minute.
 pub fn moment(time: DateTime<Utc>) -> Markup {
-    html! { time datetime=(timestamp(time)) { (time.format("%Y-%m-%d %H:%M")) " UTC" } }
+    html! { time datetime=(time.to_rfc3339_opts(SecondsFormat::Secs, true)) { (time.format("%Y-%m-%d %H:%M")) " UTC" } }
 }
 
 /// The name of a sweep; the beginning of its id where it has none.

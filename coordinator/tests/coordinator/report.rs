@@ -1,5 +1,6 @@
 //! The SQL beside each figure of a report gives the numbers that the figure shows.
 
+use coordinator::web::table;
 use domain::analysis;
 use domain::spec::{SweepDraft, Target, TargetMetric, TrainKey, TrainSpec, Value};
 use proto::v1;
@@ -10,22 +11,6 @@ use sqlx::PgPool;
 use tonic::Request;
 
 use crate::world::{World, draft, point, result};
-
-/// The same table in `report`'s words.
-fn table(table: v1::Table) -> Table {
-    let kind = |kind: v1::ColumnKind| match kind {
-        v1::ColumnKind::Integer => report::ColumnKind::Integer,
-        v1::ColumnKind::Number => report::ColumnKind::Number,
-        v1::ColumnKind::Boolean => report::ColumnKind::Boolean,
-        v1::ColumnKind::Text | v1::ColumnKind::Timestamp | v1::ColumnKind::Unspecified => {
-            report::ColumnKind::Text
-        }
-    };
-    let columns = table.columns.into_iter();
-    let columns = columns.map(|column| report::Column { kind: kind(column.kind()), name: column.name });
-    let rows = table.rows.into_iter().map(|row| row.cells.into_iter().map(|cell| cell.text).collect());
-    Table { columns: columns.collect(), rows: rows.collect() }
-}
 
 async fn query(world: &World, sql: &str) -> Table {
     let answer = world.sweeps.query(Request::new(v1::QueryRequest { sql: sql.to_owned() })).await;
