@@ -21,4 +21,9 @@ mod images;
 mod modules;
 
 mod fleet;
+
+mod waiting;
+
+mod documentation;
+
 mod security;
