@@ -26,4 +26,6 @@ mod waiting;
 
 mod documentation;
 
+mod notebooks;
+
 mod security;
