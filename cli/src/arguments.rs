@@ -76,6 +76,13 @@ pub enum Verb {
     #[command(after_help = examples!["batchsweep watch @last", "batchsweep watch 019ab3c4 --timeout 2h"])]
     Watch(command::watch::Args),
 
+    /// Wait until a sweep ends, without a word; for scripts
+    #[command(after_help = examples![
+        "batchsweep wait @last && batchsweep best @last",
+        "batchsweep wait 019ab3c4 --timeout 2h",
+    ])]
+    Wait(command::wait::Args),
+
     /// List the trials of a sweep and where each stands
     #[command(after_help = examples!["batchsweep trials @last", "batchsweep trials @last --status failed -o csv"])]
     Trials(command::trials::Args),
@@ -197,6 +204,13 @@ pub enum Verb {
         "batchsweep completions zsh > \"${fpath[1]}/_batchsweep\"",
     ])]
     Completions(command::completions::Args),
+
+    /// Write man pages, one a verb
+    #[command(after_help = examples![
+        "batchsweep man --out ~/.local/share/man/man1 && man batchsweep-run",
+        "batchsweep man --out man && man -l man/batchsweep.1",
+    ])]
+    Man(command::man::Args),
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ fn table(table: &Table, format: Format, talk: Talk) -> Result<(), Failure> {
     if !remarks.is_empty() {
         talk.say("");
     }
-    few(&remarks).iter().for_each(|remark| talk.say(remark));
+    few(&remarks).iter().for_each(|remark| talk.say(wrap(remark, talk::width(), 2).trim_end()));
     Ok(())
 }
 

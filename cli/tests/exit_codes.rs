@@ -106,12 +106,72 @@ fn stopping_what_does_not_run_is_fine() {
 }
 
 #[test]
-fn completions_are_written_for_every_shell() {
-    for shell in ["bash", "zsh", "fish"] {
+fn completions_of_every_shell_know_every_verb() {
+    use clap::CommandFactory;
+    let verbs = cli::arguments::Arguments::command();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = batchsweep(&state()).args(["completions", shell]).output().unwrap();
         assert!(output.status.success());
-        assert!(String::from_utf8_lossy(&output.stdout).contains("batchsweep"), "{shell}");
+        let script = String::from_utf8_lossy(&output.stdout);
+        for verb in verbs.get_subcommands() {
+            assert!(script.contains(verb.get_name()), "{shell}: {}", verb.get_name());
+        }
     }
+    // As far as a shell of this machine can tell, it is a script.
+    let check = "eval \"$(\"$0\" completions bash)\" && complete -p batchsweep";
+    let mut bash = std::process::Command::new("bash");
+    let output = bash.args(["-c", check, env!("CARGO_BIN_EXE_batchsweep")]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_misspelt_flag_form_or_state_is_answered_with_the_right_one() {
+    for (arguments, right) in [
+        (&["ls", "--coordinater=http://a:1"][..], "--coordinator"),
+        (&["ls", "-o", "jsn"], "json"),
+        (&["trials", "x", "--status", "faild"], "'failed'"),
+        (&["metrics", "x", "--name", "trian_loss"], "'train_loss'"),
+        (&["export", "x", "--format", "parqet", "--out", "x"], "parquet"),
+        (&["token", "creat"], "create"),
+        (&["completions", "bsh"], "bash"),
+    ] {
+        assert_failure(batchsweep(&state()).args(arguments), 2, &[right]);
+    }
+}
+
+/// What standard output and standard error hold together on a terminal.
+fn on_a_terminal(variables: &[(&str, &str)], arguments: &str) -> String {
+    let command = format!("'{}' {arguments}", env!("CARGO_BIN_EXE_batchsweep"));
+    let mut script = std::process::Command::new("script");
+    script.args(["-qec", &command, "/dev/null"]).env_remove("NO_COLOR").env("TERM", "xterm-256color");
+    let output = script.envs(variables.iter().copied()).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn colour_is_for_terminals_and_not_where_no_color_is_set() {
+    let colour = "\x1b[";
+    let failing = "ls --coordinator http://127.0.0.1:1";
+    let coloured = on_a_terminal(&[], failing);
+    assert!(coloured.contains(colour) && coloured.contains("error:"), "{coloured}");
+    for (variables, arguments) in [
+        (&[("NO_COLOR", "1")][..], failing.to_owned()),
+        (&[], format!("{failing} --color never")),
+        (&[("TERM", "dumb")], failing.to_owned()),
+    ] {
+        let plain = on_a_terminal(variables, &arguments);
+        assert!(!plain.contains(colour) && plain.contains("error:"), "{arguments}: {plain}");
+    }
+}
+
+#[test]
+fn quiet_says_nothing_but_errors_and_excludes_verbose() {
+    let folder = state();
+    let nothing = batchsweep(&folder).args(["status", "-q", "-o", "csv"]).output().unwrap();
+    assert_eq!((nothing.status.code(), nothing.stderr.len()), (Some(3), 0));
+    let error = ["ls", "-q", "--coordinator", "http://127.0.0.1:1"];
+    assert_failure(batchsweep(&folder).args(error), 3, &["error: "]);
+    assert_failure(batchsweep(&folder).args(["status", "-q", "-v"]), 2, &["cannot be used with"]);
 }
 
 #[test]

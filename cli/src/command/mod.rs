@@ -11,6 +11,7 @@ pub mod export;
 pub mod init;
 pub mod logs;
 pub mod ls;
+pub mod man;
 pub mod metrics;
 pub mod model;
 pub mod pause;
@@ -28,6 +29,7 @@ pub mod submit;
 pub mod token;
 pub mod trials;
 pub mod up;
+pub mod wait;
 pub mod watch;
 pub mod workers;
 
@@ -47,6 +49,7 @@ pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Ls(args) => block_on(ls::run(args, context)),
         Verb::Show(args) => block_on(show::run(&args, context)),
         Verb::Watch(args) => block_on(watch::run(&args, context)),
+        Verb::Wait(args) => block_on(wait::run(&args, context)),
         Verb::Trials(args) => block_on(trials::run(&args, context)),
         Verb::Logs(args) => block_on(logs::run(&args, context)),
         Verb::Best(args) => block_on(best::run(&args, context)),
@@ -71,5 +74,6 @@ pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Init(args) => init::run(&args, context),
         Verb::Schema => schema::run(),
         Verb::Completions(args) => completions::run(&args),
+        Verb::Man(args) => man::run(&args),
     }
 }

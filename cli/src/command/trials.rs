@@ -1,5 +1,7 @@
 //! `trials`: the trials of a sweep, and where each stands.
 
+use clap::builder::PossibleValuesParser;
+use domain::lifecycle::TrialStatus;
 use proto::v1::{ListRowsRequest, View};
 use report::rows as sheets;
 
@@ -17,18 +19,16 @@ pub struct Args {
     sweep: String,
 
     /// Only trials in this state: pending, running, succeeded, diverged, infeasible, failed, cancelled
-    #[arg(long, value_name = "STATUS", value_parser = parse_status)]
+    #[arg(long, value_name = "STATUS", value_parser = statuses(), hide_possible_values = true)]
     status: Option<String>,
 
     #[command(flatten)]
     output: OutputArgs,
 }
 
-fn parse_status(word: &str) -> Result<String, String> {
-    match word.parse::<domain::lifecycle::TrialStatus>() {
-        Ok(status) => Ok(status.word().to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
+/// Clap says which of them a misspelt one is near.
+fn statuses() -> PossibleValuesParser {
+    TrialStatus::ALL.map(TrialStatus::word).into()
 }
 
 /// Runs the verb.

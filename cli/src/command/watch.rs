@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use proto::v1::TrialCounts;
+use proto::v1::{Sweep, TrialCounts};
 use report::human;
 
 use crate::context::Context;
@@ -45,7 +45,26 @@ pub async fn follow(
     timeout: Option<Duration>,
     context: &Context,
 ) -> Result<Exit, Failure> {
-    let display = RefCell::new(Display::new(context.talk));
+    let last = until_end(session, sweep, timeout, Display::new(context.talk)).await?;
+    context.talk.say(summary(last.counts.as_ref()));
+    match follow::exit(&last) {
+        Exit::Failed => context.talk.next(format_args!("batchsweep trials {sweep} --status failed")),
+        _ => context.talk.next(format_args!("batchsweep results {sweep}")),
+    }
+    Ok(follow::exit(&last))
+}
+
+/// Shows a sweep up to its end, or until the time is up; gives its last state.
+///
+/// # Errors
+/// As [`follow`].
+pub async fn until_end(
+    session: &Session,
+    sweep: &str,
+    timeout: Option<Duration>,
+    display: Display,
+) -> Result<Sweep, Failure> {
+    let display = RefCell::new(display);
     let end = follow::to_the_end(session, sweep, &display);
     let end = match timeout {
         None => end.await,
@@ -57,13 +76,7 @@ pub async fn follow(
         }),
     };
     display.borrow_mut().finish();
-    let last = end?;
-    context.talk.say(summary(last.counts.as_ref()));
-    match follow::exit(&last) {
-        Exit::Failed => context.talk.next(format_args!("batchsweep trials {sweep} --status failed")),
-        _ => context.talk.next(format_args!("batchsweep results {sweep}")),
-    }
-    Ok(follow::exit(&last))
+    end
 }
 
 /// Ctrl-C on a sweep that others train ends the watching, not the sweep.

@@ -22,6 +22,8 @@ pub enum Display {
     Bars(Bars),
     /// One line as each trial ends.
     Lines(Lines),
+    /// Only what happens besides, such as that no worker takes a trial.
+    Notes,
     /// Nothing.
     Nothing,
 }
@@ -37,12 +39,18 @@ impl Display {
         }
     }
 
+    /// For a command that waits without a word unless something is wrong.
+    #[must_use]
+    pub fn notes(talk: Talk) -> Self {
+        if talk == Talk::Quiet { Self::Nothing } else { Self::Notes }
+    }
+
     /// A new state of the sweep.
     pub fn update(&mut self, state: &WatchSweepResponse) {
         match self {
             Self::Bars(bars) => bars.update(state),
             Self::Lines(lines) => lines.update(state),
-            Self::Nothing => {}
+            Self::Notes | Self::Nothing => {}
         }
     }
 
@@ -63,7 +71,7 @@ impl Display {
     pub fn note(&self, text: &str) {
         match self {
             Self::Bars(bars) => bars.print(&warning(text)),
-            Self::Lines(_) => anstream::eprintln!("{}", warning(text)),
+            Self::Lines(_) | Self::Notes => anstream::eprintln!("{}", warning(text)),
             Self::Nothing => {}
         }
     }

@@ -21,4 +21,11 @@ mod images;
 mod modules;
 
 mod fleet;
+
+mod waiting;
+
+mod documentation;
+
+mod notebooks;
+
 mod security;

@@ -113,6 +113,13 @@ fn a_sweep_ends_with_its_grid_and_what_to_train_with() {
     assert!(said.contains("[W14]"), "{said}");
     assert!(sandbox.read(&["show", "tuned"]).contains("* best of its batch size, x diverged"));
 
+    for verb in ["show", "best", "results", "trials"] {
+        let lines = sandbox.on_a_terminal_of_80_columns(&[verb, "tuned"]);
+        assert!(lines.lines().count() > 5, "{lines}");
+        let wide: Vec<&str> = lines.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(wide.is_empty(), "{verb}: {wide:#?}");
+    }
+
     let best: Value = serde_json::from_str(&sandbox.read(&["best", "tuned", "-o", "json"])).unwrap();
     assert_eq!(column(best["batch_sizes"].as_array().unwrap(), "batch_size"), [10, 60]);
     assert_eq!(column(best["batch_sizes"].as_array().unwrap(), "learning_rate"), [0.1, 0.1]);

@@ -75,7 +75,23 @@ impl Sandbox {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// The same as JSON rows.
+    /// What the command writes where both of its outputs are a terminal of 80 columns, without colour.
+    pub fn on_a_terminal_of_80_columns(&self, arguments: &[&str]) -> String {
+        let command = [env!("CARGO_BIN_EXE_batchsweep")].into_iter().chain(arguments.iter().copied());
+        let quoted: Vec<String> = command.map(|word| format!("'{word}'")).collect();
+        let script = format!("stty cols 80 rows 24; {}", quoted.join(" "));
+        let mut terminal = Command::new("script");
+        terminal
+            .args(["-qec", &script, "/dev/null"])
+            .env("BATCHSWEEP_STATE_DIR", self.state.path())
+            .env("NO_COLOR", "1")
+            .env_remove("BATCHSWEEP_COORDINATOR");
+        let output = terminal.stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8(output.stdout).unwrap().replace('\r', "")
+    }
+
+    /// What [`Sandbox::read`] gives, as JSON rows.
     #[track_caller]
     pub fn rows(&self, arguments: &[&str]) -> Vec<Value> {
         let text = self.read(&[arguments, &["-o", "json"]].concat());

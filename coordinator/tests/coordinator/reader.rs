@@ -102,6 +102,28 @@ async fn the_grants_hold_also_for_a_session_that_resets_its_defaults(pool: PgPoo
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn a_reader_is_cut_off_after_its_time_limit(pool: PgPool) {
+    let world = World::new(&pool);
+    // The limit of 30 seconds, shortened where it is set: at the role, in this database.
+    sqlx::query(
+        "do $$ begin execute format(
+            'alter role batchsweep_reader in database %I set statement_timeout = %L', current_database(), '100ms'
+        ); end $$",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let reader =
+        PgPoolOptions::new().max_connections(1).connect_with(world.context.reader.clone()).await.unwrap();
+    let started = Instant::now();
+    let refused = sqlx::query("select pg_sleep(600)").execute(&reader).await.unwrap_err();
+    assert!(refused.to_string().contains("canceling statement due to statement timeout"), "{refused}");
+    assert!(started.elapsed() < Duration::from_secs(60));
+    // The session lives on.
+    sqlx::query("select * from batchsweep.result").execute(&reader).await.unwrap();
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
 async fn a_wrong_statement_comes_back_with_position_and_hint(pool: PgPool) {
     let world = World::new(&pool);
     let refused = query(&world, "select batchsize from batchsweep.result").await;
