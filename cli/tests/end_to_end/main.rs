@@ -22,3 +22,4 @@ mod modules;
 
 mod fleet;
 mod security;
+mod spool;
