@@ -14,9 +14,6 @@ pub mod file;
 pub mod frame;
 pub mod replay;
 
-#[cfg(test)]
-mod tests;
-
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;

@@ -1,5 +1,10 @@
 //! Whatever is cut off a spool file, what is left is a prefix of what was told; and a full disk loses nothing that memory
 //! can hold.
+//!
+//! A test binary of its own, which starts no process: a child keeps the locks of open files until it runs its program, and
+//! these tests open again what they have just closed.
+
+#![allow(clippy::unwrap_used, reason = "a test says what went wrong by ending")]
 
 use std::fs;
 use std::path::Path;
@@ -7,9 +12,9 @@ use std::path::Path;
 use proptest::prelude::*;
 use proto::v1::{self, MetricName, MetricPoint, Record, SpooledEnd, record, spooled_end};
 
-use super::Spool;
-use super::backlog::Backlog;
-use super::file::{LeftBehind, SpoolFile};
+use worker::agent::spool::Spool;
+use worker::agent::spool::backlog::Backlog;
+use worker::agent::spool::file::{LeftBehind, SpoolFile};
 
 const LIMIT: u64 = 1 << 20;
 
