@@ -1,10 +1,12 @@
 //! A coordinator that is away costs no step and no attempt; what a killed agent leaves is handed in by the next one; a
 //! trainer that does nothing is found out.
 
-use std::fs;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use cli::local::record::Record;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -91,31 +93,37 @@ fn a_result_that_only_the_spool_of_a_killed_agent_has_is_handed_in_by_the_next_o
 }
 
 /// A worker with settings of its own; ends with the test.
-struct OwnWorker(Child);
+struct OwnWorker {
+    child: Child,
+    log: PathBuf,
+}
 
 impl OwnWorker {
-    fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
-        let program =
-            std::path::Path::new(env!("CARGO_BIN_EXE_batchsweep")).with_file_name("batchsweep-worker");
-        let record = cli::local::record::Record::load(sandbox.state());
+    fn start(sandbox: &Sandbox, spool: &Path, arguments: &[&str]) -> Self {
+        let local = sandbox.record().workers[0].1;
+        local.signal(Signal::SIGTERM);
+        wait_for("the end of the local worker", || (!local.is_alive()).then_some(()));
+        let program = Path::new(env!("CARGO_BIN_EXE_batchsweep")).with_file_name("batchsweep-worker");
+        let record = Record::load(sandbox.state());
+        let log = sandbox.state().file("own.log");
         let child = Command::new(program)
             .args(["--coordinator", &record.url, "--name", "own", "--threads", "1"])
             .args(arguments)
             .arg("--token-file")
             .arg(sandbox.state().token())
             .arg("--spool-dir")
-            .arg(sandbox.state().file("own-spool"))
+            .arg(spool)
             .stdin(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(File::create(&log).unwrap())
             .spawn();
-        Self(child.unwrap())
+        Self { child: child.unwrap(), log }
     }
 }
 
 impl Drop for OwnWorker {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -123,13 +131,11 @@ impl Drop for OwnWorker {
 fn a_trainer_that_does_nothing_is_killed_and_its_trial_is_tried_again() {
     let sandbox = Sandbox::new();
     sandbox.read(&["up"]);
-    let local = sandbox.record().workers[0].1;
-    local.signal(Signal::SIGTERM);
-    wait_for("the end of the local worker", || (!local.is_alive()).then_some(()));
-    let worker = OwnWorker::start(&sandbox, &["--trainer-timeout", "5s"]);
+    let spool = sandbox.state().file("own-spool");
+    let worker = OwnWorker::start(&sandbox, &spool, &["--trainer-timeout", "5s"]);
     sandbox.read(&["submit", &sweep(&sandbox, 20_000)]);
     wait_for("first steps", || (steps_told(&sandbox) > 0).then_some(()));
-    let agent = cli::local::process::ProcessId::of(worker.0.id()).unwrap();
+    let agent = cli::local::process::ProcessId::of(worker.child.id()).unwrap();
     super::sandbox::trainer_of(agent).unwrap().signal(Signal::SIGSTOP);
     sandbox.read(&["watch", "@last"]);
     let attempts = sandbox.rows(&["sql", "select * from batchsweep.attempt order by attempt"]);
@@ -137,4 +143,47 @@ fn a_trainer_that_does_nothing_is_killed_and_its_trial_is_tried_again() {
     assert_eq!(attempts[0]["error_kind"], "hung");
     assert!(attempts[0]["error"].as_str().unwrap().contains("no progress for 5 s"), "{attempts:?}");
     assert_eq!(attempts[1]["outcome"], "succeeded");
+}
+
+/// A disk of 64 KiB; gone with the test.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// `None` where this user may not mount one.
+    fn mount(sandbox: &Sandbox) -> Option<Self> {
+        let folder = sandbox.state().file("small");
+        fs::create_dir_all(&folder).unwrap();
+        let mount =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "none"]).arg(&folder).output();
+        mount.is_ok_and(|output| output.status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn with_a_full_disk_under_its_spool_a_worker_trains_on_from_memory_and_says_so() {
+    let sandbox = Sandbox::new();
+    sandbox.read(&["up"]);
+    let Some(disk) = SmallDisk::mount(&sandbox) else {
+        eprintln!("not tested: this user may not mount a small disk");
+        return;
+    };
+    let worker = OwnWorker::start(&sandbox, &disk.0, &[]);
+    sandbox.read(&["submit", &sweep(&sandbox, 30_000)]);
+    wait_for("first steps", || (steps_told(&sandbox) > 0).then_some(()));
+    // Silent, not gone: it comes back at the address that this worker knows.
+    let coordinator = Record::load(sandbox.state()).coordinator.unwrap();
+    coordinator.signal(Signal::SIGSTOP);
+    for said in ["No space left on device", "finished"] {
+        wait_for(said, || fs::read_to_string(&worker.log).unwrap().contains(said).then_some(()));
+    }
+    assert!(fs::read_to_string(&worker.log).unwrap().contains("records wait in memory, up to 64.0 MiB"));
+    coordinator.signal(Signal::SIGCONT);
+    sandbox.read(&["watch", "@last"]);
+    assert_undisturbed(&sandbox, 30_000);
 }
