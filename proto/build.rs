@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use prost::Message;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "batchsweep/v1/spec.proto",
     "batchsweep/v1/memory.proto",
     "batchsweep/v1/record.proto",
@@ -15,6 +15,7 @@ const FILES: [&str; 7] = [
     "batchsweep/v1/worker_service.proto",
     "batchsweep/v1/token_service.proto",
     "batchsweep/v1/trainer.proto",
+    "batchsweep/v1/spool.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

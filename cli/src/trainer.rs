@@ -85,7 +85,7 @@ impl Trainer {
     /// # Errors
     /// When the trainer ends.
     pub fn learn(&mut self, memory: Vec<KnownMemory>) -> Result<(), Failure> {
-        match self.send(trainer_request::Kind::Learn(Lessons { memory })) {
+        match self.send(trainer_request::Kind::Learn(Lessons { memory, ..Lessons::default() })) {
             Ok(()) => Ok(()),
             Err(error) => Err(self.ended(Some(&error))),
         }
@@ -131,6 +131,7 @@ impl Trainer {
                         Some(
                             trainer_event::Kind::Progress(_)
                             | trainer_event::Kind::Records(_)
+                            | trainer_event::Kind::Alive(_)
                             | trainer_event::Kind::Found(_),
                         ),
                 })) => {}

@@ -71,8 +71,9 @@ impl TrialStatus {
                 Some(Self::Pending)
             }
             (Self::Running, Event::LeaseExpired | Event::AttemptFailed) => Some(Self::Failed),
-            // A drained worker did nothing wrong: its trial goes back whatever the budget of failures says.
-            (Self::Running, Event::Released) => Some(Self::Pending),
+            // A drained worker did nothing wrong: that has a budget of its own.
+            (Self::Running, Event::Released) if retries_left => Some(Self::Pending),
+            (Self::Running, Event::Released) => Some(Self::Failed),
             (Self::Pending | Self::Running, Event::Cancelled) => Some(Self::Cancelled),
             (Self::Failed | Self::Cancelled, Event::Retried) => Some(Self::Pending),
             _ => None,
@@ -147,6 +148,15 @@ impl Outcome {
 /// Failed attempts (errors and expired leases) after which a trial ends as failed.
 pub const MAX_FAILURES: u32 = 3;
 
+/// Attempts given back by stopping workers after which a trial ends as failed: it is longer than its workers live.
+pub const MAX_PREEMPTIONS: u32 = 100;
+
+/// Whether a trial that was given back this many times goes into the queue again.
+#[must_use]
+pub fn is_requeued(preemptions: u32) -> bool {
+    preemptions < MAX_PREEMPTIONS
+}
+
 /// Whether a trial with this many failed attempts is tried again.
 #[must_use]
 pub fn is_retried(failures: u32) -> bool {
@@ -191,7 +201,9 @@ mod tests {
         let running = TrialStatus::Running;
         assert_eq!(running.after(TrialEvent::LeaseExpired, true), Some(TrialStatus::Pending));
         assert_eq!(running.after(TrialEvent::LeaseExpired, false), Some(TrialStatus::Failed));
-        assert_eq!(running.after(TrialEvent::Released, false), Some(TrialStatus::Pending));
+        assert_eq!(running.after(TrialEvent::Released, true), Some(TrialStatus::Pending));
+        assert_eq!(running.after(TrialEvent::Released, false), Some(TrialStatus::Failed));
+        assert!(is_requeued(99) && !is_requeued(100));
         assert!(is_retried(2) && !is_retried(3));
     }
 

@@ -15,6 +15,8 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 use worker::agent::coordinator::Coordinator;
 use worker::agent::findings::FindingsLink;
+use worker::agent::spool::Spool;
+use worker::agent::spool::backlog::Backlog;
 use worker::agent::uplink::{Uplink, UplinkError};
 
 /// What goes wrong with one call.
@@ -187,11 +189,14 @@ async fn whatever_is_lost_on_the_way_each_record_arrives_once_and_in_order() {
     let faulty =
         Faulty::with(&[RequestLost, ReplyLost, None, TakenInPart, ReplyLost, ReplyLost, RequestLost]);
     let (coordinator, _guard) = serve(faulty.clone()).await;
-    let uplink = Uplink::start(coordinator, v1::Lease::default());
+    let folder = tempfile::tempdir().unwrap();
+    let spool = Spool::open(folder.path(), "one", 4 << 20).unwrap();
+    let uplink =
+        Uplink::start(coordinator, v1::Lease::default(), Backlog::new(spool.file(&v1::Lease::default())));
     for chunk in 0..20 {
         uplink.send(records(chunk * 600..(chunk + 1) * 600)).await;
     }
-    assert_eq!(uplink.finish().await, Ok(12_000));
+    assert_eq!(uplink.finish(Option::None).await, Ok(12_000));
     assert_eq!(faulty.steps(), (0..12_000).collect::<Vec<_>>());
     assert!(*faulty.largest_call.lock().unwrap() <= MAX_RECORDS);
     assert!(faulty.faults.lock().unwrap().is_empty(), "not every fault was made");
@@ -201,10 +206,10 @@ async fn whatever_is_lost_on_the_way_each_record_arrives_once_and_in_order() {
 async fn a_lost_lease_ends_the_records_at_once() {
     let faulty = Faulty::with(&[Fault::None, Fault::LeaseLost]);
     let (coordinator, _guard) = serve(faulty.clone()).await;
-    let uplink = Uplink::start(coordinator, v1::Lease::default());
+    let uplink = Uplink::start(coordinator, v1::Lease::default(), Backlog::new(None));
     uplink.send(records(0..MAX_RECORDS as u64)).await;
     uplink.send(records(0..10)).await;
-    assert_eq!(uplink.finish().await, Err(UplinkError::LeaseLost));
+    assert_eq!(uplink.finish(None).await, Err(UplinkError::LeaseLost));
     assert_eq!(faulty.steps().len(), MAX_RECORDS);
 }
 
@@ -212,10 +217,10 @@ async fn a_lost_lease_ends_the_records_at_once() {
 async fn a_worker_that_reports_too_often_waits_as_long_as_it_is_told() {
     let faulty = Faulty::with(&[Fault::TooOften, Fault::None]);
     let (coordinator, _guard) = serve(faulty.clone()).await;
-    let uplink = Uplink::start(coordinator, v1::Lease::default());
+    let uplink = Uplink::start(coordinator, v1::Lease::default(), Backlog::new(None));
     let start = Instant::now();
     uplink.send(records(0..10)).await;
-    assert_eq!(uplink.finish().await, Ok(10));
+    assert_eq!(uplink.finish(None).await, Ok(10));
     assert!(start.elapsed() >= Duration::from_millis(300), "{:?}", start.elapsed());
     assert_eq!(faulty.steps(), (0..10).collect::<Vec<_>>());
 }
@@ -224,16 +229,43 @@ async fn a_worker_that_reports_too_often_waits_as_long_as_it_is_told() {
 async fn whoever_may_not_report_any_more_has_lost_the_lease() {
     let faulty = Faulty::with(&[Fault::TokenRevoked]);
     let (coordinator, _guard) = serve(faulty.clone()).await;
-    let uplink = Uplink::start(coordinator, v1::Lease::default());
+    let uplink = Uplink::start(coordinator, v1::Lease::default(), Backlog::new(None));
     uplink.send(records(0..10)).await;
-    assert_eq!(uplink.finish().await, Err(UplinkError::LeaseLost));
+    assert_eq!(uplink.finish(None).await, Err(UplinkError::LeaseLost));
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_arrives_once_whatever_it_had_sent() {
+    use Fault::ReplyLost;
+    let folder = tempfile::tempdir().unwrap();
+    let spool = Spool::open(folder.path(), "one", 4 << 20).unwrap();
+    let mut killed = Backlog::new(spool.file(&v1::Lease::default()));
+    for chunk in 0..12 {
+        killed.push(records(chunk * 1_000..(chunk + 1) * 1_000)).unwrap();
+    }
+    drop(killed);
+    let faulty = Faulty::with(&[ReplyLost, Fault::TakenInPart, ReplyLost]);
+    // It had brought the first 700.
+    faulty.stored.lock().unwrap().extend(records(0..700));
+    let (coordinator, _guard) = serve(faulty.clone()).await;
+    let (file, left) = spool.left_behind().pop().unwrap();
+    let uplink = Uplink::start(coordinator, left.lease.clone(), Backlog::left_behind(file, &left));
+    let spooled = uplink.spooled();
+    assert_eq!(uplink.finish(None).await, Ok(12_000));
+    assert_eq!(faulty.steps(), (0..12_000).collect::<Vec<_>>());
+    assert!(spool.left_behind().is_empty(), "it is locked");
+    spooled.delete();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]
 async fn no_records_are_no_calls() {
     let faulty = Faulty::with(&[Fault::LeaseLost]);
     let (coordinator, _guard) = serve(faulty).await;
-    assert_eq!(Uplink::start(coordinator, v1::Lease::default()).finish().await, Ok(0));
+    assert_eq!(
+        Uplink::start(coordinator, v1::Lease::default(), Backlog::new(None)).finish(None).await,
+        Ok(0)
+    );
 }
 
 fn leased(data_sha256: &str) -> v1::LeasedTrial {

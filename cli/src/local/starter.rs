@@ -201,6 +201,8 @@ impl Starter<'_> {
                 format!("--name={name}").into(),
                 format!("--device={device}").into(),
                 format!("--threads={}", workers.threads).into(),
+                "--spool-dir".into(),
+                self.state.file("spool").into_os_string(),
             ];
             // A coordinator that an earlier version started asks for none.
             let token = Some(self.state.token()).filter(|token| token.exists());

@@ -29,3 +29,4 @@ mod documentation;
 mod notebooks;
 
 mod security;
+mod spool;

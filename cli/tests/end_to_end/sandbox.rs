@@ -213,7 +213,7 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// The child of a worker that trains.
-fn trainer_of(worker: ProcessId) -> Option<ProcessId> {
+pub fn trainer_of(worker: ProcessId) -> Option<ProcessId> {
     let processes =
         fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let parent = |pid: u32| -> Option<u32> {

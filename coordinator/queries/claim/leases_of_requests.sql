@@ -7,6 +7,15 @@ select
     lease.sweep_id,
     trial.trial_index,
     trial.settings,
+    trial.batch_size,
+    array(
+        select killed.micro_batch
+        from core.attempt killed
+        where killed.trial_id = lease.trial_id
+            and killed.attempt < lease.attempt
+            and killed.error_kind = 'suspected_host_oom'
+        order by killed.attempt
+    ) as "killed_at!",
     sweep.spec,
     sweep.data_sha256,
     worker.device,

@@ -18,7 +18,15 @@ attempt as (
         error = ending.error,
         will_retry = ending.will_retry,
         acked_seq = ending.acked_seq,
-        digest = ending.digest
+        digest = ending.digest,
+        micro_batch = coalesce(
+            (
+                select lease.micro_batch
+                from core.lease
+                where lease.trial_id = ending.trial_id and lease.attempt = ending.attempt
+            ),
+            0
+        )
     from ending
     where attempt.trial_id = ending.trial_id and attempt.attempt = ending.attempt
 ),

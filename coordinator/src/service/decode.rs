@@ -63,6 +63,8 @@ pub fn failure_kind(kind: v1::FailureKind) -> Result<FailureKind, Status> {
         v1::FailureKind::Trainer => FailureKind::Trainer,
         v1::FailureKind::Crash => FailureKind::Crash,
         v1::FailureKind::SuspectedHostOom => FailureKind::SuspectedHostOom,
+        v1::FailureKind::Hung => FailureKind::Hung,
+        v1::FailureKind::SpoolFull => FailureKind::SpoolFull,
         v1::FailureKind::Unspecified => {
             return Err(invalid("kind", "is missing, or not known to this version"));
         }

@@ -1,6 +1,7 @@
 //! From what the store gives to messages.
 
 use chrono::{DateTime, Utc};
+use domain::memory::micro_batch_cap;
 use prost::Message;
 use proto::v1;
 
@@ -9,6 +10,7 @@ use crate::store::lease::{Beat, Order};
 use crate::store::rows::Place;
 use crate::store::sweep::{self, RunningRow, SweepRow};
 use crate::store::token::TokenRow;
+use crate::store::worker::HeldState;
 use crate::store::{StoreError, count, trial};
 use crate::tasks::watches::Snapshot;
 
@@ -111,7 +113,11 @@ fn running(row: &RunningRow) -> v1::RunningTrial {
 /// A trial handed out.
 pub fn leased_trial(row: &LeasedRow) -> Result<v1::LeasedTrial, StoreError> {
     let spec = sweep::decode_spec(row.sweep_id, &row.spec)?;
+    let killed_at: Vec<_> = row.killed_at.iter().map(|&at| Some(count(at)).filter(|&at| at > 0)).collect();
+    let micro_batch_cap = micro_batch_cap(count(row.batch_size), &killed_at);
     Ok(v1::LeasedTrial {
+        micro_batch_cap: micro_batch_cap.unwrap_or(0),
+        micro_batch_cap_reason: micro_batch_cap.map_or_else(String::new, |cap| after_kills(cap, &killed_at)),
         sweep_id: row.sweep_id.to_string(),
         trial_index: count(row.trial_index),
         memory: Vec::new(),
@@ -128,6 +134,22 @@ pub fn leased_trial(row: &LeasedRow) -> Result<v1::LeasedTrial, StoreError> {
             token: row.token.clone(),
         }),
     })
+}
+
+/// Why a micro-batch is limited.
+fn after_kills(cap: u64, killed_at: &[Option<u64>]) -> String {
+    let times = if killed_at.len() == 1 {
+        "an earlier attempt was".to_owned()
+    } else {
+        format!("{} earlier attempts were", killed_at.len())
+    };
+    let last = match killed_at.last() {
+        Some(Some(micro_batch)) => format!("the last one with micro-batches of {micro_batch}"),
+        _ => "the last one before its first step".to_owned(),
+    };
+    format!(
+        "at most {cap} examples at a time: {times} killed by signal 9, {last}; most likely the host ran out of memory"
+    )
 }
 
 /// What a worker does with a lease.
@@ -162,6 +184,16 @@ pub fn timestamp(moment: DateTime<Utc>) -> prost_types::Timestamp {
 /// A length of time.
 pub fn duration(length: std::time::Duration) -> prost_types::Duration {
     prost_types::Duration::try_from(length).unwrap_or_default()
+}
+
+/// What became of a lease that a worker showed.
+pub fn held_state(state: HeldState) -> i32 {
+    let state = match state {
+        HeldState::Ours => v1::HeldState::Ours,
+        HeldState::Lost => v1::HeldState::Lost,
+        HeldState::Unknown => v1::HeldState::Unknown,
+    };
+    state.into()
 }
 
 #[cfg(test)]

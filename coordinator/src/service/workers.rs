@@ -23,6 +23,9 @@ use crate::store::{self, StoreError, bigint, record, result};
 /// Trials in one claim at most.
 const MAX_TRIALS: u32 = 256;
 
+/// Leases that a worker may show when it registers.
+const MAX_HELD: usize = 1_000;
+
 /// The longest wait for a trial.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
@@ -59,9 +62,10 @@ impl WorkerService for Workers {
                 env!("CARGO_PKG_VERSION"),
             )));
         }
-        let worker_id = register(&self.context, &caller, &request).await?;
+        let registered = register(&self.context, &caller, &request).await?;
         Ok(Response::new(v1::RegisterWorkerResponse {
-            worker_id: worker_id.to_string(),
+            worker_id: registered.worker_id.to_string(),
+            held: registered.held.into_iter().map(encode::held_state).collect(),
             lease_ttl: Some(encode::duration(self.context.lease_ttl)),
             heartbeat_interval: Some(encode::duration(self.context.heartbeat_interval)),
         }))
@@ -208,7 +212,11 @@ async fn register(
     context: &Context,
     caller: &Caller,
     request: &v1::RegisterWorkerRequest,
-) -> Result<uuid::Uuid, Status> {
+) -> Result<worker::Registered, Status> {
+    if request.held.len() > MAX_HELD {
+        return Err(invalid("held", &format!("are {} leases; show at most {MAX_HELD}", request.held.len())));
+    }
+    let held = request.held.iter().map(|lease| decode::lease(Some(lease))).collect::<Result<Vec<_>, _>>()?;
     let device = request.device.as_ref().ok_or_else(|| invalid("device", "is missing"))?;
     let memory_limit_bytes =
         device.memory_limit_bytes.map(|bytes| bigint("device.memory_limit_bytes", bytes)).transpose();
@@ -225,6 +233,7 @@ async fn register(
         libtorch_version: &libtorch_version,
         threads: i32::try_from(device.threads).unwrap_or(i32::MAX),
         principal: caller.name(),
+        held: &held,
     };
     let stored = async {
         let mut transaction = context.store.begin_vital().await?;
@@ -242,7 +251,7 @@ async fn register(
         new.device_description
     );
     context.claims.wake();
-    Ok(registered.worker_id)
+    Ok(registered)
 }
 
 async fn claim_trials(

@@ -40,6 +40,10 @@ pub struct LeasedRow {
     pub trial_index: i64,
     /// Encoded `v1::TrialSettings`.
     pub settings: Vec<u8>,
+    /// Examples per optimizer step.
+    pub batch_size: i64,
+    /// The micro-batches of its attempts that were killed by signal 9; 0 where not known.
+    pub killed_at: Vec<i64>,
     /// Encoded `v1::SweepSpec`.
     pub spec: Vec<u8>,
     /// Hash of the files that the sweep's trials are trained on, once it is known.

@@ -23,6 +23,10 @@ pub enum FailureKind {
     Crash,
     /// The trainer was killed by signal 9.
     SuspectedHostOom,
+    /// The trainer made no progress and was killed.
+    Hung,
+    /// Records could neither be brought to a coordinator nor kept.
+    SpoolFull,
 }
 
 impl FailureKind {
@@ -32,6 +36,8 @@ impl FailureKind {
             Self::Trainer => "trainer",
             Self::Crash => "crash",
             Self::SuspectedHostOom => "suspected_host_oom",
+            Self::Hung => "hung",
+            Self::SpoolFull => "spool_full",
         }
     }
 }
@@ -143,10 +149,11 @@ impl Attempt {
     fn ending(&self, why: &Why<'_>) -> Result<Ending> {
         let is_failure = !matches!(why, Why::Released(_));
         let failures = self.failures + i32::from(is_failure);
+        let preemptions = self.preemptions + i32::from(!is_failure);
         let is_retried = match why {
             Why::Failed(FailureKind::Input, _) => false,
             Why::Failed(..) | Why::WorkerLost(_) => lifecycle::is_retried(failures.unsigned_abs()),
-            Why::Released(_) => true,
+            Why::Released(_) => self.sweep_cancelled || lifecycle::is_requeued(preemptions.unsigned_abs()),
         };
         let mut status = after(TrialStatus::Running, why.event(), is_retried)?;
         let goes_back = status == TrialStatus::Pending;
@@ -155,22 +162,31 @@ impl Attempt {
         }
         let will_retry = status == TrialStatus::Pending;
         let (outcome, error_kind, error) = match why {
-            Why::Failed(kind, message) => ("failed", Some(kind.word()), *message),
-            Why::WorkerLost(message) => ("failed", Some("worker_lost"), *message),
-            Why::Released(reason) if self.sweep_cancelled => ("cancelled", None, *reason),
-            Why::Released(reason) => ("released", None, *reason),
+            Why::Failed(kind, message) => ("failed", Some(kind.word()), (*message).to_owned()),
+            Why::WorkerLost(message) => ("failed", Some("worker_lost"), (*message).to_owned()),
+            Why::Released(reason) if self.sweep_cancelled => ("cancelled", None, (*reason).to_owned()),
+            Why::Released(reason) if !is_retried => ("released", None, given_up(reason, preemptions)),
+            Why::Released(reason) => ("released", None, (*reason).to_owned()),
         };
         Ok(Ending {
             outcome,
             error_kind,
-            error: Some(error.to_owned()).filter(|error| !error.is_empty()),
+            error: Some(error).filter(|error| !error.is_empty()),
             will_retry: is_failure.then_some(will_retry),
             failures,
-            preemptions: self.preemptions + i32::from(!is_failure),
+            preemptions,
             delay_seconds: if is_failure && will_retry { delay_seconds(failures) } else { 0.0 },
             ..Ending::new(status)
         })
     }
+}
+
+/// What is said of a trial that no worker kept for long enough.
+fn given_up(reason: &str, preemptions: i32) -> String {
+    format!(
+        "{reason}; given back {preemptions} times, so it is not tried again by itself: `retry` does, best on workers that \
+         are not stopped so often"
+    )
 }
 
 /// 1 s after the first failure, 2 s after the second, and so on up to a minute.
@@ -269,6 +285,19 @@ mod tests {
     #[test]
     fn a_released_trial_goes_back_without_a_failure() {
         assert_eq!(ending(2, false, &Why::Released("SIGTERM")), (TrialStatus::Pending, 2, None, 0.0));
+    }
+
+    #[test]
+    fn a_trial_that_is_given_back_without_end_is_set_aside() {
+        let given_back = |preemptions| {
+            let attempt = Attempt { failures: 0, preemptions, sweep_cancelled: false };
+            let ending = attempt.ending(&Why::Released("SIGTERM")).unwrap();
+            (ending.status, ending.failures, ending.preemptions, ending.error.unwrap())
+        };
+        assert_eq!(given_back(98), (TrialStatus::Pending, 0, 99, "SIGTERM".to_owned()));
+        let (status, failures, preemptions, error) = given_back(99);
+        assert_eq!((status, failures, preemptions), (TrialStatus::Failed, 0, 100));
+        assert!(error.contains("100 times") && error.contains("retry"), "{error}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::ending::{self, Ended, Why};
+use super::lease::LeaseKey;
 use super::{Result, StoreError};
 
 /// A worker that registers.
@@ -31,6 +32,8 @@ pub struct NewWorker<'a> {
     pub threads: i32,
     /// Who registers it; `None` where nobody has a name.
     pub principal: Option<&'a str>,
+    /// Leases that it found on its disk.
+    pub held: &'a [LeaseKey],
 }
 
 /// A registered worker.
@@ -40,10 +43,23 @@ pub struct Registered {
     pub worker_id: Uuid,
     /// The attempts that an earlier process of that name held.
     pub superseded: Vec<Ended>,
+    /// What became of the leases that it showed, in their order.
+    pub held: Vec<HeldState>,
 }
 
-/// Registers a worker, and ends what an earlier process of its name held, as if those leases had expired. Registering
-/// the same process twice changes nothing.
+/// What became of a lease that a worker shows when it registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldState {
+    /// It can be written for.
+    Ours,
+    /// It is over.
+    Lost,
+    /// It never was, here.
+    Unknown,
+}
+
+/// Registers a worker, and ends what an earlier process of its name held, as if those leases had expired, but for those
+/// that the new process shows: they are its own now. Registering the same process twice changes nothing.
 ///
 /// # Errors
 /// [`StoreError::NotHolder`] when a living worker of that name is somebody else's.
@@ -74,12 +90,57 @@ pub async fn register(
     .ok_or_else(|| {
         StoreError::NotHolder(format!("the worker `{}`, which was heard of within {ttl:?},", new.name))
     })?;
+    adopt(connection, new, worker_id, ttl).await?;
     let held = sqlx::query_file_scalar!("queries/worker/superseded_leases.sql", worker_id, new.instance_id)
         .fetch_all(&mut *connection)
         .await?;
     let why = Why::WorkerLost("another process registered under the worker's name");
     let superseded = ending::without_result(connection, &held, &why).await?;
-    Ok(Registered { worker_id, superseded })
+    let held = held_states(connection, new.held).await?;
+    Ok(Registered { worker_id, superseded, held })
+}
+
+async fn adopt(
+    connection: &mut PgConnection,
+    new: &NewWorker<'_>,
+    worker_id: Uuid,
+    ttl: Duration,
+) -> Result<()> {
+    if new.held.is_empty() {
+        return Ok(());
+    }
+    sqlx::query_file!(
+        "queries/worker/adopt_leases.sql",
+        &new.held.iter().map(|key| key.trial_id).collect::<Vec<_>>(),
+        &new.held.iter().map(|key| key.attempt).collect::<Vec<_>>(),
+        &new.held.iter().map(|key| key.token.clone()).collect::<Vec<_>>(),
+        worker_id,
+        new.instance_id,
+        ttl.as_secs_f64(),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn held_states(connection: &mut PgConnection, held: &[LeaseKey]) -> Result<Vec<HeldState>> {
+    if held.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query_file!(
+        "queries/worker/held_states.sql",
+        &held.iter().map(|key| key.trial_id).collect::<Vec<_>>(),
+        &held.iter().map(|key| key.attempt).collect::<Vec<_>>(),
+        &held.iter().map(|key| key.token.clone()).collect::<Vec<_>>(),
+    )
+    .fetch_all(connection)
+    .await?;
+    let state = |known: bool, ours: bool| match (known, ours) {
+        (false, _) => HeldState::Unknown,
+        (true, true) => HeldState::Ours,
+        (true, false) => HeldState::Lost,
+    };
+    Ok(rows.into_iter().map(|row| state(row.known, row.ours)).collect())
 }
 
 /// Notes that a worker lives.

@@ -4,7 +4,7 @@ use sqlx::PgPool;
 use tonic::Request;
 use uuid::Uuid;
 
-use crate::world::{Worker, World, cell, reason, registration, result, spec};
+use crate::world::{Worker, World, cell, column, points, reason, registration, result, spec};
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
 async fn a_new_process_of_a_name_ends_what_the_old_one_held(pool: PgPool) {
@@ -108,4 +108,96 @@ async fn workers_are_idle_busy_or_lost(pool: PgPool) {
     assert_eq!(status().await, "lost");
     world.heartbeat(&worker, &[]).await.unwrap();
     assert_eq!(status().await, "busy");
+}
+
+/// Registers a new process of the name that shows these leases; gives it and what became of them.
+async fn restarted(world: &World, name: &str, held: &[v1::Lease]) -> (Worker, Vec<v1::HeldState>) {
+    let instance_id = Uuid::new_v4().to_string();
+    let request = v1::RegisterWorkerRequest { held: held.to_vec(), ..registration(name, &instance_id) };
+    let answer = world.workers.register_worker(Request::new(request)).await.unwrap().into_inner();
+    let states = answer.held().collect();
+    (Worker { worker_id: answer.worker_id, instance_id }, states)
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn a_lease_that_the_new_process_shows_is_its_own(pool: PgPool) {
+    let world = World::new(&pool);
+    let sweep = world.submit(spec(2)).await;
+    let old = world.worker("one").await;
+    let shown = world.claim_one(&old).await;
+    let not_shown = world.claim_one(&old).await;
+    world.report(&shown, 1, points(1, 3)).await.unwrap();
+    let (new, states) = restarted(&world, "one", std::slice::from_ref(&shown)).await;
+    assert_eq!(states, [v1::HeldState::Ours]);
+    let orders = world.heartbeat(&new, &[shown.clone(), not_shown]).await.unwrap();
+    assert_eq!(orders, [v1::LeaseOrder::Continue, v1::LeaseOrder::Lost]);
+    // What was stored before is told again, and changes nothing.
+    assert_eq!(world.report(&shown, 1, points(1, 6)).await.unwrap(), 6);
+    world.complete(&shown, result(0.5), 6).await.unwrap();
+    assert_eq!(world.counts(&sweep).await.succeeded, 1);
+    assert_eq!(world.number("select sum(failures)::bigint from core.trial_state").await, 1);
+    world.check_invariants().await;
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn a_shown_lease_that_ran_out_comes_back_unless_somebody_took_the_trial(pool: PgPool) {
+    let world = World::new(&pool);
+    let sweep = world.submit(spec(1)).await;
+    let old = world.worker("one").await;
+    let lease = world.claim_one(&old).await;
+    assert_eq!(world.expire_all().await, 1);
+    let (_, states) = restarted(&world, "one", std::slice::from_ref(&lease)).await;
+    assert_eq!(states, [v1::HeldState::Ours]);
+    assert_eq!(world.report(&lease, 1, points(1, 2)).await.unwrap(), 2);
+    assert_eq!(world.number("select sum(failures)::bigint from core.trial_state").await, 0);
+
+    world.release(&lease).await.unwrap();
+    let other = world.worker("two").await;
+    let newer = world.claim_one(&other).await;
+    let (_, states) = restarted(&world, "one", std::slice::from_ref(&lease)).await;
+    assert_eq!(states, [v1::HeldState::Lost]);
+    assert_eq!(reason(world.complete(&lease, result(0.1), 2).await), Reason::LeaseLost);
+    // Another worker's lease is not taken over, whoever knows it.
+    restarted(&world, "one", std::slice::from_ref(&newer)).await;
+    assert_eq!(
+        world.heartbeat(&other, std::slice::from_ref(&newer)).await.unwrap(),
+        [v1::LeaseOrder::Continue]
+    );
+    world.complete(&newer, result(0.5), 0).await.unwrap();
+    assert_eq!(world.counts(&sweep).await.succeeded, 1);
+    world.check_invariants().await;
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn a_lease_of_another_database_is_told_apart_from_a_lost_one(pool: PgPool) {
+    let world = World::new(&pool);
+    world.submit(spec(1)).await;
+    let lease = world.claim_one(&world.worker("one").await).await;
+    let foreign = v1::Lease { trial_id: Uuid::now_v7().to_string(), ..lease.clone() };
+    let guessed = v1::Lease { token: vec![0; 16], ..lease };
+    let (_, states) = restarted(&world, "one", &[foreign, guessed]).await;
+    assert_eq!(states, [v1::HeldState::Unknown; 2]);
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn a_trial_whose_trainer_was_killed_gets_a_smaller_micro_batch(pool: PgPool) {
+    let world = World::new(&pool);
+    let sweep = world.submit(spec(1)).await;
+    let worker = world.worker("one").await;
+    let first = world.claim(&worker, 1).await.remove(0);
+    assert_eq!((first.micro_batch_cap, first.micro_batch_cap_reason.as_str()), (0, ""));
+    let batch_size = first.spec.unwrap().settings.unwrap().batch_size;
+    let lease = first.lease.unwrap();
+    let killed = v1::FailureKind::SuspectedHostOom;
+    assert!(world.fail(&lease, killed, "signal 9").await.unwrap());
+    world.skip_delays().await;
+    let second = world.claim(&worker, 1).await.remove(0);
+    assert_eq!(second.micro_batch_cap, (batch_size / 4).max(1));
+    assert!(
+        second.micro_batch_cap_reason.contains("before its first step"),
+        "{}",
+        second.micro_batch_cap_reason
+    );
+    let attempts = world.rows(v1::View::Attempt, &sweep, "").await;
+    assert_eq!(column(&attempts, "error_kind"), [Some("suspected_host_oom".to_owned()), None]);
 }

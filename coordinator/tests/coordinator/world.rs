@@ -266,6 +266,7 @@ pub fn registration(name: &str, instance_id: &str) -> v1::RegisterWorkerRequest 
             libtorch_version: "2.13.0".to_owned(),
             threads: 1,
         }),
+        held: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 mod envelope;
 mod failures;
 mod family;
+mod host_oom;
 mod known;
 mod parts;
 mod search;
@@ -11,6 +12,7 @@ mod search;
 pub use envelope::Envelope;
 pub use failures::Failures;
 pub use family::{DeviceKind, digest, training};
+pub use host_oom::micro_batch_cap;
 pub use known::KnownMemory;
 pub use parts::{MemoryParts, StaticParts};
 pub use search::{MicroBatchSearch, Next};

@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
-use proto::v1::{self, FailureKind, LeaseOrder, trainer_event, trainer_request};
+use proto::v1::{self, FailureKind, LeaseOrder, SpooledEnd, spooled_end, trainer_event, trainer_request};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status};
 
-use super::coordinator::{Coordinator, Retry, is_lease_lost};
+use super::coordinator::Coordinator;
 use super::findings::{FindingsLink, OtherData};
+use super::hand_in::{self, Settled};
 use super::heartbeat::Heartbeat;
 use super::metrics::METRICS;
+use super::spool::Spool;
+use super::spool::backlog::Backlog;
 use super::trainer_process::{Death, Heard, TrainerProcess};
 use super::uplink::{Uplink, UplinkError};
+use super::watchdog::Watchdog;
 
 /// How long a trainer that was told to stop may take to reach the end of its step before it is killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -25,6 +28,10 @@ pub struct Attempt<'a> {
     pub coordinator: &'a Coordinator,
     /// What renews its lease.
     pub heartbeat: &'a mut Heartbeat,
+    /// Where what it tells is kept until it is acknowledged.
+    pub spool: &'a Spool,
+    /// How long its trainer may do no work before it counts as hung.
+    pub trainer_timeout: Duration,
     /// Fires when the agent is to stop.
     pub shutdown: &'a CancellationToken,
 }
@@ -35,6 +42,8 @@ enum Event {
     Trainer(trainer_event::Kind),
     TrainerGone(Death),
     OtherData(OtherData),
+    Hung,
+    Trouble(UplinkError),
     Ordered(LeaseOrder),
     Shutdown,
 }
@@ -70,6 +79,28 @@ impl End {
         };
         METRICS.attempt_ended(device, kind);
     }
+
+    fn of_trouble(trouble: &UplinkError) -> Self {
+        let kind = match trouble {
+            UplinkError::LeaseLost => return Self::LeaseLost,
+            UplinkError::Full(_) => FailureKind::SpoolFull,
+            UplinkError::Refused(_) | UplinkError::Unreadable(_) => FailureKind::Trainer,
+        };
+        Self::Failed { kind, message: trouble.to_string() }
+    }
+
+    /// As it is written down and told; `None` where there is nobody to tell.
+    fn spooled(self) -> Option<SpooledEnd> {
+        let kind = match self {
+            Self::Finished(result) => spooled_end::Kind::Finished(result),
+            Self::Failed { kind, message } => {
+                spooled_end::Kind::Failed(v1::SpooledFailure { kind: kind.into(), message })
+            }
+            Self::Released { reason } => spooled_end::Kind::Released(reason.to_owned()),
+            Self::LeaseLost => return None,
+        };
+        Some(SpooledEnd { kind: Some(kind) })
+    }
 }
 
 impl Attempt<'_> {
@@ -83,11 +114,17 @@ impl Attempt<'_> {
         let trial = lease.trial_id.clone();
         tracing::info!(trial, attempt = lease.attempt, index = leased.trial_index, "training");
         self.heartbeat.carry(Some(lease.clone()));
-        let uplink = Uplink::start(self.coordinator.clone(), lease.clone());
+        let backlog = Backlog::new(self.spool.file(&lease));
+        let mut uplink = Uplink::start(self.coordinator.clone(), lease.clone(), backlog);
         let mut findings = FindingsLink::start(self.coordinator.clone(), &leased);
-        trainer.send(trainer_request::Kind::Learn(v1::Lessons { memory: leased.memory })).await;
+        let lessons = v1::Lessons {
+            memory: leased.memory,
+            micro_batch_cap: leased.micro_batch_cap,
+            micro_batch_cap_reason: leased.micro_batch_cap_reason,
+        };
+        trainer.send(trainer_request::Kind::Learn(lessons)).await;
         trainer.send(trainer_request::Kind::Train(spec)).await;
-        let end = self.follow(trainer, &lease, &uplink, &mut findings).await;
+        let end = self.follow(trainer, &lease, &mut uplink, &mut findings).await;
         end.count(&trainer.device().name);
         self.settle(end, &lease, uplink, findings).await;
         self.heartbeat.carry(None);
@@ -98,19 +135,25 @@ impl Attempt<'_> {
         &mut self,
         trainer: &mut TrainerProcess,
         lease: &v1::Lease,
-        uplink: &Uplink,
+        uplink: &mut Uplink,
         findings: &mut FindingsLink,
     ) -> End {
+        let mut watchdog = Watchdog::new(self.trainer_timeout);
         loop {
             let event = tokio::select! {
                 heard = trainer.next() => match heard {
                     Heard::Event(event) => Event::Trainer(event),
                     Heard::Gone(death) => Event::TrainerGone(death),
                 },
+                () = watchdog.silence() => Event::Hung,
+                trouble = uplink.trouble() => Event::Trouble(trouble),
                 other = findings.other_data() => Event::OtherData(other),
                 order = self.heartbeat.order(lease) => Event::Ordered(order),
                 () = self.shutdown.cancelled() => Event::Shutdown,
             };
+            if matches!(event, Event::Trainer(_)) {
+                watchdog.heard();
+            }
             match event {
                 Event::Trainer(trainer_event::Kind::Records(records)) => {
                     METRICS.records_came(&records.records);
@@ -128,6 +171,11 @@ impl Attempt<'_> {
                 // A stop that nobody here asked for any more, or an answer to another question.
                 Event::Trainer(_) => {}
                 Event::TrainerGone(Death { kind, message }) => return End::Failed { kind, message },
+                Event::Hung => {
+                    trainer.kill().await;
+                    return End::Failed { kind: FailureKind::Hung, message: watchdog.message() };
+                }
+                Event::Trouble(trouble) => return stop(trainer, uplink, End::of_trouble(&trouble)).await,
                 Event::OtherData(other) => {
                     return stop(trainer, uplink, End::failed(&other)).await;
                 }
@@ -145,120 +193,50 @@ impl Attempt<'_> {
     /// Hands in the records and then the end of the attempt.
     async fn settle(&self, end: End, lease: &v1::Lease, uplink: Uplink, findings: FindingsLink) {
         let trial = &lease.trial_id;
+        if matches!(end, End::LeaseLost) {
+            findings.abandon();
+            uplink.abandon();
+            tracing::warn!(trial, attempt = lease.attempt, "the lease is lost; nothing more is reported");
+            return;
+        }
+        let spooled = uplink.spooled();
         let farewell = async {
-            if matches!(end, End::LeaseLost) {
-                uplink.abandon();
-                findings.abandon();
-                return Err(Settled::LeaseLost);
-            }
-            // A result that was there before the answer about its data is none if that was another's.
+            // A result that was there before the answer about its data is none if that was another's: it is written down
+            // only after.
             let end = match (findings.finish().await, end) {
                 (Some(other), End::Finished(_)) => End::failed(&other),
                 (_, end) => end,
             };
-            match end {
-                End::LeaseLost => Err(Settled::LeaseLost),
+            match &end {
                 End::Finished(result) => {
-                    let last_seq = uplink.finish().await?;
                     tracing::info!(trial, outcome = result.outcome().as_str_name(), "finished");
-                    self.complete(lease, result, last_seq).await
                 }
                 End::Failed { kind, message } => {
                     tracing::warn!(trial, kind = kind.as_str_name(), "failed: {message}");
-                    // What the records cannot tell, the failure still does.
-                    if let Err(error) = uplink.finish().await {
-                        tracing::warn!(trial, "{error}");
-                    }
-                    self.fail(lease, kind, message).await
                 }
-                End::Released { reason } => {
-                    uplink.finish().await?;
-                    self.release(lease, reason).await
-                }
+                End::Released { .. } | End::LeaseLost => {}
             }
+            let is_failure = matches!(end, End::Failed { .. });
+            let Some(end) = end.spooled() else { return Err(Settled::LeaseLost) };
+            let last_seq = match uplink.finish(Some(end.clone())).await {
+                Ok(last_seq) => last_seq,
+                // What the records cannot tell, the failure still does.
+                Err(error) if is_failure => {
+                    tracing::warn!(trial, "{error}");
+                    0
+                }
+                Err(error) => return Err(error.into()),
+            };
+            hand_in::end(self.coordinator, lease, end, last_seq).await
         };
         let settled = tokio::select! {
             settled = farewell => settled,
-            // Without an answer in time the lease runs out by itself, and nothing is lost but this attempt.
+            // Without an answer in time what waits stays in the spool.
             () = async { self.shutdown.cancelled().await; tokio::time::sleep(FAREWELL).await } => {
-                Err(Settled::Refused("the coordinator did not answer before this worker stopped".to_owned()))
+                Err(Settled::Unanswered)
             }
         };
-        match settled {
-            Ok(()) => {}
-            Err(Settled::LeaseLost) => {
-                tracing::warn!(trial, attempt = lease.attempt, "the lease is lost; nothing reported");
-            }
-            Err(Settled::Refused(problem)) => {
-                tracing::error!(trial, "the end of the trial was not taken: {problem}");
-            }
-        }
-    }
-
-    async fn complete(
-        &self,
-        lease: &v1::Lease,
-        result: v1::TrialResult,
-        last_seq: u64,
-    ) -> Result<(), Settled> {
-        let request = v1::CompleteTrialRequest { lease: Some(lease.clone()), result: Some(result), last_seq };
-        self.report(|mut client| {
-            let request = request.clone();
-            async move { client.complete_trial(request).await }
-        })
-        .await
-    }
-
-    async fn fail(&self, lease: &v1::Lease, kind: FailureKind, message: String) -> Result<(), Settled> {
-        let request = v1::FailTrialRequest { lease: Some(lease.clone()), kind: kind.into(), message };
-        self.report(|mut client| {
-            let request = request.clone();
-            async move { client.fail_trial(request).await }
-        })
-        .await
-    }
-
-    async fn release(&self, lease: &v1::Lease, reason: &str) -> Result<(), Settled> {
-        let request = v1::ReleaseTrialRequest { lease: Some(lease.clone()), reason: reason.to_owned() };
-        self.report(|mut client| {
-            let request = request.clone();
-            async move { client.release_trial(request).await }
-        })
-        .await
-    }
-
-    async fn report<T, F, Fut>(&self, call: F) -> Result<(), Settled>
-    where
-        F: Fn(super::coordinator::Client) -> Fut,
-        Fut: Future<Output = Result<tonic::Response<T>, Status>>,
-    {
-        let answer = self.coordinator.call(Retry::UntilAnswered, Duration::from_secs(10), call).await;
-        answer.map(|_| ()).map_err(|status| Settled::from(&status))
-    }
-}
-
-/// Why the end of an attempt was not taken.
-enum Settled {
-    LeaseLost,
-    Refused(String),
-}
-
-impl From<&Status> for Settled {
-    fn from(status: &Status) -> Self {
-        if is_lease_lost(status) || status.code() == Code::NotFound {
-            Self::LeaseLost
-        } else {
-            Self::Refused(status.message().to_owned())
-        }
-    }
-}
-
-impl From<UplinkError> for Settled {
-    fn from(error: UplinkError) -> Self {
-        match error {
-            UplinkError::LeaseLost => Self::LeaseLost,
-            UplinkError::Refused(problem) => Self::Refused(problem),
-        }
+        hand_in::conclude(settled, lease, &spooled);
     }
 }
 

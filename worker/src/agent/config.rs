@@ -1,7 +1,9 @@
 //! What the agent's command line says.
 
+use std::env;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use domain::Bytes;
@@ -54,6 +56,43 @@ pub struct AgentConfig {
     /// The folder that relative data paths of sweeps start from [default: the working folder]
     #[arg(long, env = "BATCHSWEEP_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+
+    /// The folder that keeps what trials tell until the coordinator has it; the next process on this machine hands in what
+    /// one that was killed left there [default: batchsweep/spool in the user's state folder]
+    #[arg(long, env = "BATCHSWEEP_SPOOL_DIR", value_name = "DIR")]
+    pub spool_dir: Option<PathBuf>,
+
+    /// Keep at most so much of one trial there while the coordinator is away
+    #[arg(long, env = "BATCHSWEEP_SPOOL_LIMIT", value_name = "SIZE", default_value = "4GiB")]
+    pub spool_limit: Bytes,
+
+    /// Kill a trainer that trains, evaluates or reads nothing at all for this long; its trial is tried again
+    #[arg(
+        long,
+        env = "BATCHSWEEP_TRAINER_TIMEOUT",
+        value_name = "TIME",
+        default_value = "10m",
+        value_parser = duration
+    )]
+    pub trainer_timeout: Duration,
+}
+
+/// A time such as `500ms`, `30s`, `10m` or `2h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let unit_at = text.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("write a number and ms, s, m or h, such as 10m".to_owned()),
+    };
+    let number: f64 = number.trim().parse().map_err(|_| format!("`{number}` is not a number"))?;
+    Duration::try_from_secs_f64(number * seconds)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "must be more than nothing".to_owned())
 }
 
 impl AgentConfig {
@@ -78,6 +117,19 @@ impl AgentConfig {
             let random = uuid::Uuid::new_v4().simple().to_string();
             format!("{}-{}", host.as_deref().unwrap_or("worker"), &random[..6])
         })
+    }
+
+    /// The folder for what is not acknowledged yet.
+    #[must_use]
+    pub fn spool_dir(&self) -> PathBuf {
+        let from_env = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let in_state = |folder: PathBuf| folder.join("batchsweep/spool");
+        self.spool_dir
+            .clone()
+            .or_else(|| nix::unistd::geteuid().is_root().then(|| in_state("/var/lib".into())))
+            .or_else(|| from_env("XDG_STATE_HOME").map(in_state))
+            .or_else(|| from_env("HOME").map(|home| in_state(home.join(".local/state"))))
+            .unwrap_or_else(|| env::temp_dir().join(format!("batchsweep-spool-{}", nix::unistd::geteuid())))
     }
 
     /// What the trainer is told first.

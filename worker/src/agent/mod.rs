@@ -6,9 +6,11 @@
 //! - [`config`]: what the command line says,
 //! - [`coordinator`]: calls that are tried again until they are answered,
 //! - [`heartbeat`]: renews the lease, and hears what the coordinator wants of it,
+//! - [`spool`]: keeps what an attempt tells on the disk until the coordinator has it,
 //! - [`uplink`]: brings the records of one attempt to the coordinator, each once,
+//! - [`hand_in`]: tells it how the attempt ended,
 //! - [`findings`]: brings what an attempt found out and others can use,
-//! - [`trainer_process`]: the child process,
+//! - [`trainer_process`]: the child process; [`watchdog`]: whether it hangs,
 //! - [`attempt`]: one leased trial, from its claim to its end,
 //! - [`slots`]: several devices in one worker,
 //! - [`metrics`] and [`monitor`]: for operators.
@@ -17,12 +19,15 @@ pub mod attempt;
 pub mod config;
 pub mod coordinator;
 pub mod findings;
+pub mod hand_in;
 pub mod heartbeat;
 pub mod metrics;
 pub mod monitor;
 pub mod slots;
+pub mod spool;
 pub mod trainer_process;
 pub mod uplink;
+pub mod watchdog;
 
 use std::time::Duration;
 
@@ -37,6 +42,8 @@ pub use config::AgentConfig;
 use attempt::Attempt;
 use coordinator::{Coordinator, Retry};
 use heartbeat::Heartbeat;
+use spool::Spool;
+use spool::file::{LeftBehind, SpoolFile};
 use trainer_process::TrainerProcess;
 
 /// How long one claim waits at the coordinator for a trial.
@@ -45,6 +52,14 @@ const CLAIM_WAIT: Duration = Duration::from_secs(20);
 /// Why an agent ends other than by being told to.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
+    /// The spool's folder cannot be used.
+    #[error("the spool's folder {folder} cannot be written: {problem}; name another one with --spool-dir")]
+    Spool {
+        /// Which folder.
+        folder: String,
+        /// What is wrong.
+        problem: std::io::Error,
+    },
     /// The trainer could not be started on this device.
     #[error("the trainer did not start: {0}")]
     Trainer(String),
@@ -76,7 +91,11 @@ pub enum AgentError {
 /// itself. A coordinator that is out of reach is waited for.
 pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(), AgentError> {
     // Files are looked at before a device is taken.
+    let config = AgentConfig { name: Some(config.name()), ..config };
     let coordinator = Coordinator::new(&config.coordinator, &config.credentials()?)?;
+    let folder = config.spool_dir();
+    let spool = Spool::open(&folder, &config.name(), config.spool_limit.0)
+        .map_err(|problem| AgentError::Spool { folder: folder.display().to_string(), problem })?;
     let mut trainer = TrainerProcess::start(&config).await.map_err(AgentError::Trainer)?;
     tracing::info!(
         device = trainer.device().name,
@@ -84,13 +103,22 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(),
         "trainer is ready"
     );
     metrics::METRICS.device_is_ready(trainer.device());
-    let Some(registered) = register(&config, &coordinator, trainer.device().clone(), &shutdown).await? else {
+    let left = spool.left_behind();
+    let device = trainer.device().clone();
+    let Some(registered) = register(&config, &coordinator, device, &left, &shutdown).await? else {
         return Ok(());
     };
     let mut heartbeat = Heartbeat::start(coordinator.clone(), registered.clone());
+    spool::replay::hand_in(left, &registered.held, &coordinator, &heartbeat, &shutdown).await;
 
     while let Some(leased) = claim(&coordinator, &registered, &shutdown).await? {
-        let attempt = Attempt { coordinator: &coordinator, heartbeat: &mut heartbeat, shutdown: &shutdown };
+        let attempt = Attempt {
+            coordinator: &coordinator,
+            heartbeat: &mut heartbeat,
+            spool: &spool,
+            trainer_timeout: config.trainer_timeout,
+            shutdown: &shutdown,
+        };
         attempt.run(&mut trainer, leased).await;
         if trainer.is_gone() && !shutdown.is_cancelled() {
             trainer = TrainerProcess::start(&config).await.map_err(AgentError::Trainer)?;
@@ -109,6 +137,8 @@ pub struct Registered {
     pub instance_id: String,
     /// How often to send a heartbeat.
     pub heartbeat_interval: Duration,
+    /// What became of the leases that it showed, in their order.
+    pub held: Vec<v1::HeldState>,
 }
 
 /// Registers, waiting for the coordinator as long as it takes. `None` when `shutdown` came first.
@@ -116,6 +146,7 @@ async fn register(
     config: &AgentConfig,
     coordinator: &Coordinator,
     device: v1::Device,
+    left: &[(SpoolFile, LeftBehind)],
     shutdown: &CancellationToken,
 ) -> Result<Option<Registered>, AgentError> {
     let instance_id = Uuid::now_v7().to_string();
@@ -125,6 +156,7 @@ async fn register(
         protocol_version: PROTOCOL_VERSION,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         device: Some(device),
+        held: left.iter().map(|(_, left)| left.lease.clone()).collect(),
     };
     let call = coordinator.call(Retry::UntilTrusted, Duration::from_secs(10), |mut client| {
         let request = request.clone();
@@ -136,7 +168,8 @@ async fn register(
     };
     tracing::info!(name = request.name, worker_id = response.worker_id, "registered");
     let heartbeat_interval = duration(response.heartbeat_interval).unwrap_or(Duration::from_secs(5));
-    Ok(Some(Registered { worker_id: response.worker_id, instance_id, heartbeat_interval }))
+    let held = response.held().collect();
+    Ok(Some(Registered { worker_id: response.worker_id, instance_id, heartbeat_interval, held }))
 }
 
 /// The next trial. `None` when `shutdown` came first.

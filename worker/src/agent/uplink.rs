@@ -1,23 +1,25 @@
 //! Brings the records of one attempt to the coordinator: in order, each once, none left behind.
 //!
-//! Records are numbered here and kept until the coordinator has acknowledged them. While it is away they wait; when
-//! too many wait, [`Uplink::send`] makes the trainer wait too, rather than lose one.
+//! Records are numbered here and kept, in the attempt's [spool](super::spool), until the coordinator has acknowledged
+//! them. While it is away they wait there, and the trainer trains on.
 
-use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use proto::v1::{self, Record};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use proto::v1::{self, Record, SpooledEnd};
 use proto::{MAX_RECORDS, Reason};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tonic::Status;
 
 use super::coordinator::{Coordinator, Retry, is_lease_lost};
+use super::spool::backlog::Backlog;
 
-/// Batches of records that may wait between the trainer and the sender. A batch is what the trainer fetched from its
-/// device at once, at most a few hundred records: an outage of hours fits.
-const WAITING_BATCHES: usize = 16_384;
+/// Batches of records between the trainer and the spool, while the disk is busy.
+const WAITING_BATCHES: usize = 64;
 
 /// Records are sent at most this often, so that a fast trial does not mean a call for each step.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -31,35 +33,110 @@ pub enum UplinkError {
     /// The coordinator refused the records for another reason.
     #[error("the coordinator refused the records: {0}")]
     Refused(String),
+    /// There is no room for more records.
+    #[error("{0}")]
+    Full(String),
+    /// What was kept cannot be read back.
+    #[error("the spool cannot be read back: {0}")]
+    Unreadable(String),
+}
+
+#[expect(clippy::large_enum_variant, reason = "one value at a time, moved a few times a second at most")]
+enum Item {
+    Records(Vec<Record>),
+    End(SpooledEnd),
 }
 
 /// The records of one attempt on their way.
 #[derive(Debug)]
 pub struct Uplink {
-    batches: mpsc::Sender<Vec<Record>>,
+    items: mpsc::Sender<Item>,
+    spooled: Spooled,
+    trouble: watch::Receiver<Option<UplinkError>>,
     task: JoinHandle<Result<u64, UplinkError>>,
 }
 
-impl Uplink {
-    /// For the attempt that this lease is for.
-    #[must_use]
-    pub fn start(coordinator: Coordinator, lease: v1::Lease) -> Self {
-        let (batches, received) = mpsc::channel(WAITING_BATCHES);
-        Self { batches, task: tokio::spawn(bring(coordinator, lease, received)) }
+/// The attempt's backlog and its file.
+#[derive(Debug, Clone)]
+pub struct Spooled(Arc<Mutex<Backlog>>);
+
+impl Spooled {
+    /// Removes the file: all of it is acknowledged, or of no use.
+    pub fn delete(&self) {
+        if let Some(file) = self.with(Backlog::take_file) {
+            file.delete();
+        }
     }
 
-    /// Takes records in; waits when too many are waiting already.
+    /// Keeps the file for somebody to look at.
+    pub fn set_aside(&self) {
+        if let Some(file) = self.with(Backlog::take_file) {
+            file.set_aside();
+        }
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Backlog) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The same where the disk may take its time: heartbeats must not wait for it.
+    async fn with_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Backlog) -> T + Send + 'static,
+    ) -> Result<T, UplinkError> {
+        let spooled = self.clone();
+        let done = tokio::task::spawn_blocking(move || spooled.with(work)).await;
+        done.map_err(|error| UplinkError::Unreadable(error.to_string()))
+    }
+}
+
+impl Uplink {
+    /// For the attempt that this lease is for, with what waits already.
+    #[must_use]
+    pub fn start(coordinator: Coordinator, lease: v1::Lease, backlog: Backlog) -> Self {
+        let (items, received) = mpsc::channel(WAITING_BATCHES);
+        let (tell, trouble) = watch::channel(None);
+        let spooled = Spooled(Arc::new(Mutex::new(backlog)));
+        let sender = Sender { coordinator, lease, spooled: spooled.clone(), trouble: tell };
+        Self { items, spooled, trouble, task: tokio::spawn(sender.bring(received)) }
+    }
+
+    /// Takes records in.
     pub async fn send(&self, records: Vec<Record>) {
         // The other end is gone only after an error, which `finish` tells.
-        let _ = self.batches.send(records).await;
+        let _ = self.items.send(Item::Records(records)).await;
     }
 
-    /// Waits until every record is stored, and gives the number of the last one.
+    /// Writes down how the attempt ended, behind its records, before the coordinator knows of it.
+    pub async fn note_end(&self, end: SpooledEnd) {
+        let _ = self.items.send(Item::End(end)).await;
+    }
+
+    /// Waits until records cannot be brought any further; for ever, where that does not happen. Safe to drop and call
+    /// again.
+    pub async fn trouble(&mut self) -> UplinkError {
+        match self.trouble.wait_for(Option::is_some).await.map(|trouble| trouble.clone()) {
+            Ok(Some(trouble)) => trouble,
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// The backlog and its file, which outlive this.
+    #[must_use]
+    pub fn spooled(&self) -> Spooled {
+        self.spooled.clone()
+    }
+
+    /// Waits until every record is stored, and gives the number of the last one. The end, where one is given, is written
+    /// down first.
     ///
     /// # Errors
     /// [`UplinkError`] when that will never be.
-    pub async fn finish(self) -> Result<u64, UplinkError> {
-        drop(self.batches);
+    pub async fn finish(self, end: Option<SpooledEnd>) -> Result<u64, UplinkError> {
+        if let Some(end) = end {
+            self.note_end(end).await;
+        }
+        drop(self.items);
         self.task
             .await
             .unwrap_or_else(|error| Err(UplinkError::Refused(format!("the sender ended early: {error}"))))
@@ -68,81 +145,102 @@ impl Uplink {
     /// Forgets whatever was not sent yet: the lease is lost.
     pub fn abandon(self) {
         self.task.abort();
+        self.spooled.delete();
     }
 }
 
-async fn bring(
+/// The task behind an [`Uplink`].
+struct Sender {
     coordinator: Coordinator,
     lease: v1::Lease,
-    mut received: mpsc::Receiver<Vec<Record>>,
-) -> Result<u64, UplinkError> {
-    let mut waiting: VecDeque<Record> = VecDeque::new();
-    // Number of the last record that is stored; those waiting follow it without gap.
-    let mut acked = 0;
-    let mut next_call = Instant::now();
-    loop {
-        let is_open = if waiting.is_empty() {
-            collect(&mut received, &mut waiting).await
-        } else {
-            // More may come until it is time; the end of the records is time at once.
+    spooled: Spooled,
+    trouble: watch::Sender<Option<UplinkError>>,
+}
+
+impl Sender {
+    async fn bring(self, mut received: mpsc::Receiver<Item>) -> Result<u64, UplinkError> {
+        let brought = self.bring_all(&mut received).await;
+        if let Err(error) = &brought {
+            self.trouble.send_replace(Some(error.clone()));
+        }
+        brought
+    }
+
+    /// Takes records in while a call is on its way: a call may take as long as the coordinator is away.
+    async fn bring_all(&self, received: &mut mpsc::Receiver<Item>) -> Result<u64, UplinkError> {
+        let mut is_open = true;
+        let mut next_call = Instant::now();
+        let mut call: Option<BoxFuture<'_, Result<u64, UplinkError>>> = None;
+        loop {
+            let (waiting, last_seq) = self.spooled.with(|backlog| (backlog.waiting(), backlog.last_seq()));
+            if call.is_none() && waiting == 0 && !is_open {
+                return match self.spooled.with(|backlog| backlog.full().cloned()) {
+                    Some(full) => Err(UplinkError::Full(full.to_string())),
+                    None => Ok(last_seq),
+                };
+            }
+            let is_time = !is_open || waiting >= MAX_RECORDS;
             tokio::select! {
-                is_open = collect(&mut received, &mut waiting) => is_open,
-                () = tokio::time::sleep_until(next_call) => true,
+                item = received.recv(), if is_open => match item {
+                    Some(Item::Records(records)) => self.take_in(records).await?,
+                    Some(Item::End(end)) => self.spooled.with_disk(move |backlog| backlog.end(&end)).await?,
+                    None => is_open = false,
+                },
+                stored = answered(&mut call) => {
+                    call = None;
+                    let stored = stored?;
+                    // Forgetting records may shorten the file.
+                    let count = self.spooled.with_disk(move |backlog| backlog.acknowledge(stored)).await?;
+                    if count == 0 {
+                        // It must take at least one, or we would ask for ever.
+                        return Err(UplinkError::Refused(format!("record {} was not taken", stored + 1)));
+                    }
+                    next_call = Instant::now() + INTERVAL;
+                }
+                () = tokio::time::sleep_until(next_call), if call.is_none() && waiting > 0 && !is_time => {
+                    call = Some(self.report().boxed());
+                }
+                () = std::future::ready(()), if call.is_none() && waiting > 0 && is_time => {
+                    call = Some(self.report().boxed());
+                }
             }
-        };
-        if is_open && Instant::now() < next_call && waiting.len() < MAX_RECORDS {
-            continue;
         }
-        while !waiting.is_empty() {
-            acked = report(&coordinator, &lease, acked, &mut waiting).await?;
-            next_call = Instant::now() + INTERVAL;
-            if is_open && waiting.len() < MAX_RECORDS {
-                break;
-            }
+    }
+
+    async fn take_in(&self, records: Vec<Record>) -> Result<(), UplinkError> {
+        if let Err(full) = self.spooled.with_disk(move |backlog| backlog.push(records)).await? {
+            // Those that wait are still brought; the attempt hears of it now.
+            self.trouble.send_if_modified(|trouble| {
+                let is_news = trouble.is_none();
+                trouble.get_or_insert_with(|| UplinkError::Full(full.to_string()));
+                is_news
+            });
         }
-        if !is_open {
-            return Ok(acked);
-        }
+        Ok(())
+    }
+
+    /// Sends the first of the waiting records; up to which one they are stored.
+    async fn report(&self) -> Result<u64, UplinkError> {
+        let (first_seq, records) =
+            self.spooled.with_disk(Backlog::next_batch).await?.map_err(UplinkError::Unreadable)?;
+        let request = v1::ReportMetricsRequest { lease: Some(self.lease.clone()), first_seq, records };
+        let answer = self
+            .coordinator
+            .call(Retry::UntilAnswered, Duration::from_secs(30), |mut client| {
+                let request = request.clone();
+                async move { client.report_metrics(request).await }
+            })
+            .await;
+        Ok(answer.map_err(|status| refused(&status))?.acked_seq)
     }
 }
 
-/// Takes in what has come; false when no more will.
-async fn collect(received: &mut mpsc::Receiver<Vec<Record>>, waiting: &mut VecDeque<Record>) -> bool {
-    match received.recv().await {
-        Some(records) => {
-            waiting.extend(records);
-            true
-        }
-        None => false,
+/// The answer to the call; for ever, while there is none.
+async fn answered(call: &mut Option<BoxFuture<'_, Result<u64, UplinkError>>>) -> Result<u64, UplinkError> {
+    match call {
+        Some(call) => call.await,
+        None => std::future::pending().await,
     }
-}
-
-/// Sends the first of the waiting records and drops those that are stored.
-async fn report(
-    coordinator: &Coordinator,
-    lease: &v1::Lease,
-    acked: u64,
-    waiting: &mut VecDeque<Record>,
-) -> Result<u64, UplinkError> {
-    let request = v1::ReportMetricsRequest {
-        lease: Some(lease.clone()),
-        first_seq: acked + 1,
-        records: waiting.iter().take(MAX_RECORDS).cloned().collect(),
-    };
-    let answer = coordinator
-        .call(Retry::UntilAnswered, Duration::from_secs(30), |mut client| {
-            let request = request.clone();
-            async move { client.report_metrics(request).await }
-        })
-        .await;
-    let stored = answer.map_err(|status| refused(&status))?.acked_seq;
-    let count = usize::try_from(stored.saturating_sub(acked)).unwrap_or(usize::MAX).min(waiting.len());
-    if count == 0 {
-        // It must take at least one, or we would ask for ever.
-        return Err(UplinkError::Refused(format!("record {} was not taken", acked + 1)));
-    }
-    waiting.drain(..count);
-    Ok(acked + count as u64)
 }
 
 fn refused(status: &Status) -> UplinkError {

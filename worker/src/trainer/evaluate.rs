@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::data::Feed;
 use super::learner::Learner;
+use super::pulse;
 use crate::shim::TorchError;
 
 /// Means over the examples evaluated.
@@ -58,5 +59,7 @@ fn evaluate_some(
     let outputs = learner.evaluate(&examples.inputs)?;
     let loss = learner.criterion.sum(&outputs, &examples.targets)?;
     let right = outputs.f_argmax(1, false)?.f_eq_tensor(&examples.targets)?.f_sum(tch::Kind::Int64)?;
-    Ok((loss.f_double_value(&[])?, right.f_int64_value(&[])?))
+    let told = (loss.f_double_value(&[])?, right.f_int64_value(&[])?);
+    pulse::beat();
+    Ok(told)
 }

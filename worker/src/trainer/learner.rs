@@ -11,6 +11,7 @@ use super::loss::Criterion;
 use super::memory::Meter;
 use super::model::{Mode, Model};
 use super::optimizer::Optimizer;
+use super::pulse;
 use super::seed::{Purpose, derive};
 use super::tape::LossTape;
 use crate::shim::TorchError;
@@ -211,6 +212,7 @@ impl Learner {
         };
         let terms = self.criterion.terms(examples_in_batch);
         backward(&loss, self.scale.of(terms, self.arithmetic)?)?;
+        pulse::beat();
         Ok(loss)
     }
 

@@ -1,7 +1,7 @@
 //! The trainer: one trial at a time, in a process of its own.
 //!
 //! From the outside in:
-//! - [`process`]: the protocol with the agent, on standard input and output,
+//! - [`process`]: the protocol with the agent, on standard input and output; [`pulse`]: that work gets done,
 //! - [`session`]: one trial from its description to its result, with the training loop,
 //! - [`setup`]: data opened, model built, memory planned,
 //! - [`blueprint`] and [`exactness`]: from a model's description to a learner; whether splitting a batch is exact,
@@ -18,6 +18,8 @@
 //!   computes, what goes wrong.
 
 pub mod process;
+
+pub mod pulse;
 
 pub mod session;
 

@@ -1,10 +1,10 @@
 //! The trainer as a process: requests on standard input, events on standard output.
 
 use std::fs::File;
-use std::io::{self, Write};
-use std::sync::Arc;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::Context;
@@ -16,9 +16,10 @@ use proto::v1::trainer_request::Kind as RequestKind;
 use proto::{frame, from_wire, v1};
 
 use super::error::TrialError;
+use super::pulse;
 use super::report::Reporter;
 use super::session::{Ended, train};
-use super::setup::Host;
+use super::setup::{Host, MicroBatchCap};
 use super::{check, device, result};
 use crate::shim::TorchError;
 
@@ -27,7 +28,9 @@ use crate::shim::TorchError;
 /// # Errors
 /// When the agent cannot be heard or no longer listens.
 pub fn serve() -> anyhow::Result<()> {
-    let mut events = take_standard_output().context("taking over standard output")?;
+    let events = Events(Arc::new(Mutex::new(take_standard_output().context("taking over standard output")?)));
+    let pulse = events.clone();
+    pulse::watch(move || pulse.send(EventKind::Alive(v1::Alive {})).is_ok());
     // A panic is told to the agent as a problem; the frames beside it would help nobody.
     std::panic::set_hook(Box::new(|_| {}));
     let flags = Arc::new(Flags::default());
@@ -37,6 +40,10 @@ pub fn serve() -> anyhow::Result<()> {
         // No work that the end of the agent would have to break off.
         if let (RequestKind::Learn(lessons), Some(host)) = (&request, &mut host) {
             host.planner.learn(&lessons.memory);
+            host.micro_batch_cap = (lessons.micro_batch_cap > 0).then(|| MicroBatchCap {
+                examples: lessons.micro_batch_cap,
+                reason: lessons.micro_batch_cap_reason.clone(),
+            });
             continue;
         }
         flags.busy.store(true, Ordering::SeqCst);
@@ -52,7 +59,7 @@ pub fn serve() -> anyhow::Result<()> {
                 attempt(|| Ok(EventKind::Checked(check::module(&module, host)?)))
             }
             (RequestKind::Train(spec), Some(host)) => {
-                let mut send = |event| send(&mut events, event);
+                let mut send = |event| events.send(event);
                 answer(spec, |spec| {
                     Ok(match train(spec, host, &mut Reporter::new(&mut send), &flags.stop)? {
                         Ended::Finished(result) => EventKind::Finished(*result),
@@ -68,7 +75,7 @@ pub fn serve() -> anyhow::Result<()> {
             }),
         };
         flags.busy.store(false, Ordering::SeqCst);
-        send(&mut events, answer).context("reporting to the agent")?;
+        events.send(answer).context("reporting to the agent")?;
     }
     Ok(())
 }
@@ -189,6 +196,13 @@ fn problem(error: &TrialError) -> v1::Problem {
     v1::Problem { fatal: error.is_fatal(), kind: error.kind().into(), message: error.to_string() }
 }
 
-fn send(events: &mut impl Write, kind: EventKind) -> io::Result<()> {
-    frame::write(events, &v1::TrainerEvent { kind: Some(kind) })
+/// Where events go, whole ones at a time: the working thread and the pulse share it.
+#[derive(Debug, Clone)]
+struct Events(Arc<Mutex<File>>);
+
+impl Events {
+    fn send(&self, kind: EventKind) -> io::Result<()> {
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        frame::write(&mut *file, &v1::TrainerEvent { kind: Some(kind) })
+    }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use domain::architecture::DataShape;
 use domain::memory::{DeviceKind, MemoryParts, StaticParts, training};
 use domain::spec::MicroBatchPolicy;
-use domain::{TrialSettings, TrialSpec};
+use domain::{AccumulationPlan, TrialSettings, TrialSpec};
 use tch::Device;
 
 use super::account::{Account, Infeasible};
@@ -34,6 +34,38 @@ pub struct Host {
     pub planner: Planner,
     /// What kind of device it is, as far as memory depends on that.
     pub device_kind: DeviceKind,
+    /// The next trial's limit on micro-batches, if it has one.
+    pub micro_batch_cap: Option<MicroBatchCap>,
+}
+
+/// A trial takes no larger micro-batches, whatever fits: earlier attempts at it were killed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MicroBatchCap {
+    /// The most examples at a time.
+    pub examples: u64,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl MicroBatchCap {
+    /// The user's wish under this limit. A batch that must not be split is not.
+    fn limit(&self, policy: MicroBatchPolicy) -> MicroBatchPolicy {
+        match policy {
+            MicroBatchPolicy::Auto => MicroBatchPolicy::Fixed(self.examples),
+            MicroBatchPolicy::Fixed(examples) => MicroBatchPolicy::Fixed(examples.min(self.examples)),
+            MicroBatchPolicy::Off => MicroBatchPolicy::Off,
+        }
+    }
+
+    /// Tells this as the plan's reason, where it is one.
+    fn explain(&self, plan: &mut Plan, wanted: MicroBatchPolicy) {
+        let asked_for_less = matches!(wanted, MicroBatchPolicy::Fixed(examples) if examples <= self.examples);
+        let binds = plan.split == AccumulationPlan::at_most(plan.split.batch_size(), self.examples);
+        if binds && wanted != MicroBatchPolicy::Off && !asked_for_less && plan.split.accumulation_steps() > 1
+        {
+            plan.reason.clone_from(&self.reason);
+        }
+    }
 }
 
 /// A trial that can take its first step.
@@ -87,7 +119,7 @@ impl Host {
         let device_kind =
             DeviceKind::new(&described.name, &described.description, &described.libtorch_version);
         let (library, planner) = (Library::default(), Planner::default());
-        Self { device, memory_limit, threads, library, planner, device_kind }
+        Self { device, memory_limit, threads, library, planner, device_kind, micro_batch_cap: None }
     }
 
     /// Opens a trial's data, builds its model and plans its memory, running a few micro-batches if need be.
@@ -172,6 +204,7 @@ impl Host {
         let kind = learner.arithmetic().kind;
         let batch_size = spec.settings.batch_size.get().min(dataset.shape.train_examples);
         let per_epoch = Course::new(&spec.settings, dataset.shape.train_examples).examples_per_epoch();
+        let cap = self.micro_batch_cap.take();
         let (mut resident_limit, mut fetch_ahead) = (account.limit / 4, true);
         loop {
             meter.set_limit(Some(available)).doing(LIMITING)?;
@@ -186,10 +219,11 @@ impl Host {
             }
             account.resident = feed.resident_bytes();
             account.shared_per_example = feed.shared_bytes_per_example();
+            let wanted = spec.memory.micro_batch;
             let mut question = Question {
                 key: self.memory_key(spec, blueprint, dataset, (account, fetch_ahead)),
                 batch_size,
-                policy: spec.memory.micro_batch,
+                policy: cap.as_ref().map_or(wanted, |cap| cap.limit(wanted)),
                 account,
             };
             let mut planned = self.planner.plan(&question, &mut learner, &mut feed, &meter)?;
@@ -201,7 +235,12 @@ impl Host {
                 planned = self.planner.plan(&question, &mut learner, &mut feed, &meter)?;
             }
             match planned {
-                Ok(plan) => return Ok(Ok(Placed { learner, feed, plan, key: question.key })),
+                Ok(mut plan) => {
+                    if let Some(cap) = &cap {
+                        cap.explain(&mut plan, wanted);
+                    }
+                    return Ok(Ok(Placed { learner, feed, plan, key: question.key }));
+                }
                 Err(_) if account.resident > 0 => resident_limit = 0,
                 Err(_) if fetch_ahead => fetch_ahead = false,
                 Err(infeasible) => return Ok(Err(infeasible)),

@@ -52,7 +52,12 @@ impl Trainer {
 
     fn ask(&mut self, kind: Request) -> Event {
         self.send(kind);
-        self.next().unwrap()
+        loop {
+            match self.next().unwrap() {
+                Event::Alive(_) => {}
+                answer => return answer,
+            }
+        }
     }
 
     /// Trains to the end; gives the last event and the number of records before it.
@@ -67,7 +72,7 @@ impl Trainer {
         let (mut records, mut found) = (0, Vec::new());
         loop {
             match self.next().unwrap() {
-                Event::Progress(_) => {}
+                Event::Progress(_) | Event::Alive(_) => {}
                 Event::Found(findings) => found.extend(findings.memory),
                 Event::Records(batch) => records += batch.records.len(),
                 last => return (last, records, found),
@@ -144,7 +149,7 @@ fn what_one_trainer_found_out_another_one_does_not_find_out_again() {
     assert!(found[0].description.contains("Conv2d") && found[0].kind.len() == 64, "{found:?}");
 
     let mut other = Trainer::start();
-    other.send(Request::Learn(v1::Lessons { memory: found }));
+    other.send(Request::Learn(v1::Lessons { memory: found, ..v1::Lessons::default() }));
     let Event::Planned(planned) = other.ask(Request::Plan(to_wire::trial(&tight))) else { panic!() };
     assert_eq!(planned.probes, 0);
     let (last, _, news) = other.train_and_find(&tight);
@@ -223,4 +228,40 @@ fn noise_on_its_input_ends_the_trainer_without_noise_on_its_output() {
     trainer.requests.as_mut().unwrap().write_all(b"\xff\xff\xff\xffthis is no frame").unwrap();
     assert_eq!(trainer.next(), None);
     assert!(trainer.child.wait().unwrap().success());
+}
+
+#[test]
+fn a_trial_whose_trainer_was_killed_is_split_finer_and_the_next_one_is_not() {
+    let mut trainer = Trainer::start();
+    let spec = seed_example(32, 0);
+    let planned = |trainer: &mut Trainer| match trainer.ask(Request::Plan(to_wire::trial(&spec))) {
+        Event::Planned(planned) => planned.micro_batch,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(planned(&mut trainer), 32);
+    let capped = v1::Lessons {
+        micro_batch_cap: 4,
+        micro_batch_cap_reason: "an earlier attempt was killed".to_owned(),
+        ..v1::Lessons::default()
+    };
+    trainer.send(Request::Learn(capped.clone()));
+    assert_eq!(planned(&mut trainer), 4);
+    assert_eq!(planned(&mut trainer), 32, "the limit was that trial's");
+
+    trainer.send(Request::Learn(capped));
+    trainer.send(Request::Train(to_wire::trial(&spec)));
+    let split = loop {
+        match trainer.next().unwrap() {
+            Event::Records(batch) => {
+                let split = batch.records.into_iter().find_map(|record| match record.kind {
+                    Some(v1::record::Kind::Split(split)) => Some(split),
+                    _ => None,
+                });
+                break split.unwrap();
+            }
+            Event::Finished(result) => panic!("{result:?}"),
+            _ => {}
+        }
+    };
+    assert_eq!((split.micro_batch, split.reason.as_str()), (4, "an earlier attempt was killed"));
 }

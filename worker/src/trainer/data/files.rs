@@ -8,6 +8,7 @@ use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::DataError;
+use crate::trainer::pulse;
 
 /// Refuses what would unpack to more than this: no data set for one machine is as large.
 pub(super) const MAX_BYTES: u64 = 1 << 38;
@@ -49,6 +50,7 @@ impl Read for Contents<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.stream.read(into)?;
         self.hasher.update(&into[..count]);
+        pulse::beat();
         Ok(count)
     }
 }
