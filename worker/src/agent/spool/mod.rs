@@ -5,7 +5,7 @@
 //! records and refuses gaps, so what is sent twice changes nothing.
 //!
 //! - [`frame`]: one entry and its checksum,
-//! - [`file`]: the file of an attempt, made, read again, and its torn tail cut off,
+//! - [`mod@file`]: the file of an attempt, made, read again, and its torn tail cut off,
 //! - [`backlog`]: which records wait, in memory, on file, or in memory because the disk is full,
 //! - [`replay`]: hands in what an earlier process left.
 
