@@ -128,6 +128,16 @@ bs_status bs_backward(const at::Tensor* loss, const at::Tensor* scale);
 bs_status bs_autocast_enter(int8_t device_type, int8_t scalar_type);
 bs_status bs_autocast_exit(int8_t device_type);
 
+// --- chain.cpp ---
+
+enum : int32_t { BS_CROSS_ENTROPY = 0, BS_SQUARED_ERROR = 1 };
+
+// Forward and backward of `layers` linear layers with a ReLU between every two: the loss summed over the examples goes
+// to `out`, and its gradient times `scale`, a scalar beside it, is added to the gradients of the parameters: weight and
+// bias of the first layer, then of the next. Inputs are (examples, ...), targets (examples) of int64 classes.
+bs_status bs_chain_backward(at::Tensor* const* parameters, size_t layers, const at::Tensor* inputs,
+                            const at::Tensor* targets, int32_t loss, const at::Tensor* scale, at::Tensor** out);
+
 // --- script.cpp: modules saved by torch.jit.save ---
 
 struct bs_module;

@@ -244,7 +244,7 @@ impl Trainer {
         let mut step_losses = Vec::new();
         loop {
             match self.next()? {
-                EventKind::Progress(_) | EventKind::Found(_) => {}
+                EventKind::Progress(_) | EventKind::Found(_) | EventKind::Alive(_) => {}
                 EventKind::Records(records) => step_losses.extend(losses_in(records, step_losses.len())?),
                 EventKind::Finished(result) if result.outcome() == Outcome::Succeeded => {
                     return Ok(Trained { step_losses, result });

@@ -53,7 +53,7 @@ impl Trainer {
         let mut losses = 0;
         loop {
             match self.next()? {
-                EventKind::Progress(_) | EventKind::Found(_) => {}
+                EventKind::Progress(_) | EventKind::Found(_) | EventKind::Alive(_) => {}
                 EventKind::Records(records) => {
                     losses += records.records.iter().filter(|it| is_loss(it)).count();
                 }

@@ -7,6 +7,9 @@ use torch_sys::C_tensor;
 pub(super) const OK: c_int = 0;
 pub(super) const OUT_OF_MEMORY: c_int = 1;
 
+pub(super) const CROSS_ENTROPY: i32 = 0;
+pub(super) const SQUARED_ERROR: i32 = 1;
+
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct CpuMemory {
@@ -140,6 +143,16 @@ unsafe extern "C" {
     pub(super) fn bs_backward(loss: *const C_tensor, scale: *const C_tensor) -> c_int;
     pub(super) fn bs_autocast_enter(device_type: i8, scalar_type: i8) -> c_int;
     pub(super) fn bs_autocast_exit(device_type: i8) -> c_int;
+
+    pub(super) fn bs_chain_backward(
+        parameters: *const *mut C_tensor,
+        layers: usize,
+        inputs: *const C_tensor,
+        targets: *const C_tensor,
+        loss: i32,
+        scale: *const C_tensor,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
 
     pub(super) fn bs_module_load(
         path: *const c_char,

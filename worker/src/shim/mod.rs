@@ -21,6 +21,8 @@ pub mod script;
 
 pub mod step;
 
+pub mod chain;
+
 pub use error::{TorchError, TorchErrorKind};
 
 /// c10's numbers for a device: type (CPU 0, CUDA 1) and index.

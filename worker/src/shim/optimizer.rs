@@ -29,6 +29,11 @@ impl TensorList {
         &self.tensors
     }
 
+    /// Their handles, in order; alive as long as the list.
+    pub(super) fn handles(&self) -> *const *mut C_tensor {
+        self.handles.as_ptr()
+    }
+
     /// How many.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -15,6 +15,7 @@ use super::pulse;
 use super::seed::{Purpose, derive};
 use super::tape::LossTape;
 use crate::shim::TorchError;
+use crate::shim::chain;
 use crate::shim::optimizer::gradient_norm;
 use crate::shim::step::{Autocast, backward};
 
@@ -205,13 +206,19 @@ impl Learner {
         if self.model.draws_random_numbers() {
             tch::manual_seed(derive(self.seed, Purpose::Forward { step, first }) as i64);
         }
-        let loss = {
-            let _bfloat16 = self.arithmetic.autocast()?;
-            let outputs = self.model.forward(&examples.inputs, Mode::Training)?;
-            self.criterion.sum(&outputs, &examples.targets)?
+        let scale = self.scale.of(self.criterion.terms(examples_in_batch), self.arithmetic)?;
+        let Examples { inputs, targets } = examples;
+        let loss = if self.model.is_chain() && !self.arithmetic.autocast {
+            chain::backward(self.model.parameters(), inputs, targets, self.criterion.loss(), scale)?
+        } else {
+            let loss = {
+                let _bfloat16 = self.arithmetic.autocast()?;
+                let outputs = self.model.forward(inputs, Mode::Training)?;
+                self.criterion.sum(&outputs, targets)?
+            };
+            backward(&loss, scale)?;
+            loss
         };
-        let terms = self.criterion.terms(examples_in_batch);
-        backward(&loss, self.scale.of(terms, self.arithmetic)?)?;
         pulse::beat();
         Ok(loss)
     }

@@ -20,6 +20,12 @@ impl Criterion {
         Self { loss, classes: classes as i64, kind }
     }
 
+    /// Which loss.
+    #[must_use]
+    pub fn loss(&self) -> Loss {
+        self.loss
+    }
+
     /// The summed loss of some examples, as a scalar tensor: divided by [`Criterion::terms`] of a whole batch, the sums
     /// of its micro-batches add up to the batch's mean, and their gradients to its gradient, however it is split.
     /// `outputs` is (examples, classes), `targets` (examples) of int64 classes.

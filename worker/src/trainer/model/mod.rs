@@ -24,6 +24,7 @@ pub struct Model {
     frozen_bytes: u64,
     inexact: Option<Inexact>,
     draws: bool,
+    is_chain: bool,
 }
 
 #[derive(Debug)]
@@ -74,6 +75,7 @@ impl Model {
             frozen_bytes: 0,
             inexact: layers.iter().find_map(Layer::inexact_when_split),
             draws: layers.iter().any(|layer| matches!(layer, Layer::Dropout { .. })),
+            is_chain: is_chain(layers),
         })
     }
 
@@ -92,6 +94,7 @@ impl Model {
             frozen_bytes: script.frozen.iter().map(|(_, tensor)| bytes(tensor)).sum(),
             inexact: None,
             draws: true,
+            is_chain: false,
             body: Body::Script(script),
         })
     }
@@ -145,6 +148,13 @@ impl Model {
         self.draws
     }
 
+    /// Whether it is linear layers with a ReLU between every two, and nothing else: their gradient is written out in
+    /// [`crate::shim::chain`].
+    #[must_use]
+    pub fn is_chain(&self) -> bool {
+        self.is_chain
+    }
+
     /// Drops the gradients.
     ///
     /// # Errors
@@ -173,6 +183,16 @@ impl Model {
     pub fn buffers(&self) -> &[Tensor] {
         &self.buffers.live
     }
+}
+
+fn is_chain(layers: &[Layer]) -> bool {
+    let layers = layers.strip_prefix(&[Layer::Flatten]).unwrap_or(layers);
+    let alternates = layers.iter().enumerate().all(|(place, layer)| match layer {
+        Layer::Linear { .. } => place % 2 == 0,
+        Layer::Relu => place % 2 == 1,
+        _ => false,
+    });
+    alternates && layers.len() % 2 == 1
 }
 
 impl Buffers {
