@@ -17,6 +17,8 @@ const ALLOWED: [(&str, &[&str]); 7] = [
     ("cli", &["domain", "proto", "report"]),
     // Times the trainer from outside, through its protocol.
     ("bench-trainer", &["domain", "proto"]),
+    // Times the coordinator from outside, through the wire.
+    ("bench-queue", &["domain", "proto"]),
 ];
 
 /// Libraries behind one crate's wall.

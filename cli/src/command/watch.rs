@@ -57,7 +57,7 @@ pub async fn follow(
 /// Shows a sweep up to its end, or until the time is up; gives its last state.
 ///
 /// # Errors
-/// As [`follow`].
+/// As [`follow()`].
 pub async fn until_end(
     session: &Session,
     sweep: &str,

@@ -29,7 +29,6 @@ mod schema;
 mod server;
 mod steering;
 mod submission;
-mod throughput;
 mod tls;
 mod token_command;
 mod tokens;
