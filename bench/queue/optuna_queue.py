@@ -7,13 +7,15 @@ that does least: it reads no earlier trial.
 import sys
 import time
 from multiprocessing import get_context
+from urllib.parse import unquote, urlsplit
 
 import optuna
+from sqlalchemy import URL
 
 
 def main():
     url, processes, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-    url = url.replace("postgres://", "postgresql+psycopg2://", 1)
+    url = for_sqlalchemy(url)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     optuna.create_study(study_name="null", storage=url)
     context = get_context("spawn")
@@ -21,6 +23,19 @@ def main():
     with context.Pool(processes, initializer=keep, initargs=(start,)) as pool:
         rates = pool.starmap(work, [(url, seconds)] * processes, chunksize=1)
     print(sum(rates))
+
+
+def for_sqlalchemy(url):
+    """The same database: SQLAlchemy wants the driver named, and a socket's folder as a parameter."""
+    parts = urlsplit(url)
+    return URL.create(
+        "postgresql+psycopg2",
+        username=parts.username,
+        password=parts.password,
+        database=parts.path.strip("/"),
+        port=parts.port,
+        query={"host": unquote(parts.netloc.rpartition("@")[2].partition(":")[0])},
+    ).render_as_string(hide_password=False)
 
 
 def keep(barrier):

@@ -35,7 +35,7 @@ impl Stack {
             .arg(postgres.url(database))
             .arg("--address-file")
             .arg(&file)
-            .env("RUST_LOG", "warn")
+            .env("BATCHSWEEP_LOG", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .kill_on_drop(true)
