@@ -52,12 +52,15 @@ impl Divergence {
 
     fn too_high(&self, loss: f64) -> Option<String> {
         (loss > FACTOR * self.start).then(|| {
-            format!(
-                "the loss rose to {loss:.4}, over {FACTOR} times the {:.4} before the first step",
-                self.start
-            )
+            let (loss, start) = (told(loss), told(self.start));
+            format!("the loss rose to {loss}, over {FACTOR} times the {start} before the first step")
         })
     }
+}
+
+/// A loss that runs away soon has more digits than anybody reads.
+fn told(loss: f64) -> String {
+    if loss < 1e6 { format!("{loss:.4}") } else { format!("{loss:.2e}") }
 }
 
 #[cfg(test)]
@@ -90,5 +93,7 @@ mod tests {
         assert_eq!(watch.at_evaluation(2.7), None);
         let reason = watch.at_evaluation(2.9).unwrap();
         assert_eq!(reason, "the loss rose to 2.9000, over 4 times the 0.7000 before the first step");
+        let reason = watch.at_evaluation(1.234_567e29).unwrap();
+        assert_eq!(reason, "the loss rose to 1.23e29, over 4 times the 0.7000 before the first step");
     }
 }
