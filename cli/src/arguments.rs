@@ -150,6 +150,10 @@ pub enum Verb {
     #[command(after_help = examples!["batchsweep retry @last", "batchsweep retry @last && batchsweep watch @last"])]
     Retry(command::retry::Args),
 
+    /// Give a sweep more or less of the workers than others have
+    #[command(after_help = examples!["batchsweep weight @last 2", "batchsweep weight fashion-mnist-mlp 0.5"])]
+    Weight(command::weight::Args),
+
     /// List the workers and their devices
     #[command(after_help = examples!["batchsweep workers", "batchsweep workers -o json"])]
     Workers(command::workers::Args),

@@ -17,12 +17,18 @@ use crate::talk::Talk;
 ///
 /// # Errors
 /// When the coordinator refuses it, or stays away.
-pub async fn submit(session: &Session, spec: &SpecFile, talk: Talk) -> Result<Sweep, Failure> {
+pub async fn submit(
+    session: &Session,
+    spec: &SpecFile,
+    weight: Option<f64>,
+    talk: Talk,
+) -> Result<Sweep, Failure> {
     let request = CreateSweepRequest {
         request_id: uuid::Uuid::new_v4().to_string(),
         spec: Some(to_wire::sweep(&spec.sweep)),
         source: spec.text.clone(),
         validate_only: false,
+        weight,
     };
     let mut tries = Tries::default();
     loop {

@@ -17,6 +17,7 @@ pub async fn submit(connection: &Connection, trials: u64) -> Result<String> {
         spec: Some(spec(trials)),
         source: "# null trials".to_owned(),
         validate_only: false,
+        weight: None,
     };
     let answer = connection.sweeps.clone().create_sweep(request).await.context("submitting a sweep")?;
     Ok(answer.into_inner().sweep.context("an answer without a sweep")?.sweep_id)

@@ -31,6 +31,7 @@ pub mod trials;
 pub mod up;
 pub mod wait;
 pub mod watch;
+pub mod weight;
 pub mod workers;
 
 use crate::arguments::Verb;
@@ -62,6 +63,7 @@ pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Pause(args) => block_on(pause::run(&args, context)),
         Verb::Resume(args) => block_on(resume::run(&args, context)),
         Verb::Cancel(args) => block_on(cancel::run(&args, context)),
+        Verb::Weight(args) => block_on(weight::run(&args, context)),
         Verb::Retry(args) => block_on(retry::run(&args, context)),
         Verb::Workers(args) => block_on(workers::run(args, context)),
         Verb::Up(args) => block_on(up::run(&args, context)),

@@ -105,7 +105,7 @@ async fn sweep(
     if stack.started_coordinator() {
         set_leftovers_aside(&session, context.talk).await?;
     }
-    let submitted = submission::submit(&session, spec, context.talk).await?;
+    let submitted = submission::submit(&session, spec, None, context.talk).await?;
     let (trials, _) = crate::display::trials(submitted.counts.as_ref());
     context.talk.say(format_args!("sweep {}: {}", submitted.sweep_id, human::count(trials, "trial")));
     let display = RefCell::new(Display::new(context.talk));

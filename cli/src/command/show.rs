@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use proto::v1::{Sweep, View};
-use report::Table;
+use report::{Table, human};
 use serde_json::json;
 
 use crate::conclusion::{self, FEW_WARNINGS};
@@ -73,6 +73,9 @@ fn page(sweep: &Sweep) -> String {
     line("name", &sweep.name);
     line("state", ls::state(sweep.state()));
     line("trials", &watch::by_state(sweep.counts.as_ref()));
+    if sweep.weight != 1.0 {
+        line("weight", &human::exact(sweep.weight));
+    }
     line("created", &sweep.created_at.as_ref().map(timestamp::text).unwrap_or_default());
     line("finished", &sweep.finished_at.as_ref().map(timestamp::text).unwrap_or_default());
     page
@@ -94,6 +97,7 @@ fn object(sweep: &Sweep, best: &Table) -> serde_json::Value {
             "failed": counts.failed,
             "cancelled": counts.cancelled,
         },
+        "weight": sweep.weight,
         "created_at": sweep.created_at.as_ref().map(timestamp::text),
         "finished_at": sweep.finished_at.as_ref().map(timestamp::text),
         "best_learning_rate": rows,

@@ -11,13 +11,17 @@ use crate::failure::{Exit, Failure};
 use crate::spec_args::SpecArgs;
 use crate::{durations, output, submission};
 
-use super::watch;
+use super::{watch, weight};
 
 /// Arguments of `submit`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     spec: SpecArgs,
+
+    /// Its share of the workers beside other sweeps [default: 1]
+    #[arg(long, value_name = "WEIGHT", value_parser = weight::parse)]
+    weight: Option<f64>,
 
     /// Watch the sweep until it ends
     #[arg(long)]
@@ -36,7 +40,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let spec = args.spec.load_for_workers()?;
     let mut submitted = String::new();
     let outcome = session::with(context, Purpose::Work, async |session| {
-        let sweep = submission::submit(session, &spec, context.talk).await?;
+        let sweep = submission::submit(session, &spec, args.weight, context.talk).await?;
         output::text(&format!("{}\n", sweep.sweep_id))?;
         submitted.clone_from(&sweep.sweep_id);
         context

@@ -1,5 +1,5 @@
 -- take_trials: hands out at most $1 trials. Sweeps with trials waiting are found by hopping over the queue's index; each
--- gets its share by turns, those with the fewest running trials first; then each share is locked in queue order.
+-- gets its share by turns, those with the fewest running trials for their weight first; then each share is locked in queue order.
 with recursive waiting (sweep_id) as (
     (
         select sweep_id
@@ -25,7 +25,7 @@ held as (
     group by sweep_id
 ),
 turn as (
-    select sweep.sweep_id, coalesce(held.running, 0) + ready.place as turn
+    select sweep.sweep_id, (coalesce(held.running, 0) + ready.place) / sweep.weight as turn
     from waiting
     join core.sweep using (sweep_id)
     left join held using (sweep_id)

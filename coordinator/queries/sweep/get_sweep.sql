@@ -5,6 +5,7 @@ select
     sweep.spec,
     sweep.source,
     sweep.created_at,
+    sweep.weight,
     progress.state as "state!",
     progress.pending as "pending!",
     progress.running as "running!",

@@ -13,6 +13,7 @@ select
     page.spec,
     '' as "source!",
     page.created_at,
+    page.weight,
     progress.state as "state!",
     progress.pending as "pending!",
     progress.running as "running!",

@@ -20,7 +20,7 @@ const READ: Access = Access::Scope(Scope::Read);
 const ADMIN: Access = Access::Scope(Scope::Admin);
 
 /// Every method, by its path.
-const METHODS: [(&str, Access); 26] = [
+const METHODS: [(&str, Access); 27] = [
     ("/grpc.health.v1.Health/Check", Access::Open),
     ("/grpc.health.v1.Health/Watch", Access::Open),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Access::AnyToken),
@@ -31,6 +31,7 @@ const METHODS: [(&str, Access); 26] = [
     ("/batchsweep.v1.SweepService/ResumeSweep", SUBMIT),
     ("/batchsweep.v1.SweepService/CancelSweep", SUBMIT),
     ("/batchsweep.v1.SweepService/RetrySweep", SUBMIT),
+    ("/batchsweep.v1.SweepService/WeighSweep", SUBMIT),
     ("/batchsweep.v1.SweepService/GetSweep", READ),
     ("/batchsweep.v1.SweepService/ListSweeps", READ),
     ("/batchsweep.v1.SweepService/WatchSweep", READ),

@@ -157,6 +157,15 @@ pub fn scopes(words: &[String]) -> Result<Vec<Scope>, Status> {
     Ok(scopes)
 }
 
+/// A sweep's share of the workers.
+pub fn weight(weight: f64) -> Result<f64, Status> {
+    if (0.001..=1000.0).contains(&weight) {
+        Ok(weight)
+    } else {
+        Err(invalid("weight", &format!("must be from 0.001 to 1000, not {weight}")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

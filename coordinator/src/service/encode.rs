@@ -31,6 +31,7 @@ pub fn sweep(row: &SweepRow) -> Result<v1::Sweep, StoreError> {
         finished_at: row.finished_at.map(timestamp),
         spec: Some(sweep::decode_spec(row.sweep_id, &row.spec)?),
         source: row.source.clone(),
+        weight: row.weight,
     })
 }
 

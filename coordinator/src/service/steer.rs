@@ -1,4 +1,4 @@
-//! Pause, resume, cancel and retry.
+//! Pause, resume, cancel, retry and weigh.
 
 use proto::v1;
 use tonic::Status;
@@ -20,6 +20,8 @@ pub enum Steer {
     Cancel(Cancel),
     /// Put failed and cancelled trials back into the queue.
     Retry,
+    /// Give it another share of the workers.
+    Weigh(f64),
 }
 
 /// Steers a sweep. Gives it as it is then, and how many trials went back into the queue.
@@ -35,6 +37,7 @@ async fn steered(context: &Context, text: &str, how: Steer) -> store::Result<(v1
         Steer::Pause => sweep::set_paused(&mut transaction, sweep_id, true).await.map(|()| 0)?,
         Steer::Resume => sweep::set_paused(&mut transaction, sweep_id, false).await.map(|()| 0)?,
         Steer::Cancel(how) => sweep::cancel(&mut transaction, sweep_id, how).await.map(|()| 0)?,
+        Steer::Weigh(weight) => sweep::set_weight(&mut transaction, sweep_id, weight).await.map(|()| 0)?,
         Steer::Retry => sweep::retry(&mut transaction, sweep_id).await?,
     };
     let row = sweep::get(&mut transaction, sweep_id).await?;

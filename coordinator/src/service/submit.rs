@@ -35,12 +35,13 @@ pub async fn create(
     if request.source.len() > MAX_SOURCE || request.source.contains('\0') {
         return Err(invalid("source", &format!("is over {MAX_SOURCE} bytes, or no text")));
     }
+    let weight = decode::weight(request.weight.unwrap_or(1.0))?;
     if request.validate_only {
         return Ok(checked(&spec));
     }
     let request_id = decode::id("request_id", &request.request_id)?;
     context.rates.submission(caller)?;
-    store(context, &spec, &request.source, request_id).await.map_err(of_store)
+    store(context, &spec, &request.source, request_id, weight).await.map_err(of_store)
 }
 
 fn checked(spec: &SweepSpec) -> v1::Sweep {
@@ -50,6 +51,7 @@ fn checked(spec: &SweepSpec) -> v1::Sweep {
         state: v1::SweepState::Active.into(),
         counts: Some(v1::TrialCounts { pending, ..v1::TrialCounts::default() }),
         spec: Some(to_wire::sweep(spec)),
+        weight: 1.0,
         ..v1::Sweep::default()
     }
 }
@@ -59,6 +61,7 @@ async fn store(
     spec: &SweepSpec,
     source: &str,
     request_id: Uuid,
+    weight: f64,
 ) -> Result<v1::Sweep, StoreError> {
     let encoded = to_wire::sweep(spec).encode_to_vec();
     let hash = Sha256::new().chain_update(&encoded).chain_update(source).finalize();
@@ -69,6 +72,7 @@ async fn store(
         source,
         request_id,
         request_hash: &hash,
+        weight,
     };
     let mut transaction = context.store.begin().await?;
     let sweep_id = match sweep::insert(&mut transaction, &new).await? {

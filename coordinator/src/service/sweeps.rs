@@ -143,6 +143,13 @@ impl SweepService for Sweeps {
         Ok(Response::new(v1::CancelSweepResponse { sweep: Some(sweep) }))
     }
 
+    async fn weigh_sweep(&self, request: Request<v1::WeighSweepRequest>) -> Answer<v1::WeighSweepResponse> {
+        let request = request.into_inner();
+        let how = Steer::Weigh(decode::weight(request.weight)?);
+        let (sweep, _) = steer(&self.context, &request.sweep, how).await?;
+        Ok(Response::new(v1::WeighSweepResponse { sweep: Some(sweep) }))
+    }
+
     async fn retry_sweep(&self, request: Request<v1::RetrySweepRequest>) -> Answer<v1::RetrySweepResponse> {
         let (sweep, retried) = steer(&self.context, &request.into_inner().sweep, Steer::Retry).await?;
         Ok(Response::new(v1::RetrySweepResponse { sweep: Some(sweep), retried }))

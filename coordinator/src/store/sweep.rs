@@ -1,4 +1,4 @@
-//! Sweeps: submitted once, then steered by two flags.
+//! Sweeps: submitted once, then steered by two flags and a weight.
 
 use chrono::{DateTime, Utc};
 use domain::lifecycle::{TrialEvent, TrialStatus};
@@ -23,6 +23,8 @@ pub struct NewSweep<'a> {
     pub request_id: Uuid,
     /// Hash of all that was asked.
     pub request_hash: &'a [u8],
+    /// Its share of the workers beside other sweeps.
+    pub weight: f64,
 }
 
 /// A sweep and how far it is.
@@ -38,6 +40,8 @@ pub struct SweepRow {
     pub source: String,
     /// When it was submitted.
     pub created_at: DateTime<Utc>,
+    /// Its share of the workers beside other sweeps.
+    pub weight: f64,
     /// `active`, `paused`, `cancelled` or `finished`.
     pub state: String,
     /// Trials that wait.
@@ -127,6 +131,7 @@ pub async fn insert(connection: &mut PgConnection, new: &NewSweep<'_>) -> Result
         new.source,
         new.request_id,
         new.request_hash,
+        new.weight,
     )
     .execute(&mut *connection)
     .await?;
@@ -189,6 +194,15 @@ pub async fn set_paused(connection: &mut PgConnection, sweep_id: Uuid, paused: b
         )));
     }
     sqlx::query_file!("queries/sweep/set_paused.sql", sweep_id, paused).execute(connection).await?;
+    Ok(())
+}
+
+/// Gives a sweep another share of the workers. Trials that run stay where they are.
+///
+/// # Errors
+/// As any query.
+pub async fn set_weight(connection: &mut PgConnection, sweep_id: Uuid, weight: f64) -> Result<()> {
+    sqlx::query_file!("queries/sweep/set_weight.sql", sweep_id, weight).execute(connection).await?;
     Ok(())
 }
 

@@ -24,6 +24,25 @@ async fn a_paused_sweep_hands_out_nothing_until_it_is_resumed(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn sweeps_share_the_workers_by_weight_which_may_change_meanwhile(pool: PgPool) {
+    let world = World::new(&pool);
+    let (light, heavy) = (world.submit(spec(20)).await, world.submit(spec(20)).await);
+    assert_eq!(world.sweep(&heavy).await.weight, 1.0);
+    assert_eq!(world.weigh(&heavy, 3.0).await.unwrap().weight, 3.0);
+    let worker = world.worker("one").await;
+    assert_eq!(world.claim(&worker, 8).await.len(), 8);
+    assert_eq!((world.counts(&light).await.running, world.counts(&heavy).await.running), (2, 6));
+    // What runs counts: the other one catches up with its new share.
+    world.weigh(&light, 6.0).await.unwrap();
+    assert_eq!(world.claim(&worker, 10).await.len(), 10);
+    assert_eq!((world.counts(&light).await.running, world.counts(&heavy).await.running), (12, 6));
+    for weight in [0.0, -1.0, 1e4, f64::NAN] {
+        assert_eq!(reason(world.weigh(&heavy, weight).await), Reason::InvalidRequest);
+    }
+    world.check_invariants().await;
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
 async fn a_drained_sweep_lets_running_trials_finish(pool: PgPool) {
     let world = World::new(&pool);
     let sweep = world.submit(spec(4)).await;

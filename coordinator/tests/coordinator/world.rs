@@ -73,6 +73,7 @@ impl World {
             spec: Some(spec),
             source: "# a sweep".to_owned(),
             validate_only: false,
+            weight: None,
         };
         Ok(self.sweeps.create_sweep(Request::new(request)).await?.into_inner().sweep.unwrap())
     }
@@ -99,6 +100,11 @@ impl World {
     pub async fn resume(&self, sweep: &str) -> Result<v1::Sweep, Status> {
         let request = v1::ResumeSweepRequest { sweep: sweep.to_owned() };
         Ok(self.sweeps.resume_sweep(Request::new(request)).await?.into_inner().sweep.unwrap())
+    }
+
+    pub async fn weigh(&self, sweep: &str, weight: f64) -> Result<v1::Sweep, Status> {
+        let request = v1::WeighSweepRequest { sweep: sweep.to_owned(), weight };
+        Ok(self.sweeps.weigh_sweep(Request::new(request)).await?.into_inner().sweep.unwrap())
     }
 
     pub async fn retry(&self, sweep: &str) -> u64 {

@@ -1,0 +1,4 @@
+-- set_weight
+update core.sweep
+set weight = $2
+where sweep_id = $1
