@@ -209,6 +209,7 @@ mod tests {
             spec: Vec::new(),
             source: String::new(),
             created_at: DateTime::UNIX_EPOCH,
+            weight: 1.0,
             state: "active".to_owned(),
             pending,
             running,
