@@ -89,8 +89,16 @@ async fn a_sweep_is_watched_to_its_end_a_trial_opened_and_another_sweep_cancelle
     browser.until(&format!("{TOLD} >= 2")).await;
     let told = browser.ask(TOLD).await.as_u64().unwrap();
     assert!(told < 12, "the sweep was over before it was seen");
+    // What a reader has opened stays open, and a keyboard stays where it is, while the figure around it is replaced.
+    browser.click("figure#heatmap summary").await;
     browser.until(&format!("{TOLD} > {told}")).await;
     assert_eq!(browser.ask("window.mark").await, 2, "the page was loaded again");
+    assert_eq!(browser.ask("document.querySelector('figure#heatmap details').open").await, true);
+    let focused = "document.activeElement === document.querySelector('figure#heatmap summary')";
+    assert_eq!(browser.ask(focused).await, true);
+    // One sentence now and then is read aloud, and no row that changes.
+    browser.until("document.querySelector('#told').textContent.includes('trials have ended')").await;
+    assert_eq!(browser.ask("document.querySelectorAll('[aria-live], [role=status]').length").await, 1);
     browser.follow(".steer form[action$='/pause'] button").await;
     browser.until(&format!("{STATE} === 'paused'")).await;
     browser.photograph("sweep-live").await;
@@ -144,6 +152,8 @@ async fn a_sweep_is_watched_to_its_end_a_trial_opened_and_another_sweep_cancelle
 
     // The console is empty, and nobody else was asked for anything.
     assert_eq!(browser.console().await, [""; 0]);
+    browser.ask("console.error('heard')").await;
+    assert_eq!(browser.console().await.len(), 1, "the console is not heard");
     let requests = browser.requests().await;
     let foreign: Vec<_> =
         requests.iter().filter(|url| url.scheme() != "data" && url.port() != here.port()).collect();

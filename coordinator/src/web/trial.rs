@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::Html;
 use maud::html;
-use report::{human, rows as sheets};
+use report::{human, results, rows as sheets};
 use serde_json::Value;
 
 use super::findings::Found;
@@ -73,9 +73,10 @@ async fn made(web: &Web, trial: &str) -> Result<Made, Refusal> {
 }
 
 fn facts(found: &Found) -> maud::Markup {
-    let (results, sheet) = (&found.results, &found.sheet);
-    let text = |name: &str| results.text(0, name).unwrap_or_default();
-    let bytes = |name: &str| results.whole(0, name).map(human::bytes);
+    let (table, sheet) = (&found.results, &found.sheet);
+    let text = |name: &str| table.text(0, name).unwrap_or_default();
+    let axes = results::parameters(table, 0);
+    let bytes = |name: &str| table.whole(0, name).map(human::bytes);
     html! {
         p.facts { (words::badge(text("status"))) span { "attempt " (text("attempts")) } code { (text("trial_id")) } }
         @if !text("error").is_empty() { p.problem { (text("error")) } }
@@ -84,6 +85,10 @@ fn facts(found: &Found) -> maud::Markup {
                 @for (column, cell) in sheet.columns.iter().zip(row).filter(|(column, _)| column.title != "status") {
                     div { dt { (sheet::title(column)) } dd { (cell.text) } }
                 }
+            }
+            // Of one trial no axis differs, and so the sheet has none but the two.
+            @for (axis, _) in axes.iter().filter(|(axis, _)| !["batch_size", "learning_rate"].contains(&axis.as_str())) {
+                div { dt { (axis.replace('_', " ")) } dd { (results::axis_text(&axes, axis)) } }
             }
             @if let Some(limit) = bytes("memory_budget_bytes") { div { dt { "memory limit" } dd { (limit) } } }
         }

@@ -45,7 +45,8 @@ fn caption(scope: &Scope<'_>) -> String {
     } else {
         ""
     };
-    format!("{}{median}; lighter is lower, and lower is better.{within}{star}", scope.score_phrase())
+    let click = if scope.live.is_some() { " A click on a cell leads to its trials." } else { "" };
+    format!("{}{median}; lighter is lower, and lower is better.{within}{star}{click}", scope.score_phrase())
 }
 
 fn repeats(cell: &Cell) -> u64 {
