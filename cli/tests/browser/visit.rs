@@ -61,6 +61,10 @@ async fn a_sweep_is_watched_to_its_end_a_trial_opened_and_another_sweep_cancelle
     let Some(driver) = driver() else { return };
     let sandbox = Sandbox::new();
     sandbox.read(&["up"]);
+    // Where others may read what is said, no link is made.
+    let said = sandbox.call(&["status"]).stderr;
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("live page: http://127.0.0.1:") && !said.contains('#'), "{said}");
     let link = link(&sandbox);
     let browser = Browser::start(&driver).await;
     browser.look(1400, "light").await;
@@ -159,6 +163,12 @@ async fn a_sweep_is_watched_to_its_end_a_trial_opened_and_another_sweep_cancelle
         requests.iter().filter(|url| url.scheme() != "data" && url.port() != here.port()).collect();
     assert!(foreign.is_empty() && requests.len() > 20, "{foreign:?} of {}", requests.len());
 
+    // The page is found where it was, by who was signed in, when the stack comes back.
+    sandbox.read(&["down"]);
+    sandbox.read(&["up"]);
+    browser.open(&page).await;
+    assert_eq!(browser.ask("document.querySelector('h1').textContent").await, "endless");
+
     // Signed out for good: the link worked once.
     browser.follow("form[action='/sign-out'] button").await;
     assert_eq!(browser.address().await.path(), "/sign-in");
@@ -168,4 +178,6 @@ async fn a_sweep_is_watched_to_its_end_a_trial_opened_and_another_sweep_cancelle
     browser.open(&page).await;
     assert_eq!(browser.address().await.path(), "/sign-in");
     browser.close().await;
+    let log = std::fs::read_to_string(sandbox.state().log("coordinator")).unwrap();
+    assert!(log.contains("serving HTTP") && !log.contains("bst_"), "{log}");
 }
