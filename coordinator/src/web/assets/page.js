@@ -71,17 +71,19 @@
   const refresh = async () => {
     if (busy || document.hidden) { again = true; return; }
     busy = true;
+    const start = performance.now();
     try {
       const answer = await fetch(`${pieces}${pieces.includes("?") ? "&" : "?"}known=${encodeURIComponent(known())}`);
       if (answer.status === 401) { location.reload(); return; }
       if (!answer.ok) return;
       for (const [place, list] of Object.entries(await answer.json())) put(place, list);
     } catch { /* The coordinator is away; the next event tries again. */ } finally {
-      busy = false;
-      if (again && !document.hidden) { again = false; setTimeout(refresh, 500); }
+      // What takes long to get and to draw is asked for less often.
+      setTimeout(() => { busy = false; catchUp(); }, Math.max(300, 3 * (performance.now() - start)));
     }
   };
-  document.addEventListener("visibilitychange", () => { if (again && !document.hidden) { again = false; refresh(); } });
+  const catchUp = () => { if (again && !busy && !document.hidden) { again = false; refresh(); } };
+  document.addEventListener("visibilitychange", catchUp);
 
   const poll = (milliseconds) => setInterval(() => { if (!document.hidden) refresh(); }, milliseconds);
   if (!events) { poll(3000); return; }
