@@ -38,6 +38,15 @@ async fn every_page_shows_what_the_database_holds(pool: PgPool) {
     assert!(one.contains(&format!("/trials/{}", lease.trial_id)), "{one}");
     let trial = page.get(&format!("/trials/{}", lease.trial_id)).await;
     assert!(trial.starts_with("HTTP/1.1 200") && trial.contains("a-sweep"), "{trial}");
+    // One that diverged shows how, and is compared to nobody.
+    let lease = world.claim_one(&worker).await;
+    world.report(&lease, 1, points(1, 4)).await.unwrap();
+    let outcome = v1::Outcome::Diverged.into();
+    let diverged = v1::TrialResult { outcome, train_set_loss: None, ..result(0.25) };
+    world.complete(&lease, diverged, 4).await.unwrap();
+    let trial = page.get(&format!("/trials/{}", lease.trial_id)).await;
+    assert!(trial.contains("diverged") && trial.contains("<figure id=\"curves\""), "{trial}");
+    assert!(trial.contains("<dt>seed</dt>") && !trial.contains("Grey lines"), "{trial}");
     let workers = page.get("/workers").await;
     assert!(workers.starts_with("HTTP/1.1 200") && workers.contains("one"), "{workers}");
     for path in ["/assets/page.css", "/assets/page.js", "/assets/icon.svg", "/pieces", "/workers/pieces"] {
