@@ -136,7 +136,8 @@ pub async fn run(
             let is_required = config.auth.is_required(address);
             is_required.then(|| Arc::new(Authenticator::new(store.clone(), administrator.as_ref())))
         });
-        tokio::spawn(http::serve(listener, http::routes(&context, guard), drain.clone()));
+        let routes = http::routes(&context, guard);
+        tokio::spawn(http::serve(listener, config.limits.max_connections, routes, drain.clone()));
         tracing::info!("serving HTTP on http://{address}");
         write_address(config.http_address_file.as_deref(), &format!("http://{address}"))?;
     }

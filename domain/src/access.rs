@@ -59,6 +59,12 @@ impl FromStr for Scope {
     }
 }
 
+/// The name of tokens that are traded once for one that a browser keeps: what a link that signs in ends in.
+pub const SIGN_IN: &str = "sign-in";
+
+/// The name of tokens that browsers keep after following such a link.
+pub const PAGE: &str = "page";
+
 /// The longest name of a token, in bytes.
 pub const MAX_PRINCIPAL: usize = 63;
 

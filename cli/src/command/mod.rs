@@ -68,7 +68,7 @@ pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Workers(args) => block_on(workers::run(args, context)),
         Verb::Up(args) => block_on(up::run(&args, context)),
         Verb::Down(args) => block_on(down::run(args, context)),
-        Verb::Status(args) => status::run(args, context),
+        Verb::Status(args) => block_on(status::run(args, context)),
         Verb::Doctor(args) => doctor::run(&args, context),
         Verb::Model(args) => model::run(&args, context),
         Verb::Token(args) => block_on(token::run(&args, context)),

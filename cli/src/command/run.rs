@@ -9,8 +9,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::context::Context;
 use crate::coordinator::address::{Address, Origin};
-use crate::coordinator::client;
 use crate::coordinator::session::Session;
+use crate::coordinator::{client, sign_in};
 use crate::display::Display;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupts;
@@ -108,6 +108,7 @@ async fn sweep(
     let submitted = submission::submit(&session, spec, None, context.talk).await?;
     let (trials, _) = crate::display::trials(submitted.counts.as_ref());
     context.talk.say(format_args!("sweep {}: {}", submitted.sweep_id, human::count(trials, "trial")));
+    sign_in::tell(context, stack.url(), stack.page(), &format!("/sweeps/{}", submitted.sweep_id)).await;
     let display = RefCell::new(Display::new(context.talk));
     let end = until_end(&session, &submitted.sweep_id, &display, &mut events, interrupts).await;
     display.borrow_mut().finish();

@@ -4,11 +4,12 @@ use report::rows;
 use report::{Column, ColumnKind, Table};
 
 use crate::context::Context;
+use crate::coordinator::sign_in;
 use crate::failure::{Exit, Failure};
 use crate::local::postgres;
 use crate::local::process::ProcessId;
 use crate::local::record::Record;
-use crate::output::{self, OutputArgs};
+use crate::output::{self, Format, OutputArgs};
 
 /// Arguments of `status`.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -21,7 +22,7 @@ pub struct Args {
 ///
 /// # Errors
 /// With exit code 3 when nothing runs.
-pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let state = context.state_dir()?;
     let record = Record::load(&state);
     let database = postgres::running(&state);
@@ -38,6 +39,9 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         database.as_ref().map(|server| server.socket_folder.display().to_string()).unwrap_or_default();
     push("postgres", database.map(|server| server.process), socket);
     push("coordinator", record.coordinator, record.url.clone());
+    if !record.page.is_empty() {
+        push("page", record.coordinator, record.page.clone());
+    }
     for (name, process) in &record.workers {
         push(&format!("worker {name}"), Some(*process), String::new());
     }
@@ -51,6 +55,9 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     ];
     output::table(args.output.format, &Table { columns, rows }, |table| rows::readable(table, &[]))?;
     if runs {
+        if record.coordinator.is_some() && args.output.format == Format::Table {
+            sign_in::tell(context, &record.url, &record.page, "").await;
+        }
         return Ok(Exit::Success);
     }
     context.talk.say(format_args!("nothing runs in {}", state.path().display()));

@@ -12,7 +12,7 @@ use report::human;
 use crate::context::Context;
 use crate::coordinator::address::{Address, Origin};
 use crate::coordinator::session::Session;
-use crate::coordinator::{client, rows};
+use crate::coordinator::{client, rows, sign_in};
 use crate::failure::{Exit, Failure};
 use crate::local::record::Record;
 use crate::local::{Lifetime, Stack, StackOptions, Workers, stack};
@@ -73,6 +73,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             stack.url()
         ));
     }
+    sign_in::tell(context, stack.url(), stack.page(), "").await;
     context.talk.next("batchsweep submit SPEC --wait");
     Ok(Exit::Success)
 }

@@ -5,7 +5,8 @@
 //! - [`session`]: a coordinator for one command, started for it where need be,
 //! - [`refusal`]: what its errors mean,
 //! - [`rows`]: its tables,
-//! - [`known`]: what it knows of the memory of trials.
+//! - [`known`]: what it knows of the memory of trials,
+//! - [`sign_in`]: a link that signs a browser in to its page.
 
 pub mod address;
 
@@ -18,6 +19,8 @@ pub mod refusal;
 pub mod rows;
 
 pub mod known;
+
+pub mod sign_in;
 
 pub use address::{Address, Origin};
 pub use client::Client;

@@ -32,6 +32,8 @@ pub mod service;
 
 pub mod starter;
 
+pub mod page;
+
 pub mod stack;
 
 pub use stack::{Lifetime, Stack, StackOptions, Workers};

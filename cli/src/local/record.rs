@@ -14,6 +14,8 @@ use crate::local::process::ProcessId;
 pub struct Record {
     /// Where the coordinator listens, such as `http://127.0.0.1:41873`.
     pub url: String,
+    /// Where its web page is, such as `http://127.0.0.1:39021`; empty where there is none.
+    pub page: String,
     /// Whether `up` started it: then it stays.
     pub stays: bool,
     /// The coordinator.
@@ -67,6 +69,7 @@ impl Record {
         let worker = |(name, id): &(String, ProcessId)| json!({ "name": name, "process": process(id) });
         json!({
             "url": self.url,
+            "page": self.page,
             "stays": self.stays,
             "coordinator": self.coordinator.as_ref().map(process),
             "workers": self.workers.iter().map(worker).collect::<Vec<_>>(),
@@ -89,6 +92,8 @@ fn parse(value: &Value) -> Option<Record> {
         |value: &Value| Some((value.get("name")?.as_str()?.to_owned(), process(value.get("process")?)?));
     Some(Record {
         url: value.get("url")?.as_str()?.to_owned(),
+        // An earlier version wrote none.
+        page: value.get("page").and_then(Value::as_str).unwrap_or_default().to_owned(),
         stays: value.get("stays")?.as_bool()?,
         coordinator: value.get("coordinator").and_then(process),
         workers: value.get("workers")?.as_array()?.iter().filter_map(worker).collect(),
@@ -107,6 +112,7 @@ mod tests {
         let dead = ProcessId { started: Some(1), ..own };
         let record = Record {
             url: "http://127.0.0.1:7070".to_owned(),
+            page: "http://127.0.0.1:7080".to_owned(),
             stays: true,
             coordinator: Some(own),
             workers: vec![("local-0".to_owned(), own), ("local-1".to_owned(), dead)],
@@ -114,7 +120,8 @@ mod tests {
         record.save(&state).unwrap();
         let loaded = Record::load(&state);
         assert_eq!(loaded.workers, [("local-0".to_owned(), own)]);
-        assert_eq!((loaded.url, loaded.coordinator, loaded.stays), (record.url, Some(own), true));
+        assert_eq!((loaded.url, loaded.page), (record.url, record.page));
+        assert_eq!((loaded.coordinator, loaded.stays), (Some(own), true));
         Record::default().save(&state).unwrap();
         assert!(Record::load(&state).is_empty());
         fs::write(path(&state), "{ torn").unwrap();

@@ -53,6 +53,7 @@ pub struct Stack {
     state: StateDir,
     talk: Talk,
     url: String,
+    page: String,
     ours: Services,
     started_coordinator: bool,
     lifetime: Lifetime,
@@ -97,6 +98,7 @@ impl Stack {
             state: state.clone(),
             talk,
             url: record.url,
+            page: record.page,
             ours,
             started_coordinator,
             lifetime,
@@ -110,6 +112,12 @@ impl Stack {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where its web page is; empty where there is none.
+    #[must_use]
+    pub fn page(&self) -> &str {
+        &self.page
     }
 
     /// Whether nobody else could have been using the coordinator: this command started it.

@@ -13,7 +13,7 @@ use crate::local::launch::{self, Launch};
 use crate::local::record::Record;
 use crate::local::service::Service;
 use crate::local::stack::{COORDINATOR_NAME, Lifetime, StackOptions, WORKER_PREFIX, Workers};
-use crate::local::{StateDir, postgres, programs, socket};
+use crate::local::{StateDir, page, postgres, programs, socket};
 use crate::talk::Talk;
 
 /// Starts parts of one stack.
@@ -43,7 +43,8 @@ impl Starter<'_> {
     ) -> Result<(), Failure> {
         let socket_folder = self.postgres(ours).await?;
         if record.coordinator.is_none() {
-            self.coordinator(&socket_folder, record, ours).await?;
+            // One that is there for a single question has nothing to show.
+            self.coordinator(&socket_folder, options.workers.is_some(), record, ours).await?;
         }
         match &options.workers {
             Some(workers) if record.workers.is_empty() => self.workers(workers, record, ours),
@@ -98,11 +99,14 @@ impl Starter<'_> {
     async fn coordinator(
         &self,
         socket_folder: &Path,
+        shows_page: bool,
         record: &mut Record,
         ours: &mut Vec<Service>,
     ) -> Result<(), Failure> {
         let start = Instant::now();
         let address_file = self.state.file("coordinator.address");
+        let page_file = page::address_file(self.state);
+        let page_listen = if shows_page { page::listen(&page_file) } else { "off".to_owned() };
         let _ = fs::remove_file(&address_file);
         // Workers that still run know the old address.
         let old = record.url.strip_prefix("http://").filter(|_| !record.workers.is_empty());
@@ -118,11 +122,12 @@ impl Starter<'_> {
             // Other users of this machine reach its ports too.
             "--admin-token-file".into(),
             self.token()?.into_os_string(),
-            "--http-listen=off".into(),
+            "--http-address-file".into(),
+            page_file.clone().into_os_string(),
             "--lease-ttl=10s".into(),
             "--heartbeat-interval=1s".into(),
         ];
-        arguments.push(format!("--listen={listen}").into());
+        arguments.extend([listen_flag("listen", listen), listen_flag("http-listen", &page_listen)]);
         let launch = Launch {
             program: programs::find(programs::COORDINATOR)?,
             arguments,
@@ -139,10 +144,17 @@ impl Starter<'_> {
             }
         }
         record.coordinator = service.process();
+        // It is written before the other.
+        record.page = if shows_page { page::address(&page_file) } else { String::new() };
         // Started again, it must be found where it was.
-        if let Some(listen) = service.launch.arguments.last_mut() {
-            *listen = format!("--listen={}", record.url.trim_start_matches("http://")).into();
-        }
+        let listens = service.launch.arguments.len().saturating_sub(2);
+        service.launch.arguments.truncate(listens);
+        let page_listen =
+            if record.page.is_empty() { "off" } else { record.page.trim_start_matches("http://") };
+        service.launch.arguments.extend([
+            listen_flag("listen", record.url.trim_start_matches("http://")),
+            listen_flag("http-listen", page_listen),
+        ]);
         ours.push(service);
         self.talk.detail(format_args!(
             "started the coordinator at {} in {} ms",
@@ -223,4 +235,8 @@ impl Starter<'_> {
         }
         Ok(())
     }
+}
+
+fn listen_flag(name: &str, address: &str) -> OsString {
+    format!("--{name}={address}").into()
 }

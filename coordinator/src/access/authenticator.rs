@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use domain::access::Scope;
+use domain::access::{self, Scope};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use proto::{Reason, Token};
@@ -112,6 +112,11 @@ impl Authenticator {
                 known.insert(hash, Known { principal: principal.clone(), until });
                 Ok(principal)
             }
+            Standing::Expired if found.name == access::SIGN_IN => Err(Reason::TokenExpired
+                .status("this link is too old to sign in with; `batchsweep status` prints another")),
+            Standing::Revoked if found.name == access::SIGN_IN => Err(Reason::TokenRevoked.status(
+                "this link has signed somebody in, and works once; `batchsweep status` prints another",
+            )),
             Standing::Expired => {
                 Err(Reason::TokenExpired.status(format!("the token of `{}` has expired", found.name)))
             }
@@ -119,6 +124,51 @@ impl Authenticator {
                 Err(Reason::TokenRevoked.status(format!("the token of `{}` was revoked", found.name)))
             }
         }
+    }
+
+    /// Trades a token named [`access::SIGN_IN`] for one that a browser may keep for `lifetime`, and that allows the same.
+    /// It works once, at whichever coordinator. `None` for any other token, also for one that was traded before.
+    ///
+    /// # Errors
+    /// [`Reason::DatabaseUnavailable`] when it cannot be looked up; [`Reason::RateLimited`] for an address with too many
+    /// tokens to look up.
+    pub async fn trade(
+        &self,
+        code: &Token,
+        peer: Option<IpAddr>,
+        lifetime: Duration,
+    ) -> Result<Option<Token>, Status> {
+        peer.map_or(Ok(()), |peer| self.strangers.admit(peer))?;
+        let Ok(_turn) = tokio::time::timeout(PATIENCE, self.lookups.acquire()).await else {
+            return Err(Reason::DatabaseUnavailable.status("the token could not be looked up in time"));
+        };
+        let fresh = Token::random()
+            .map_err(|error| Reason::Internal.status(format!("the system gives no random bytes: {error}")))?;
+        let trade = async {
+            let mut transaction = self.store.vital.begin().await?;
+            let Some(scopes) = token::end(&mut transaction, access::SIGN_IN, &code.hash()).await? else {
+                return Ok(None);
+            };
+            let hash = fresh.hash();
+            token::insert(&mut transaction, access::PAGE, &hash, &scopes, Some(lifetime)).await?;
+            transaction.commit().await?;
+            Ok(Some(fresh))
+        };
+        trade.await.map_err(of_store)
+    }
+
+    /// Ends a token that a browser kept; every other token is left as it is.
+    ///
+    /// # Errors
+    /// [`Reason::DatabaseUnavailable`] when it cannot be.
+    pub async fn give_back(&self, kept: &Token) -> Result<(), Status> {
+        let end = async {
+            let mut connection = self.store.vital.acquire().await?;
+            token::end(&mut connection, access::PAGE, &kept.hash()).await
+        };
+        end.await.map_err(of_store)?;
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&kept.hash());
+        Ok(())
     }
 
     /// Forgets what is known, as if [`CACHE_TIME`] had passed.

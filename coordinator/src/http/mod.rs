@@ -1,7 +1,6 @@
 //! What is served over plain HTTP beside gRPC: whether this process lives, figures for monitors, and the
 //! live page.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -9,10 +8,14 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+mod connections;
+
 mod listen;
 
 mod metrics;
 
+use connections::Limited;
+pub use connections::Peer;
 pub use listen::HttpListen;
 
 use crate::access::authenticator::Authenticator;
@@ -27,9 +30,11 @@ pub fn routes(context: &Context, authenticator: Option<Arc<Authenticator>>) -> R
     for_machines.merge(web::router(Web::new(context.clone(), authenticator)))
 }
 
-/// Serves `routes` on `listener` until `drain`; an error ends only this server, and is logged.
-pub async fn serve(listener: TcpListener, routes: Router, drain: CancellationToken) {
-    let served = axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>())
+/// Serves `routes` on `listener`, on so many connections at once, until `drain`; an error ends only this server, and is
+/// logged.
+pub async fn serve(listener: TcpListener, connections: u32, routes: Router, drain: CancellationToken) {
+    let listener = Limited::new(listener, connections);
+    let served = axum::serve(listener, routes.into_make_service_with_connect_info::<Peer>())
         .with_graceful_shutdown(drain.cancelled_owned())
         .await;
     if let Err(error) = served {

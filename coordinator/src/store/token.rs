@@ -132,6 +132,21 @@ pub async fn find(connection: &mut PgConnection, hash: &[u8; 32]) -> Result<Opti
     Ok(Some(Found { scopes: scopes.collect::<Result<_>>()?, name: found.name, standing }))
 }
 
+/// Ends the token with this hash, where it has this name and counts; what it allowed. Of several who ask at once, one is
+/// told.
+///
+/// # Errors
+/// As any query.
+pub async fn end(connection: &mut PgConnection, name: &str, hash: &[u8; 32]) -> Result<Option<Vec<Scope>>> {
+    let scopes = sqlx::query_file_scalar!("queries/token/end_token.sql", hash.as_slice(), name)
+        .fetch_optional(connection)
+        .await?;
+    let parsed = |word: String| {
+        word.parse().map_err(|error| StoreError::corrupt(format!("a token of `{name}`"), error))
+    };
+    scopes.map(|scopes| scopes.into_iter().map(parsed).collect()).transpose()
+}
+
 /// Tokens, newest first; those that are over only when asked for.
 ///
 /// # Errors

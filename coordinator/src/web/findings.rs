@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use domain::analysis;
 use domain::spec::TrainSpec;
+use maud::html;
 use proto::v1;
-use report::page::parts::DrawnSection;
 use report::page::{Report, SweepFacts};
-use report::{Column, ColumnKind, Table, records};
+use report::{Column, ColumnKind, Sheet, Table, records, results};
 use uuid::Uuid;
 
+use super::piece::Piece;
 use super::refusal::Refusal;
 use super::words;
 use crate::service::Context;
@@ -21,8 +22,8 @@ use crate::store::rows::{self, View, Wanted};
 use crate::store::sweep::{self, SweepRow};
 use crate::store::{StoreError, reader};
 
-/// Sweeps kept in memory before those that nobody looks at are dropped.
-const KEPT: usize = 16;
+/// Sweeps and trials kept in memory before those that nobody looks at are dropped.
+const KEPT: usize = 32;
 
 /// The curves of running trials are looked at again after so long.
 const CURVES_AGE: Duration = Duration::from_secs(4);
@@ -30,26 +31,29 @@ const CURVES_AGE: Duration = Duration::from_secs(4);
 /// Between two looks at a sweep lies so many times what one takes: at most a fifth of a core for each sweep.
 const REST: u32 = 4;
 
-/// What a sweep has found.
+/// What a sweep has found, or one trial of it.
 #[derive(Debug)]
 pub struct Found {
     /// Its rows of view `result`.
     pub results: Table,
+    /// The same for people.
+    pub sheet: Sheet,
     /// How many batch sizes there are.
     pub series: usize,
-    /// In words.
-    pub conclusion: maud::Markup,
-    /// In figures.
-    pub sections: Vec<DrawnSection>,
+    /// In words, at `summary`, and in figures, at `figures`.
+    pub pieces: Vec<Piece>,
 }
 
-/// The findings of one sweep; whoever works them out holds it.
+/// A sweep, or one trial of it.
+type Subject = (Uuid, Option<Uuid>);
+
+/// The findings of one subject; whoever works them out holds it.
 type Shelf = Arc<tokio::sync::Mutex<Option<Kept>>>;
 
-/// The findings of sweeps that somebody looks at.
+/// The findings of what somebody looks at.
 #[derive(Debug, Clone, Default)]
 pub struct Findings {
-    sweeps: Arc<Mutex<HashMap<Uuid, Shelf>>>,
+    shelves: Arc<Mutex<HashMap<Subject, Shelf>>>,
 }
 
 #[derive(Debug)]
@@ -61,12 +65,17 @@ struct Kept {
 }
 
 impl Findings {
-    /// The findings of a sweep as it is now, or was a moment ago.
+    /// The findings of a sweep, or of one trial of it, as it is now or was a moment ago.
     ///
     /// # Errors
     /// As any query.
-    pub async fn of(&self, context: &Context, row: &SweepRow) -> Result<Arc<Found>, Refusal> {
-        let place = self.place(row.sweep_id);
+    pub async fn of(
+        &self,
+        context: &Context,
+        row: &SweepRow,
+        trial: Option<Uuid>,
+    ) -> Result<Arc<Found>, Refusal> {
+        let place = self.place((row.sweep_id, trial));
         // Others who ask meanwhile wait here, and find what they want.
         let mut kept = place.lock().await;
         let counts = words::counts(row);
@@ -80,45 +89,62 @@ impl Findings {
             }
         }
         let start = Instant::now();
-        let found = Arc::new(find(context, row, None).await?);
+        let found = Arc::new(find(context, row, trial).await?);
         *kept = Some(Kept { found: found.clone(), counts, made: Instant::now(), took: start.elapsed() });
         Ok(found)
     }
 
-    fn place(&self, sweep_id: Uuid) -> Shelf {
-        let mut sweeps = self.sweeps.lock().unwrap_or_else(PoisonError::into_inner);
-        if sweeps.len() >= KEPT && !sweeps.contains_key(&sweep_id) {
+    fn place(&self, subject: Subject) -> Shelf {
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        if shelves.len() >= KEPT && !shelves.contains_key(&subject) {
             // One that is being asked for is held elsewhere too.
-            sweeps.retain(|_, place| Arc::strong_count(place) > 1);
+            shelves.retain(|_, place| Arc::strong_count(place) > 1);
         }
-        sweeps.entry(sweep_id).or_default().clone()
+        shelves.entry(subject).or_default().clone()
     }
 }
 
-/// What a sweep has found, or one trial of it alone.
-///
-/// # Errors
-/// As any query.
-pub async fn find(context: &Context, row: &SweepRow, trial: Option<Uuid>) -> Result<Found, Refusal> {
+async fn find(context: &Context, row: &SweepRow, trial: Option<Uuid>) -> Result<Found, Refusal> {
     let (results, workers) = tables(context, row.sweep_id, trial).await?;
     let spec = sweep::decode_spec(row.sweep_id, &row.spec)?;
     let train = proto::from_wire::sweep(spec).ok().map(|draft| draft.train);
     let facts = SweepFacts { sweep_id: row.sweep_id.to_string(), ..SweepFacts::default() };
-    let report = blocking(move || analyzed(facts, results, workers, train.as_ref())).await?;
+    let page = trial.is_none().then(|| format!("/sweeps/{}", row.sweep_id));
+    let report = blocking(move || {
+        let report = analyzed(facts, results, workers, train.as_ref());
+        match page {
+            Some(page) => report.for_live_page(page),
+            None => report,
+        }
+    });
+    let report = report.await?;
     let mut curves = Vec::new();
     for sql in report.curve_queries() {
         curves.push(curves_of(context, &sql).await?);
     }
     blocking(move || {
         let report = report.with_curves(curves);
-        Found {
-            series: report.series(),
-            conclusion: report.conclusion(),
-            sections: report.drawn(),
-            results: report.into_results(),
-        }
+        let (series, pieces) = (report.series(), pieces(&report));
+        let results = report.into_results();
+        Found { sheet: results::sheet(&results), series, pieces, results }
     })
     .await
+}
+
+fn pieces(report: &Report) -> Vec<Piece> {
+    let mut pieces = vec![Piece::new("summary", "conclusion", &report.conclusion())];
+    let sections = report.drawn();
+    for (index, section) in sections.iter().enumerate() {
+        if sections.len() > 1 {
+            pieces.push(Piece::new("figures", format!("section-{index}"), &html! { h2 { (section.label) } }));
+        }
+        let figures = section.figures.iter();
+        pieces.extend(figures.map(|figure| Piece::new("figures", &*figure.id, &figure.markup)));
+        if let Some(absent) = &section.absent {
+            pieces.push(Piece::new("figures", format!("absent-{index}"), absent));
+        }
+    }
+    pieces
 }
 
 fn analyzed(facts: SweepFacts, results: Table, workers: Table, train: Option<&TrainSpec>) -> Report {

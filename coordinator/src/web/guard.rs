@@ -1,7 +1,7 @@
 //! Who may see a page: the same tokens and scopes as for RPCs, shown by a cookie. And which requests a browser sends
 //! because some other site wants it to.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
@@ -18,9 +18,10 @@ use proto::{Reason, Token};
 use super::refusal::Refusal;
 use crate::access::authenticator::Authenticator;
 use crate::access::{Caller, Principal};
+use crate::http::Peer;
 
-/// The cookie that holds the token.
-pub const COOKIE_NAME: &str = "batchsweep_token";
+/// The cookie that holds the token, where the address names no port.
+const COOKIE_NAME: &str = "batchsweep_token";
 
 /// What pages may load and where forms go: here.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -81,15 +82,27 @@ pub async fn of_token(
     authenticator.principal(&headers, peer).await
 }
 
-fn cookie(headers: &HeaderMap) -> Option<String> {
+/// The name of the cookie. Browsers keep one set of cookies for all ports of a host, and on one machine several
+/// coordinators may be open at once.
+pub fn cookie_name(headers: &HeaderMap) -> String {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    match host.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok()) {
+        Some(port) => format!("{COOKIE_NAME}_{port}"),
+        None => COOKIE_NAME.to_owned(),
+    }
+}
+
+/// The token that a browser shows.
+pub fn cookie(headers: &HeaderMap) -> Option<String> {
+    let wanted = cookie_name(headers);
     let texts = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value.to_owned())
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned())
 }
 
 /// The address of the other end.
 pub fn peer(request: &Request) -> Option<IpAddr> {
-    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
+    request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.0)
 }
 
 fn is_for_people(request: &Request) -> bool {
@@ -207,5 +220,18 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(COOKIE, HeaderValue::from_static("a=b; batchsweep_token=bst_1; c=d"));
         assert_eq!(cookie(&headers).as_deref(), Some("bst_1"));
+        headers.insert(HOST, HeaderValue::from_static("sweeps.example"));
+        assert_eq!(cookie(&headers).as_deref(), Some("bst_1"));
+    }
+
+    #[test]
+    fn coordinators_of_one_machine_do_not_take_each_others_cookies() {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static("127.0.0.1:7081"));
+        headers
+            .insert(COOKIE, HeaderValue::from_static("batchsweep_token_7080=bst_1; batchsweep_token=bst_2"));
+        assert_eq!(cookie(&headers), None);
+        headers.append(COOKIE, HeaderValue::from_static("batchsweep_token_7081=bst_3"));
+        assert_eq!(cookie(&headers).as_deref(), Some("bst_3"));
     }
 }

@@ -66,6 +66,8 @@ pub fn page(place: &Place<'_>, body: &Markup) -> Html<String> {
                     }
                 }
                 main #main tabindex="-1" { (body) }
+                // What is read aloud while a sweep runs: this, now and then, and not each row that changes.
+                @if live.is_some() { p.unseen #told role="status" {} }
                 footer { p { "batchsweep " (env!("CARGO_PKG_VERSION")) } }
             }
         }

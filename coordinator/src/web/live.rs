@@ -15,7 +15,8 @@ use super::{Web, words};
 use crate::service::status::of_store;
 use crate::store::resolve;
 
-/// The events of a sweep: `changed` for each look that differs, with how many trials have ended; `end` after the last.
+/// The events of a sweep: `changed` for each look that differs, with how many trials have ended of how many; `end` after the
+/// last.
 pub async fn events(
     State(web): State<Web>,
     Path(sweep): Path<String>,
@@ -47,11 +48,11 @@ pub async fn events(
                 () = tokio::time::sleep_until(too_old) => return,
                 changed = snapshots.changed() => if changed.is_err() { return },
             }
-            let (ended, is_finished) = {
+            let ((all, ended), is_finished) = {
                 let snapshot = snapshots.borrow_and_update();
-                (words::trials(&snapshot.sweep).1, snapshot.sweep.is_finished())
+                (words::trials(&snapshot.sweep), snapshot.sweep.is_finished())
             };
-            let data = json!({ "ended": ended }).to_string();
+            let data = json!({ "ended": ended, "trials": all }).to_string();
             let name = if is_finished { "end" } else { "changed" };
             if sender.send(Ok(Event::default().event(name).data(data))).await.is_err() || is_finished {
                 return;

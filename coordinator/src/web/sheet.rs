@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use report::Sheet;
-use report::sheet::{Align, Cell};
+use report::sheet::{Align, Cell, SheetColumn};
 
 use super::words::{badge, tone_class};
 
@@ -23,9 +23,14 @@ pub fn table(sheet: &Sheet, caption: &str) -> Markup {
 pub fn head(sheet: &Sheet) -> Markup {
     html! {
         @for column in &sheet.columns {
-            th scope="col" class=(side(column.align)) { (column.title.replace('\n', " ")) }
+            th scope="col" class=(side(column.align)) { (title(column)) }
         }
     }
+}
+
+/// The title of a column on one line.
+pub fn title(column: &SheetColumn) -> String {
+    column.title.replace("-\n", "-").replace('\n', " ")
 }
 
 /// One row; its first cell may be what the row is called.

@@ -1,10 +1,14 @@
 //! One sweep: how far it is, what it has found, its trials.
 
-use axum::Json;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use axum::extract::{Path, Query, State};
-use axum::response::Html;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Json};
+use domain::access::Scope;
 use maud::{Markup, html};
-use report::{human, results};
+use report::human;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -13,59 +17,77 @@ use super::layout::{Live, Place, page as whole};
 use super::piece::{self, Known, Piece};
 use super::refusal::Refusal;
 use super::{Web, sheet, words};
+use crate::access::Caller;
 use crate::store::resolve;
 use crate::store::sweep::{self, RunningRow, SweepRow};
 
 /// Trials on one page of the table.
 const PAGE: usize = 100;
 
-const PLACES: [&str; 5] = ["status", "conclusion", "figures", "trial-head", "trial-rows"];
+const PLACES: [&str; 5] = ["status", "summary", "figures", "trial-head", "trial-rows"];
 
-/// Which page of the trials, from 1.
+/// Which trials.
 #[derive(Debug, Default, Deserialize)]
 pub struct Asked {
+    /// Which page of them, from 1.
     page: Option<usize>,
+    /// Those with these numbers, with commas between them; all where there is none.
+    trials: Option<String>,
 }
 
 impl Asked {
     fn page(&self) -> usize {
         self.page.unwrap_or(1).max(1)
     }
+
+    /// The numbers; `None` for all.
+    fn chosen(&self) -> Option<BTreeSet<u64>> {
+        let numbers = self.trials.iter().flat_map(|text| text.split(','));
+        let numbers: BTreeSet<u64> = numbers.filter_map(|text| text.parse().ok()).collect();
+        (!numbers.is_empty()).then_some(numbers)
+    }
+
+    /// The same as the end of an address.
+    fn query(&self, page: usize) -> String {
+        let chosen = self.chosen().map(|numbers| {
+            let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+            format!("trials={}&", numbers.join(","))
+        });
+        format!("?{}page={page}", chosen.unwrap_or_default())
+    }
 }
 
 struct Made {
     row: SweepRow,
     pieces: Vec<Piece>,
-    series: usize,
-    trials: usize,
+    found: Arc<Found>,
+    /// The rows of the trials that were asked for.
+    chosen: Vec<usize>,
 }
 
-async fn made(web: &Web, sweep: &str, asked: &Asked) -> Result<Made, Refusal> {
+async fn made(web: &Web, caller: &Caller, sweep: &str, asked: &Asked) -> Result<Made, Refusal> {
     let (row, running) = {
         let mut transaction = web.context.store.begin_reading().await?;
         let sweep_id = resolve::sweep(&mut transaction, sweep).await?;
         let row = sweep::get(&mut transaction, sweep_id).await?;
         (row, sweep::running(&mut transaction, sweep_id).await?)
     };
-    let found = web.findings.of(&web.context, &row).await?;
+    let found = web.findings.of(&web.context, &row, None).await?;
     let mut pieces = vec![
-        Piece::new("status", "state", state(&row)),
-        Piece::new("status", "steer", steer(&row)),
-        Piece::new("status", "running", running_trials(&running)),
-        Piece::new("conclusion", "conclusion", found.conclusion.clone()),
+        Piece::new("status", "state", &state(&row)),
+        Piece::new("status", "steer", &steer(&row, caller)),
+        Piece::new("status", "running", &running_trials(&running)),
     ];
-    for (index, section) in found.sections.iter().enumerate() {
-        if found.sections.len() > 1 {
-            pieces.push(Piece::new("figures", format!("section-{index}"), html! { h2 { (section.label) } }));
-        }
-        let figures = section.figures.iter();
-        pieces.extend(figures.map(|figure| Piece::new("figures", &*figure.id, figure.markup.clone())));
-        if let Some(absent) = &section.absent {
-            pieces.push(Piece::new("figures", format!("absent-{index}"), absent.clone()));
-        }
-    }
-    pieces.extend(trials(&found, asked));
-    Ok(Made { pieces, series: found.series, trials: found.results.rows.len(), row })
+    pieces.extend_from_slice(&found.pieces);
+    let numbers = asked.chosen();
+    let is_chosen = |row: &usize| {
+        let number = found.results.whole(*row, "trial_index");
+        numbers.as_ref().is_none_or(|numbers| number.is_some_and(|number| numbers.contains(&number)))
+    };
+    let chosen: Vec<usize> = (0..found.results.rows.len()).filter(is_chosen).collect();
+    let here = chosen.iter().skip((asked.page() - 1) * PAGE).take(PAGE);
+    pieces.extend(trials(&found, here.copied()));
+    Ok(Made { row, pieces, chosen, found })
 }
 
 fn state(row: &SweepRow) -> Markup {
@@ -82,18 +104,32 @@ fn state(row: &SweepRow) -> Markup {
     }
 }
 
-fn steer(row: &SweepRow) -> Markup {
-    let can_retry = row.failed + row.cancelled > 0;
-    let verbs: &[(&str, &str)] = match row.state.as_str() {
-        "active" => &[("pause", "Pause"), ("cancel", "Cancel")],
-        "paused" => &[("resume", "Resume"), ("cancel", "Cancel")],
-        "finished" if can_retry => &[("retry", "Retry what failed or was cancelled")],
-        _ => &[],
+/// What may be done now, for those who may. Cancelling cannot be taken back, and asks twice.
+fn steer(row: &SweepRow, caller: &Caller) -> Markup {
+    let may = match caller {
+        Caller::Anybody => true,
+        Caller::Principal(principal) => principal.may(Scope::Submit),
     };
+    let form = |verb: &str, word: &str| {
+        html! { form method="post" action={ "/sweeps/" (row.sweep_id) "/" (verb) } { button { (word) } } }
+    };
+    let can_retry = row.failed + row.cancelled > 0;
     html! {
-        div.steer {
-            @for (verb, word) in verbs {
-                form method="post" action={ "/sweeps/" (row.sweep_id) "/" (verb) } { button name="verb" value=(verb) { (word) } }
+        @if may {
+            div.steer {
+                @match row.state.as_str() {
+                    "active" => (form("pause", "Pause")),
+                    "paused" => (form("resume", "Resume")),
+                    "finished" if can_retry => (form("retry", "Retry what failed or was cancelled")),
+                    _ => {}
+                }
+                @if ["active", "paused"].contains(&row.state.as_str()) {
+                    details.confirm {
+                        summary { "Cancel …" }
+                        p { "Running trials stop now, and no other starts. What has been found stays." }
+                        (form("cancel", "Cancel the sweep"))
+                    }
+                }
             }
         }
     }
@@ -110,7 +146,7 @@ fn running_trials(running: &[RunningRow]) -> Markup {
                         span { (trial.phase) " on " (trial.worker) }
                         @if trial.total_steps > 0 {
                             progress max=(trial.total_steps) value=(trial.step) aria-label="steps" {}
-                            span { "step " (trial.step) " of " (trial.total_steps) }
+                            span { "step " (steps(trial.step)) " of " (steps(trial.total_steps)) }
                         }
                     }
                 }
@@ -119,19 +155,33 @@ fn running_trials(running: &[RunningRow]) -> Markup {
     }
 }
 
-fn trials(found: &Found, asked: &Asked) -> Vec<Piece> {
-    let table = results::sheet(&found.results);
-    let head = html! { th scope="col" class="number" { "trial" } (sheet::head(&table)) };
-    let rows = table.rows.iter().enumerate().skip((asked.page() - 1) * PAGE).take(PAGE);
-    let rows = rows.map(|(index, row)| {
+fn steps(count: i64) -> String {
+    human::whole(u64::try_from(count).unwrap_or_default())
+}
+
+fn trials(found: &Found, rows: impl Iterator<Item = usize>) -> Vec<Piece> {
+    let head = html! { th scope="col" class="number" { "trial" } (sheet::head(&found.sheet)) };
+    let rows = rows.filter_map(|index| {
         let text = |name| found.results.text(index, name).unwrap_or_default();
         let markup = html! {
             th scope="row" class="number" { a href={ "/trials/" (text("trial_id")) } { (text("trial_index")) } }
-            (sheet::cells(&table, row, false))
+            (sheet::cells(&found.sheet, found.sheet.rows.get(index)?, false))
         };
-        Piece::new("trial-rows", format!("trial-{}", text("trial_index")), markup)
+        Some(Piece::new("trial-rows", format!("trial-{}", text("trial_index")), &markup))
     });
-    std::iter::once(Piece::new("trial-head", "trial-head", head)).chain(rows).collect()
+    std::iter::once(Piece::new("trial-head", "trial-head", &head)).chain(rows).collect()
+}
+
+/// Which trials these are, where they are not all.
+fn chosen_words(found: &Found, chosen: &[usize]) -> String {
+    let same = |name: &str| {
+        let first = found.results.text(*chosen.first()?, name)?;
+        chosen.iter().all(|&row| found.results.text(row, name) == Some(first)).then_some(first)
+    };
+    match (same("batch_size"), same("learning_rate").and_then(|rate| rate.parse().ok())) {
+        (Some(size), Some(rate)) => format!("Batch size {size}, learning rate {}.", human::exact(rate)),
+        _ => format!("{} of them.", human::whole(chosen.len() as u64)),
+    }
 }
 
 /// The page.
@@ -139,33 +189,47 @@ pub async fn page(
     State(web): State<Web>,
     Path(sweep): Path<String>,
     Query(asked): Query<Asked>,
-) -> Result<Html<String>, Refusal> {
-    let Made { row, pieces, series, trials } = made(&web, &sweep, &asked).await?;
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, Refusal> {
+    let Made { row, pieces, found, chosen } = made(&web, &caller, &sweep, &asked).await?;
+    let is_choice = asked.chosen().is_some();
+    if let [only] = chosen.as_slice()
+        && is_choice
+    {
+        let trial = found.results.text(*only, "trial_id").unwrap_or_default();
+        return Ok(Redirect::to(&format!("/trials/{trial}")).into_response());
+    }
     let path = format!("/sweeps/{}", row.sweep_id);
     let events = (!row.is_finished()).then(|| format!("{path}/events"));
-    let live =
-        events.is_some().then(|| Live { pieces: format!("{path}/pieces?page={}", asked.page()), events });
+    let query = asked.query(asked.page());
+    let live = events.is_some().then(|| Live { pieces: format!("{path}/pieces{query}"), events });
     let name = words::name(&row);
     let signed_in = web.authenticator.is_some();
-    let place =
-        Place { nav: "/", series: Some(series), is_signed_in: signed_in, live, ..Place::nowhere(&name) };
+    let series = Some(found.series);
+    let place = Place { nav: "/", series, is_signed_in: signed_in, live, ..Place::nowhere(&name) };
     let body = html! {
         nav.path aria-label="Place" { a href="/" { "Sweeps" } }
         h1 { (name) }
-        div aria-live="polite" { (piece::place(&pieces, "status")) }
-        (piece::place(&pieces, "conclusion"))
+        (piece::place(&pieces, "status"))
+        (piece::place(&pieces, "summary"))
         (piece::place(&pieces, "figures"))
         h2 #trials { "Trials" }
+        @if is_choice {
+            p.facts {
+                span { (chosen_words(&found, &chosen)) }
+                a href={ (path) "#trials" } { "All " (human::count(found.results.rows.len() as u64, "trial")) }
+            }
+        }
         div.panel.scroll tabindex="0" role="region" aria-labelledby="trials" {
             table {
                 thead data-place="trial-head" { (piece::all(&pieces, "trial-head")) }
                 tbody data-place="trial-rows" { (piece::all(&pieces, "trial-rows")) }
             }
         }
-        @if trials > PAGE {
+        @if chosen.len() > PAGE {
             nav.pages aria-label="Pages of trials" {
-                @for number in 1..=trials.div_ceil(PAGE) {
-                    a href={ "?page=" (number) "#trials" } aria-current=[(number == asked.page()).then_some("page")] { (number) }
+                @for number in 1..=chosen.len().div_ceil(PAGE) {
+                    a href={ (asked.query(number)) "#trials" } aria-current=[(number == asked.page()).then_some("page")] { (number) }
                 }
             }
         }
@@ -173,7 +237,7 @@ pub async fn page(
             details.source { summary { "The sweep file" } pre tabindex="0" { code { (row.source) } } }
         }
     };
-    Ok(whole(&place, &body))
+    Ok(whole(&place, &body).into_response())
 }
 
 /// What has changed.
@@ -182,6 +246,7 @@ pub async fn pieces(
     Path(sweep): Path<String>,
     Query(asked): Query<Asked>,
     Query(known): Query<Known>,
+    Extension(caller): Extension<Caller>,
 ) -> Result<Json<Value>, Refusal> {
-    Ok(piece::changes(&made(&web, &sweep, &asked).await?.pieces, &PLACES, &known))
+    Ok(piece::changes(&made(&web, &caller, &sweep, &asked).await?.pieces, &PLACES, &known))
 }

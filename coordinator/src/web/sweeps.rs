@@ -47,9 +47,16 @@ async fn made(web: &Web, asked: &Asked) -> Result<(Vec<Piece>, Option<Uuid>), Re
             td.words { (words::by_status(row)) }
             td.words { (words::moment(row.created_at)) }
         };
-        Piece::new("sweep-rows", row.sweep_id.to_string(), markup)
+        Piece::new("sweep-rows", row.sweep_id.to_string(), &markup)
     });
-    Ok((pieces.collect(), next))
+    let mut pieces: Vec<Piece> = pieces.collect();
+    if pieces.is_empty() {
+        let hint = html! {
+            div.panel.empty { p { "No sweep yet." } p { code { "batchsweep submit SPEC" } " sends one here." } }
+        };
+        pieces.push(Piece::new("hint", "no-sweep", &hint));
+    }
+    Ok((pieces, next))
 }
 
 /// The page.
@@ -65,17 +72,15 @@ pub async fn page(State(web): State<Web>, Query(asked): Query<Asked>) -> Result<
     };
     let body = html! {
         h1 { "Sweeps" }
-        @if pieces.is_empty() {
-            div.panel.empty { p { "No sweep yet." } p { code { "batchsweep submit SPEC" } " sends one here." } }
-        } @else {
-            div.panel.scroll tabindex="0" role="region" aria-label="Sweeps" {
-                table {
-                    thead { tr { @for title in ["sweep", "state", "progress", "ended", "trials", "submitted"] { th scope="col" { (title) } } } }
-                    tbody data-place="sweep-rows" { (piece::all(&pieces, "sweep-rows")) }
-                }
+        (piece::place(&pieces, "hint"))
+        // Out of sight while it is empty: the first sweep comes here.
+        div.panel.scroll.sweeps tabindex="0" role="region" aria-label="Sweeps" {
+            table {
+                thead { tr { @for title in ["sweep", "state", "progress", "ended", "trials", "submitted"] { th scope="col" { (title) } } } }
+                tbody data-place="sweep-rows" { (piece::all(&pieces, "sweep-rows")) }
             }
-            @if let Some(next) = next { p { a rel="next" href={ "/?before=" (next) } { "Older sweeps" } } }
         }
+        @if let Some(next) = next { p { a rel="next" href={ "/?before=" (next) } { "Older sweeps" } } }
     };
     Ok(whole(&place, &body))
 }
@@ -87,5 +92,5 @@ pub async fn pieces(
     Query(known): Query<Known>,
 ) -> Result<Json<Value>, Refusal> {
     let (pieces, _) = made(&web, &asked).await?;
-    Ok(piece::changes(&pieces, &["sweep-rows"], &known))
+    Ok(piece::changes(&pieces, &["hint", "sweep-rows"], &known))
 }

@@ -4,9 +4,10 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::Html;
 use maud::html;
-use report::{Table, human, rows as sheets};
+use report::{human, results, rows as sheets};
 use serde_json::Value;
 
+use super::findings::Found;
 use super::layout::{Live, Place, page as whole};
 use super::piece::{self, Known, Piece};
 use super::refusal::Refusal;
@@ -15,7 +16,7 @@ use crate::store::resolve;
 use crate::store::rows::{self, View, Wanted};
 use crate::store::sweep::{self, SweepRow};
 
-const PLACES: [&str; 2] = ["trial", "figures"];
+const PLACES: [&str; 3] = ["trial-facts", "figures", "trial"];
 
 /// Figures that say something of a trial alone.
 const FIGURES: [&str; 3] = ["curves", "evaluated-curves", "memory"];
@@ -49,19 +50,17 @@ async fn made(web: &Web, trial: &str) -> Result<Made, Refusal> {
         }
         (row, ids)
     };
-    let found = findings::find(&web.context, &row, Some(ids.trial_id)).await?;
+    let found = web.findings.of(&web.context, &row, Some(ids.trial_id)).await?;
     let text = |name| found.results.text(0, name).unwrap_or_default().to_owned();
-    let mut pieces = vec![Piece::new("trial", "result", facts(&found.results))];
-    let figures = found.sections.iter().flat_map(|section| &section.figures);
-    let figures = figures.filter(|figure| FIGURES.contains(&figure.id.as_str()));
-    pieces.extend(figures.map(|figure| Piece::new("figures", &*figure.id, figure.markup.clone())));
+    let mut pieces = vec![Piece::new("trial-facts", "result", &facts(&found))];
+    pieces.extend(found.pieces.iter().filter(|piece| FIGURES.contains(&&*piece.id)).cloned());
     for (title, table, hidden) in tables {
         let markup = html! {
             h2 { (title) }
             @if table.rows.is_empty() { p.note { "None yet." } }
             @else { div.panel { (sheet::table(&sheets::readable(&table, hidden), title)) } }
         };
-        pieces.push(Piece::new("trial", title.to_lowercase(), markup));
+        pieces.push(Piece::new("trial", title.to_lowercase(), &markup));
     }
     Ok(Made {
         title: format!("Trial {} of {}", text("trial_index"), words::name(&row)),
@@ -73,18 +72,23 @@ async fn made(web: &Web, trial: &str) -> Result<Made, Refusal> {
     })
 }
 
-fn facts(results: &Table) -> maud::Markup {
-    let text = |name: &str| results.text(0, name).unwrap_or_default();
-    let sheet = report::results::sheet(results);
-    let bytes = |name: &str| results.whole(0, name).map(human::bytes);
+fn facts(found: &Found) -> maud::Markup {
+    let (table, sheet) = (&found.results, &found.sheet);
+    let text = |name: &str| table.text(0, name).unwrap_or_default();
+    let axes = results::parameters(table, 0);
+    let bytes = |name: &str| table.whole(0, name).map(human::bytes);
     html! {
         p.facts { (words::badge(text("status"))) span { "attempt " (text("attempts")) } code { (text("trial_id")) } }
         @if !text("error").is_empty() { p.problem { (text("error")) } }
         dl.panel.numbers {
             @if let Some(row) = sheet.rows.first() {
                 @for (column, cell) in sheet.columns.iter().zip(row).filter(|(column, _)| column.title != "status") {
-                    div { dt { (column.title.replace('\n', " ")) } dd { (cell.text) } }
+                    div { dt { (sheet::title(column)) } dd { (cell.text) } }
                 }
+            }
+            // Of one trial no axis differs, and so the sheet has none but the two.
+            @for (axis, _) in axes.iter().filter(|(axis, _)| !["batch_size", "learning_rate"].contains(&axis.as_str())) {
+                div { dt { (axis.replace('_', " ")) } dd { (results::axis_text(&axes, axis)) } }
             }
             @if let Some(limit) = bytes("memory_budget_bytes") { div { dt { "memory limit" } dd { (limit) } } }
         }
@@ -102,8 +106,9 @@ pub async fn page(State(web): State<Web>, Path(trial): Path<String>) -> Result<H
     let body = html! {
         nav.path aria-label="Place" { a href="/" { "Sweeps" } a href={ "/sweeps/" (row.sweep_id) } { (words::name(&row)) } }
         h1 { (title) }
+        (piece::place(&pieces, "trial-facts"))
         (piece::place(&pieces, "figures"))
-        div aria-live="polite" { (piece::place(&pieces, "trial")) }
+        (piece::place(&pieces, "trial"))
     };
     Ok(whole(&place, &body))
 }

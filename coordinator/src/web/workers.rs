@@ -21,7 +21,7 @@ async fn made(web: &Web) -> Result<Vec<Piece>, Refusal> {
     } else {
         html! { div.panel { (sheet::table(&report::rows::readable(&table, &["worker_id"]), "Workers")) } }
     };
-    Ok(vec![Piece::new("workers", "workers", markup)])
+    Ok(vec![Piece::new("workers", "workers", &markup)])
 }
 
 /// The page.

@@ -185,7 +185,7 @@ fn drawings(chart: &crate::plot::Chart) -> Markup {
 pub(super) fn absent(all: &[Absent]) -> Markup {
     html! {
         div.absent {
-            h3 { "Not in this report" }
+            h3 { "Not drawn, and why" }
             dl { @for one in all { dt { (one.title) } dd { (worded(&one.why)) } } }
         }
     }

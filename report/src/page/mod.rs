@@ -57,6 +57,7 @@ pub struct Report {
     records: Vec<TrialRecord>,
     analysis: Analysis,
     curves: Vec<Table>,
+    live: Option<String>,
 }
 
 /// One group of comparable trials.
@@ -94,7 +95,14 @@ impl Report {
     #[must_use]
     pub fn new(facts: SweepFacts, results: Table, workers: Table, analysis: Analysis) -> Self {
         let records = records::records(&results);
-        Self { facts, results, workers, records, analysis, curves: Vec::new() }
+        Self { facts, results, workers, records, analysis, curves: Vec::new(), live: None }
+    }
+
+    /// The same for the sweep's live page at this path: the grid is drawn before anything is known, and its cells lead to
+    /// their trials.
+    #[must_use]
+    pub fn for_live_page(self, path: String) -> Self {
+        Self { live: Some(path), ..self }
     }
 
     /// The statements whose rows are the curves, one a section.
@@ -169,9 +177,10 @@ impl Report {
     fn each_scope<T>(&self, mut look: impl FnMut(&Scope<'_>) -> T) -> Vec<T> {
         let sizes = self.batch_sizes();
         let groups = analysis::groups(&self.records);
+        let (sweep_id, live) = (self.facts.sweep_id.as_str(), self.live.as_deref());
         let each = groups.iter().zip(&self.analysis.comparisons).take(MOST_SECTIONS).enumerate();
         let scopes = each.map(|(index, (group, comparison))| {
-            look(&Scope { sweep_id: &self.facts.sweep_id, index, group, comparison, sizes: &sizes })
+            look(&Scope { sweep_id, index, group, comparison, sizes: &sizes, live })
         });
         scopes.collect()
     }

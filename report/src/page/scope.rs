@@ -26,6 +26,8 @@ pub struct Scope<'a> {
     pub comparison: &'a Comparison,
     /// All batch sizes of the sweep, smallest first: each has one colour on the whole page.
     pub sizes: &'a [u64],
+    /// The path of the sweep's live page, where this is for it.
+    pub live: Option<&'a str>,
 }
 
 impl Scope<'_> {

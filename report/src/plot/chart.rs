@@ -49,6 +49,8 @@ pub struct Layer {
     pub ink: Ink,
     /// What a pointer that rests on it is told.
     pub tip: Option<String>,
+    /// Where a click on it leads.
+    pub link: Option<String>,
 }
 
 /// Form and place, in the units of the axes. What has no place on an axis (0 on a logarithmic one) is left out.
@@ -209,13 +211,19 @@ impl Layer {
     /// A layer without a tip.
     #[must_use]
     pub fn new(shape: Shape, ink: Ink) -> Self {
-        Self { shape, ink, tip: None }
+        Self { shape, ink, tip: None, link: None }
     }
 
     /// The same with a tip.
     #[must_use]
     pub fn tip(self, tip: impl Into<String>) -> Self {
         Self { tip: Some(tip.into()), ..self }
+    }
+
+    /// The same leading somewhere.
+    #[must_use]
+    pub fn link(self, link: Option<String>) -> Self {
+        Self { link, ..self }
     }
 
     /// A joined line.

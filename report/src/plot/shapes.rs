@@ -40,6 +40,12 @@ pub fn draw(chart: &Chart, frame: &Frame, id: &str) -> Markup {
 
 fn tipped(layer: &Layer, shape: Markup) -> Markup {
     let class = class(layer.ink);
+    if let Some(link) = &layer.link {
+        // A grid of links is not to stand in a keyboard's way: what they lead to is in a table too.
+        return html! {
+            a class=(class) href=(link) tabindex="-1" { @if let Some(tip) = &layer.tip { title { (tip) } } (shape) }
+        };
+    }
     match (&layer.tip, class.is_empty()) {
         (Some(tip), _) => html! { g class=(class) { title { (tip) } (shape) } },
         (None, false) => html! { g class=(class) { (shape) } },

@@ -32,8 +32,10 @@ impl Size {
 pub fn inline(chart: &Chart, size: Size) -> Markup {
     let id = format!("{}-{}", chart.id, size.name());
     let class = format!("plot {}", size.name());
+    // A picture has no parts, and so no links.
+    let role = if chart.layers.iter().any(|layer| layer.link.is_some()) { "group" } else { "img" };
     html! {
-        svg class=(class) viewBox=(view_box(size)) role="img" aria-labelledby={ (id) "-title " (id) "-desc" } {
+        svg class=(class) viewBox=(view_box(size)) role=(role) aria-labelledby={ (id) "-title " (id) "-desc" } {
             (body(chart, size, &id))
         }
     }

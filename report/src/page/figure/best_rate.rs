@@ -114,6 +114,7 @@ fn chart(scope: &Scope<'_>, bests: &[BestRate]) -> Chart {
             },
             ink,
             tip: Some(format!("batch size {}: {rate}{edge}", best.batch_size)),
+            link: None,
         });
     }
     let values = layers.iter().filter_map(|layer| match &layer.shape {

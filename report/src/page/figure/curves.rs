@@ -46,19 +46,28 @@ fn sql_of(scope: &Scope<'_>, names: &[&str]) -> String {
 
 /// The figures: of the step losses, and of the evaluations.
 pub fn figures(scope: &Scope<'_>, rows: &Table) -> [Result<Figure, Absent>; 2] {
+    let is_alone = scope.group.trials.len() == 1;
     let steps = Plan {
         name: "train_loss",
         id: "curves",
         title: "Training loss curves",
-        caption: "Step losses at the best learning rate of each batch size: the mean over a stretch of steps, and where there is room a \
-                  band for their range. Small batches are noisy because each loss is that of a few examples.",
+        caption: if is_alone {
+            "Step losses: the mean over a stretch of steps, and where there is room a band for their range."
+        } else {
+            "Step losses at the best learning rate of each batch size: the mean over a stretch of steps, and where there is room a \
+             band for their range. Small batches are noisy because each loss is that of a few examples."
+        },
     };
     let name = evaluated(scope);
     let evaluations = Plan {
         name,
         id: "evaluated-curves",
         title: if name == "validation_loss" { "Validation loss curves" } else { "Train-set loss curves" },
-        caption: "The loss of the same trials at their evaluations, over the same examples each time: a fair comparison at any moment.",
+        caption: if is_alone {
+            "The loss at its evaluations, over the same examples each time."
+        } else {
+            "The loss of the same trials at their evaluations, over the same examples each time: a fair comparison at any moment."
+        },
     };
     [steps, evaluations].map(|plan| figure(scope, rows, &plan))
 }
@@ -114,9 +123,11 @@ fn evaluated(scope: &Scope<'_>) -> &'static str {
 /// The trials whose curves are drawn, and whether they are of a best cell. All trials of a small sweep; else all seeds of
 /// the best cells; where these are too many, of each best cell the seed with the middle score.
 fn shown<'a>(scope: &Scope<'a>) -> Vec<(&'a TrialRecord, bool)> {
+    // One that stands alone is no worse than another, however it ended.
+    let is_alone = scope.group.trials.len() == 1;
     let is_best = |record: &TrialRecord| {
         let best = scope.comparison.best_of(record.batch_size);
-        best.is_some_and(|best| best.learning_rate == record.learning_rate)
+        is_alone || best.is_some_and(|best| best.learning_rate == record.learning_rate)
     };
     let trials: Vec<_> = scope.group.trials.iter().map(|&record| (record, is_best(record))).collect();
     if trials.len() <= MOST_LINES {

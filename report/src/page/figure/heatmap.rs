@@ -16,9 +16,9 @@ const TITLE: &str = "Score over batch size and learning rate";
 /// The figure.
 ///
 /// # Errors
-/// Where no trial has ended.
+/// Where no trial has ended, on a page that does not go on.
 pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
-    if scope.grid().cells.iter().all(|cell| cell.state() == CellState::Open) {
+    if scope.live.is_none() && scope.grid().cells.iter().all(|cell| cell.state() == CellState::Open) {
         return Err(Absent::new(TITLE, "No trial has ended yet."));
     }
     Ok(Figure {
@@ -45,7 +45,8 @@ fn caption(scope: &Scope<'_>) -> String {
     } else {
         ""
     };
-    format!("{}{median}; lighter is lower, and lower is better.{within}{star}", scope.score_phrase())
+    let click = if scope.live.is_some() { " A click on a cell leads to its trials." } else { "" };
+    format!("{}{median}; lighter is lower, and lower is better.{within}{star}{click}", scope.score_phrase())
 }
 
 fn repeats(cell: &Cell) -> u64 {
@@ -110,7 +111,7 @@ fn layer(scope: &Scope<'_>, cell: &Cell, x: (f64, f64), y: (f64, f64), colors: &
         _ => (Ink::Unknown, None),
     };
     let star = best.map(|best| if best.edge.is_some() { Ink::Alarm } else { Ink::Text });
-    Layer::new(Shape::Cell { x, y, label, star }, ink).tip(tip(scope, cell))
+    Layer::new(Shape::Cell { x, y, label, star }, ink).tip(tip(scope, cell)).link(link(scope, cell))
 }
 
 fn tip(scope: &Scope<'_>, cell: &Cell) -> String {
@@ -134,6 +135,16 @@ fn tip(scope: &Scope<'_>, cell: &Cell) -> String {
     let counts = counts.into_iter().filter(|(count, _)| *count > 0);
     parts.extend(counts.map(|(count, what)| format!("{count} {what}")));
     parts.join("; ")
+}
+
+/// The trials of a cell, on the live page.
+fn link(scope: &Scope<'_>, cell: &Cell) -> Option<String> {
+    let page = scope.live?;
+    let trials = scope.group.trials.iter();
+    let trials = trials
+        .filter(|trial| trial.batch_size == cell.batch_size && trial.learning_rate == cell.learning_rate);
+    let indices: Vec<String> = trials.map(|trial| trial.trial_index.to_string()).collect();
+    Some(format!("{page}?trials={}#trials", indices.join(",")))
 }
 
 fn keys(scope: &Scope<'_>) -> Vec<Key> {
