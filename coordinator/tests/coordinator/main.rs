@@ -14,6 +14,7 @@ mod findings;
 mod holders;
 mod hostile;
 mod invariants;
+mod leases;
 mod lifecycle;
 mod limits;
 mod methods;
