@@ -8,7 +8,7 @@ use crate::oracle::Turmoil;
 use crate::plan::{self, FAULTS, Fault};
 use crate::work::Work;
 
-/// No wait for the end of all trials is longer, on a busy machine.
+/// No wait, for somebody to hit or for the end of all trials, is longer on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a storm that broke nothing saw.
@@ -56,8 +56,15 @@ async fn weather(cluster: &mut Cluster, seed: u64, length: Duration, work: Work)
             if number > 0 && started.elapsed() > length {
                 return settle(cluster, work).await;
             }
+            let ready = Instant::now();
             while !cluster.cause(strike).await? {
                 cluster.tend_and_submit().await?;
+                if ready.elapsed() > PATIENCE {
+                    return Err(vec![format!(
+                        "for {PATIENCE:?} there was nobody to hit with {:?}",
+                        strike.fault
+                    )]);
+                }
             }
             eprintln!("{:6.1} s {:?}", started.elapsed().as_secs_f64(), strike.fault);
             let struck = Instant::now();
