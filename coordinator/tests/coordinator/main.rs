@@ -7,6 +7,7 @@ mod served;
 mod world;
 
 mod claims;
+mod dropped;
 mod endings;
 mod expiry;
 mod fencing;
