@@ -9,8 +9,8 @@ use proto::v1::sweep_service_client::SweepServiceClient;
 use tonic::transport::{Channel, Endpoint};
 use uuid::Uuid;
 
+use crate::database::{Database, Fence};
 use crate::fleet::{Fleet, LEASE, signal};
-use crate::mutation::Mutation;
 use crate::oracle::{Fate, Oracle};
 use crate::plan::{Fault, Strike, Who};
 use crate::postgres::{self, Postgres};
@@ -36,24 +36,17 @@ pub const STALE: &str = "the lease is lost";
 /// What was found to be wrong.
 pub type Broken = Vec<String>;
 
-/// Whether the coordinators' fence is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fence {
-    Up,
-    Down,
-}
-
 pub struct Cluster {
     pub oracle: Oracle,
     pub proxy: Proxy,
+    pub database: Database,
     pub fleet: Fleet,
-    /// The faults that happened, but for those of the proxy.
+    /// The faults that happened, but for those on connections.
     pub fired: Vec<Fault>,
     pub submitted: u64,
     /// How often no rule was found broken.
     pub looks: usize,
     postgres: Postgres,
-    mutation: Option<Mutation>,
     work: Work,
     sweeps: SweepServiceClient<Channel>,
     /// The submission that was not answered yet, if any.
@@ -64,23 +57,22 @@ pub struct Cluster {
 impl Cluster {
     pub async fn start(folder: &Path, work: Work, fence: Fence) -> Self {
         let postgres = Postgres::create(folder).await;
-        let database = postgres::url(postgres.socket());
-        let mutation = (fence == Fence::Down).then(|| Mutation::start(folder, postgres.socket()));
-        let seen = mutation.as_ref().map_or(database.clone(), |mutation| postgres::url(mutation.socket()));
+        let database = Database::start(folder, postgres.socket(), fence);
         let proxy = Proxy::start(2).await;
         let trainer: Option<PathBuf> = (work == Work::Numbers).then(|| trainer::script(folder));
-        let fleet = Fleet::new(folder, proxy.clone(), &seen, 2, 4, trainer.as_deref());
+        let fleet =
+            Fleet::new(folder, proxy.clone(), &postgres::url(database.socket()), 2, 4, trainer.as_deref());
         let channel =
             Endpoint::from_shared(proxy.url()).unwrap().timeout(Duration::from_secs(1)).connect_lazy();
         Self {
-            oracle: Oracle::new(&database),
+            oracle: Oracle::new(&postgres::url(postgres.socket())),
             proxy,
+            database,
             fleet,
             fired: Vec::new(),
             submitted: 0,
             looks: 0,
             postgres,
-            mutation,
             work,
             sweeps: SweepServiceClient::new(channel),
             submission: None,
@@ -127,8 +119,11 @@ impl Cluster {
         }
     }
 
-    /// Whether everything that was submitted has ended.
+    /// Whether everything that was submitted has ended, and every fault has happened.
     pub async fn is_done(&mut self) -> bool {
+        if self.proxy.owed() + self.database.owed() > 0 {
+            return false;
+        }
         if self.submission.is_some() {
             self.submit().await;
         }
@@ -168,6 +163,10 @@ impl Cluster {
                 self.proxy.arm(cut);
                 return Ok(true);
             }
+            Fault::LoseCommit => {
+                self.database.arm();
+                return Ok(true);
+            }
         };
         if done {
             self.fired.push(fault);
@@ -183,7 +182,7 @@ impl Cluster {
             holders.iter().filter_map(|holder| Some((holder, self.fleet.worker(&holder.worker)?))).collect();
         let Some(index) = choice.checked_rem(holders.len() as u64) else { return Ok(false) };
         let (holder, pid) = holders[usize::try_from(index).unwrap()];
-        let stale_before = self.fleet.said(STALE);
+        let stale_before = self.fleet.workers_said(STALE);
         if !self.fleet.stop_process(pid, ZOMBIE_PATIENCE) {
             return Ok(false);
         }
@@ -197,17 +196,12 @@ impl Cluster {
         signal(pid, Signal::SIGCONT);
         let back = Instant::now();
         while fate == Fate::Overtaken && back.elapsed() < ZOMBIE_PATIENCE {
-            if self.fleet.said(STALE) > stale_before {
+            if self.fleet.workers_said(STALE) > stale_before {
                 return Ok(true);
             }
             self.tend().await?;
         }
         Ok(false)
-    }
-
-    /// Statements that lost a condition on the way to Postgres.
-    pub fn rewritten(&self) -> usize {
-        self.mutation.as_ref().map_or(0, Mutation::rewritten)
     }
 
     /// Ends all of it.

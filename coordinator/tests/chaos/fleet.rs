@@ -207,9 +207,13 @@ impl Fleet {
     }
 
     /// How often a text stands in the logs of all workers.
-    pub fn said(&self, text: &str) -> usize {
-        let logs = self.workers.iter().map(|slot| fs::read_to_string(&slot.program.log).unwrap_or_default());
-        logs.map(|log| log.matches(text).count()).sum()
+    pub fn workers_said(&self, text: &str) -> usize {
+        said(&self.workers, text)
+    }
+
+    /// How often a text stands in the logs of all coordinators.
+    pub fn coordinators_said(&self, text: &str) -> usize {
+        said(&self.coordinators, text)
     }
 }
 
@@ -220,6 +224,11 @@ impl Drop for Fleet {
             signal(*pid, Signal::SIGCONT);
         }
     }
+}
+
+fn said(slots: &[Slot], text: &str) -> usize {
+    let logs = slots.iter().map(|slot| fs::read_to_string(&slot.program.log).unwrap_or_default());
+    logs.map(|log| log.matches(text).count()).sum()
 }
 
 fn name(index: usize) -> String {

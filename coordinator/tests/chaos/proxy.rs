@@ -35,6 +35,7 @@ struct Shared {
     address: SocketAddr,
     backends: Mutex<Vec<Option<SocketAddr>>>,
     armed: Mutex<Vec<Cut>>,
+    ordered: AtomicUsize,
     cuts: Mutex<Vec<Cut>>,
     turn: AtomicUsize,
 }
@@ -47,6 +48,7 @@ impl Proxy {
             address: listener.local_addr().unwrap(),
             backends: Mutex::new(vec![None; backends]),
             armed: Mutex::default(),
+            ordered: AtomicUsize::new(0),
             cuts: Mutex::default(),
             turn: AtomicUsize::new(0),
         });
@@ -70,7 +72,13 @@ impl Proxy {
 
     /// Has the next request meet this fate.
     pub fn arm(&self, cut: Cut) {
+        self.shared.ordered.fetch_add(1, Ordering::Relaxed);
         self.shared.armed.lock().unwrap().push(cut);
+    }
+
+    /// How many of these have not happened yet.
+    pub fn owed(&self) -> usize {
+        self.shared.ordered.load(Ordering::Relaxed) - self.shared.cuts.lock().unwrap().len()
     }
 
     /// How often it happened.
@@ -94,44 +102,57 @@ impl Shared {
     }
 }
 
-async fn carry(shared: Arc<Shared>, mut client: TcpStream) {
-    let Some(mut server) = shared.connect().await else { return };
+async fn carry(shared: Arc<Shared>, client: TcpStream) {
+    if carry_until_cut(&shared, client).await == Err(NoReply) {
+        // One side ended first; another request's reply is lost instead.
+        shared.armed.lock().unwrap().push(Cut::Reply);
+    }
+}
+
+/// The connection ended before the reply came that was to be lost.
+#[derive(Debug, PartialEq, Eq)]
+struct NoReply;
+
+async fn carry_until_cut(shared: &Shared, mut client: TcpStream) -> Result<(), NoReply> {
+    let Some(mut server) = shared.connect().await else { return Ok(()) };
     let _ = client.set_nodelay(true);
     let (mut from_client, mut from_server) = (vec![0; CHUNK], vec![0; CHUNK]);
     let mut loses_reply = false;
+    let ended = |loses_reply| if loses_reply { Err(NoReply) } else { Ok(()) };
     loop {
         tokio::select! {
             read = client.read(&mut from_client) => {
-                let Ok(length @ 1..) = read else { return };
+                let Ok(length @ 1..) = read else { return ended(loses_reply) };
                 let bytes = &from_client[..length];
                 let cut = if has_headers(bytes) { shared.armed.lock().unwrap().pop() } else { None };
                 match cut {
                     Some(Cut::Request) => {
                         shared.cuts.lock().unwrap().push(Cut::Request);
-                        return;
+                        return ended(loses_reply);
                     }
                     Some(Cut::HalfOpen) => {
                         shared.cuts.lock().unwrap().push(Cut::HalfOpen);
                         tokio::time::sleep(SILENCE).await;
-                        return;
+                        return ended(loses_reply);
                     }
+                    Some(Cut::Reply) if loses_reply => shared.armed.lock().unwrap().push(Cut::Reply),
                     Some(Cut::Reply) => loses_reply = true,
                     None => {}
                 }
                 if server.write_all(bytes).await.is_err() {
-                    return;
+                    return ended(loses_reply);
                 }
             }
             read = server.read(&mut from_server) => {
-                let Ok(length @ 1..) = read else { return };
+                let Ok(length @ 1..) = read else { return ended(loses_reply) };
                 let bytes = &from_server[..length];
                 if loses_reply {
                     if has_headers(bytes) {
                         shared.cuts.lock().unwrap().push(Cut::Reply);
-                        return;
+                        return Ok(());
                     }
                 } else if client.write_all(bytes).await.is_err() {
-                    return;
+                    return Ok(());
                 }
             }
         }

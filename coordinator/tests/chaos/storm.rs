@@ -3,13 +3,17 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use crate::cluster::{Broken, Cluster, Fence, STALE};
+use crate::cluster::{Broken, Cluster, STALE};
+use crate::database::Fence;
 use crate::oracle::Turmoil;
 use crate::plan::{self, FAULTS, Fault};
 use crate::work::Work;
 
 /// No wait, for somebody to hit or for the end of all trials, is longer on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What Postgres says to one who begins a transaction on a connection that was put back with an open one.
+const OPEN_TRANSACTION: &str = "there is already a transaction in progress";
 
 /// What a storm that broke nothing saw.
 #[derive(Debug)]
@@ -32,7 +36,7 @@ pub async fn blow(seed: u64, length: Duration, work: Work, fence: Fence) -> Resu
     let mut cluster = Cluster::start(folder.path(), work, fence).await;
     let report = weather(&mut cluster, seed, length, work).await;
     if fence == Fence::Down {
-        assert!(cluster.rewritten() > 0, "no statement lost its fence");
+        assert!(cluster.database.rewritten() > 0, "no statement lost its fence");
     }
     cluster.end().await;
     if report.is_err() && fence == Fence::Up {
@@ -42,14 +46,12 @@ pub async fn blow(seed: u64, length: Duration, work: Work, fence: Fence) -> Resu
 }
 
 async fn weather(cluster: &mut Cluster, seed: u64, length: Duration, work: Work) -> Result<Report, Broken> {
-    if work == Work::Training {
-        // What the storm is to be compared with.
-        while cluster.submitted == 0 {
-            cluster.submit().await;
-            cluster.tend().await?;
-        }
-        calm(cluster).await?;
+    // Before the first fault all are at work; and there is what training in the storm is to be compared with.
+    while cluster.submitted == 0 {
+        cluster.submit().await;
+        cluster.tend().await?;
     }
+    calm(cluster).await?;
     let started = Instant::now();
     for number in 0.. {
         for strike in plan::round(seed, number) {
@@ -94,7 +96,10 @@ async fn settle(cluster: &mut Cluster, work: Work) -> Result<Report, Broken> {
     calm(cluster).await?;
     let broken = cluster.oracle.broken().await.unwrap();
     let differences = cluster.oracle.differences(work).await;
-    let wrong = [broken, differences].concat();
+    let mut wrong = [broken, differences].concat();
+    if cluster.fleet.coordinators_said(OPEN_TRANSACTION) > 0 {
+        wrong.push(format!("a coordinator was told: {OPEN_TRANSACTION}"));
+    }
     if !wrong.is_empty() {
         return Err(wrong);
     }
@@ -103,6 +108,7 @@ async fn settle(cluster: &mut Cluster, work: Work) -> Result<Report, Broken> {
     let fired = FAULTS.map(|fault| {
         let count = match fault {
             Fault::Lose(cut) => cluster.proxy.count(cut),
+            Fault::LoseCommit => cluster.database.lost(),
             fault => cluster.fired.iter().filter(|fired| **fired == fault).count(),
         };
         (fault, count)
@@ -110,7 +116,7 @@ async fn settle(cluster: &mut Cluster, work: Work) -> Result<Report, Broken> {
     Ok(Report {
         trials,
         fired: fired.to_vec(),
-        stale: cluster.fleet.said(STALE),
+        stale: cluster.fleet.workers_said(STALE),
         turmoil: cluster.oracle.turmoil().await,
         looks: cluster.looks,
     })
