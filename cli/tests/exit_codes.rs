@@ -125,6 +125,24 @@ fn completions_of_every_shell_know_every_verb() {
 }
 
 #[test]
+fn a_sweep_file_of_any_bytes_is_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sweep.toml");
+    for (bytes, said) in [
+        (&b"name = \"\xff\xfe\""[..], "is not UTF-8 text (byte 8)"),
+        (b"\x00\x01\x02", "mistake"),
+        (b"", "mistake"),
+        (b"\xef\xbb\xbfname = 1", "mistake"),
+        (b"\x7fELF\x02\x01\x01\x00", "mistake"),
+    ] {
+        std::fs::write(&file, bytes).unwrap();
+        for verb in ["plan", "submit", "run"] {
+            assert_failure(batchsweep(&state()).arg(verb).arg(&file), 2, &[said]);
+        }
+    }
+}
+
+#[test]
 fn a_misspelt_flag_form_or_state_is_answered_with_the_right_one() {
     for (arguments, right) in [
         (&["ls", "--coordinater=http://a:1"][..], "--coordinator"),

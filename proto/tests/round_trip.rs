@@ -13,7 +13,7 @@ use domain::spec::{
 use domain::units::{BatchSize, Bytes, LearningRate};
 use proptest::prelude::*;
 use prost::Message;
-use proto::{from_wire, to_wire, v1};
+use proto::{frame, from_wire, to_wire, v1};
 
 fn any_data() -> impl Strategy<Value = DataSpec> {
     let labels = prop_oneof![Just(Labels::Random), Just(Labels::Teacher)];
@@ -249,6 +249,27 @@ proptest! {
         if let Ok(message) = v1::TrialSpec::decode(bytes.as_slice()) {
             let _ = from_wire::trial(message);
         }
+        if let Ok(message) = v1::KnownMemory::decode(bytes.as_slice()) {
+            let _ = from_wire::known_memory(&message);
+        }
+        if let Ok(message) = v1::TrialResult::decode(bytes.as_slice()) {
+            let _ = from_wire::outcome(message.outcome());
+            let _ = message.memory.as_ref().map(from_wire::memory_parts);
+        }
+    }
+
+    /// Between an agent and its trainer: one of them may be dying.
+    #[test]
+    fn any_bytes_between_agent_and_trainer_are_read_without_a_panic(
+        claimed in prop::option::of(0u32..300),
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let length = claimed.map(u32::to_be_bytes);
+        let stream = [length.as_ref().map_or(&[][..], |length| &length[..]), &bytes].concat();
+        let mut events = stream.as_slice();
+        while let Ok(Some(v1::TrainerEvent { .. })) = frame::read(&mut events) {}
+        let mut requests = stream.as_slice();
+        while let Ok(Some(v1::TrainerRequest { .. })) = frame::read(&mut requests) {}
     }
 }
 

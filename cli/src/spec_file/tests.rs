@@ -307,7 +307,124 @@ fn piece() -> impl Strategy<Value = String> {
     prop_oneof![4 => prop::sample::select(words.to_vec()).prop_map(str::to_owned), 1 => "\\PC{0,6}"]
 }
 
+#[test]
+fn a_file_that_is_nested_without_end_never_panics() {
+    let deep = 100_000;
+    for text in [
+        "[".repeat(deep),
+        "[[".repeat(deep),
+        format!("name = {}", "[".repeat(deep)),
+        format!("name = {}1{}", "[".repeat(deep), "]".repeat(deep)),
+        format!("name = {}", "{ a = ".repeat(deep)),
+        format!("{}name = 1", "a.".repeat(deep)),
+        format!("[{}name]", "a.".repeat(deep)),
+        format!("grid.{}name = 1", "a.".repeat(deep)),
+    ] {
+        mistakes(&text);
+        mistakes(&format!("{GOOD}{text}"));
+        parse_with(GOOD, &[&text]).unwrap_err();
+        parse_with(GOOD, &[&format!("grid.seed={text}")]).unwrap_err();
+    }
+}
+
+/// The examples that we ship, and one with every section.
+fn valid_files() -> Vec<String> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    assert!(paths.len() > 5, "{paths:?}");
+    paths.sort();
+    let mut files: Vec<String> = paths.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    for file in &files {
+        parse_with(file, &[]).unwrap();
+    }
+    files.push(GOOD.to_owned());
+    files
+}
+
+/// One change to a file that was right.
+#[derive(Debug, Clone)]
+enum Damage {
+    /// A character becomes another one.
+    Replace(prop::sample::Index, char),
+    Insert(prop::sample::Index, String),
+    /// A line stands twice.
+    Repeat(prop::sample::Index),
+    Remove(prop::sample::Index),
+    /// Two lines change places, or one line takes the other's value.
+    Swap(prop::sample::Index, prop::sample::Index),
+    TakeValue(prop::sample::Index, prop::sample::Index),
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let place = any::<prop::sample::Index>;
+    prop_oneof![
+        (place(), any::<char>()).prop_map(|(at, with)| Damage::Replace(at, with)),
+        (place(), piece()).prop_map(|(at, what)| Damage::Insert(at, what)),
+        place().prop_map(Damage::Repeat),
+        place().prop_map(Damage::Remove),
+        (place(), place()).prop_map(|(one, other)| Damage::Swap(one, other)),
+        (place(), place()).prop_map(|(one, other)| Damage::TakeValue(one, other)),
+    ]
+}
+
+fn damaged(file: &str, damages: &[Damage]) -> String {
+    let mut text = file.to_owned();
+    for damage in damages {
+        let mut characters: Vec<char> = text.chars().collect();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        if lines.is_empty() {
+            return text;
+        }
+        let line = |at: &prop::sample::Index| at.index(text.lines().count());
+        text = match damage {
+            Damage::Replace(at, with) => {
+                let at = at.index(characters.len());
+                characters[at] = *with;
+                characters.into_iter().collect()
+            }
+            Damage::Insert(at, what) => {
+                let at = at.index(characters.len());
+                characters.splice(at..at, what.chars());
+                characters.into_iter().collect()
+            }
+            Damage::Repeat(at) => {
+                lines.insert(line(at), lines[line(at)].clone());
+                lines.join("\n")
+            }
+            Damage::Remove(at) => {
+                lines.remove(line(at));
+                lines.join("\n")
+            }
+            Damage::Swap(one, other) => {
+                lines.swap(line(one), line(other));
+                lines.join("\n")
+            }
+            Damage::TakeValue(one, other) => {
+                let value = lines[line(other)].split_once('=').map(|(_, value)| value.to_owned());
+                if let (Some((key, _)), Some(value)) = (lines[line(one)].split_once('='), value) {
+                    lines[line(one)] = format!("{key}={value}");
+                }
+                lines.join("\n")
+            }
+        };
+    }
+    text
+}
+
 proptest! {
+    /// A file that is right but for a few changes is read, or every mistake in it is shown.
+    #[test]
+    fn a_damaged_file_never_panics(
+        file in prop::sample::select(valid_files()),
+        damages in prop::collection::vec(damage(), 1..6),
+    ) {
+        match parse_with(&damaged(&file, &damages), &[]) {
+            Ok(sweep) => prop_assert!(domain::grid::trial_count(&sweep.grid).is_some()),
+            Err(mistakes) => prop_assert!(mistakes.contains("error"), "{mistakes}"),
+        }
+    }
+
     #[test]
     fn no_text_panics(pieces in prop::collection::vec(piece(), 0..40), set in "\\PC{0,12}") {
         let text = pieces.concat();

@@ -1,7 +1,7 @@
--- held_states: whether leases were handed out here, and whether they can be written for: they are held, or were lost and
--- nobody took the trial since
+-- held_states: whether leases were handed out here, to the caller, and whether they can be written for: they are held, or
+-- were lost and nobody took the trial since; $4 is the caller's name, NULL where nobody has one
 select
-    attempt.trial_id is not null as "known!",
+    worker.worker_id is not null as "known!",
     lease.trial_id is not null
     or coalesce(
         attempt.error_kind = 'worker_lost' and state.status = 'pending' and state.attempt = attempt.attempt, false
@@ -9,6 +9,8 @@ select
 from unnest($1::uuid[], $2::integer[], $3::bytea[]) with ordinality as shown (trial_id, attempt, token, place)
 left join core.attempt
     on attempt.trial_id = shown.trial_id and attempt.attempt = shown.attempt and attempt.token = shown.token
+left join core.worker
+    on worker.worker_id = attempt.worker_id and ($4::text is null or worker.principal = $4)
 left join core.lease
     on lease.trial_id = shown.trial_id and lease.attempt = shown.attempt and lease.token = shown.token
 left join core.trial_state state on state.trial_id = attempt.trial_id

@@ -58,7 +58,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn begin(&self) -> Result<PgTransaction<'static>> {
-        Ok(self.requests.begin().await?)
+        begin(&self.requests).await
     }
 
     /// Begins a transaction of somebody who only looks; Postgres ends a statement that takes over ten seconds.
@@ -78,7 +78,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn begin_vital(&self) -> Result<PgTransaction<'static>> {
-        Ok(self.vital.begin().await?)
+        begin(&self.vital).await
     }
 
     /// Asks Postgres for its version, within `limit`.
@@ -100,6 +100,17 @@ impl Store {
     pub async fn notify_trials(&self, transaction: &mut PgTransaction<'_>) -> Result<()> {
         sqlx::query_file!("queries/sweep/notify_trials.sql").fetch_one(&mut **transaction).await?;
         Ok(())
+    }
+}
+
+/// Begins in a task of its own: a call that is dropped while `BEGIN` is on its way (its caller is gone) would else put the
+/// connection back with the transaction open, of which sqlx 0.9 knows nothing. The next one's writes would stay uncommitted,
+/// with their rows locked. In the task the transaction is always taken up, and then rolled back.
+async fn begin(pool: &PgPool) -> Result<PgTransaction<'static>> {
+    let pool = pool.clone();
+    match tokio::spawn(async move { pool.begin().await }).await {
+        Ok(begun) => Ok(begun?),
+        Err(_) => Err(StoreError::Unavailable(sqlx::Error::WorkerCrashed)),
     }
 }
 

@@ -54,7 +54,7 @@ pub enum HeldState {
     Ours,
     /// It is over.
     Lost,
-    /// It never was, here.
+    /// It never was, here; or it is somebody else's, of which the caller learns nothing.
     Unknown,
 }
 
@@ -96,7 +96,7 @@ pub async fn register(
         .await?;
     let why = Why::WorkerLost("another process registered under the worker's name");
     let superseded = ending::without_result(connection, &held, &why).await?;
-    let held = held_states(connection, new.held).await?;
+    let held = held_states(connection, new).await?;
     Ok(Registered { worker_id, superseded, held })
 }
 
@@ -123,7 +123,8 @@ async fn adopt(
     Ok(())
 }
 
-async fn held_states(connection: &mut PgConnection, held: &[LeaseKey]) -> Result<Vec<HeldState>> {
+async fn held_states(connection: &mut PgConnection, new: &NewWorker<'_>) -> Result<Vec<HeldState>> {
+    let held = new.held;
     if held.is_empty() {
         return Ok(Vec::new());
     }
@@ -132,6 +133,7 @@ async fn held_states(connection: &mut PgConnection, held: &[LeaseKey]) -> Result
         &held.iter().map(|key| key.trial_id).collect::<Vec<_>>(),
         &held.iter().map(|key| key.attempt).collect::<Vec<_>>(),
         &held.iter().map(|key| key.token.clone()).collect::<Vec<_>>(),
+        new.principal as Option<&str>,
     )
     .fetch_all(connection)
     .await?;

@@ -7,6 +7,7 @@ mod served;
 mod world;
 
 mod claims;
+mod dropped;
 mod endings;
 mod expiry;
 mod fencing;
@@ -14,6 +15,8 @@ mod findings;
 mod holders;
 mod hostile;
 mod invariants;
+mod leases;
+mod lifecycle;
 mod limits;
 mod methods;
 mod metrics;

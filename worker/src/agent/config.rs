@@ -75,6 +75,10 @@ pub struct AgentConfig {
         value_parser = duration
     )]
     pub trainer_timeout: Duration,
+
+    /// The program to start as the trainer; for tests of what is around it [default: this one]
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub trainer_program: Option<PathBuf>,
 }
 
 /// A time such as `500ms`, `30s`, `10m` or `2h`.

@@ -16,6 +16,10 @@ use tonic::{Code, Response, Status};
 /// The generated client on a channel that connects by itself, and again when it is lost; it shows the token.
 pub type Client = WorkerServiceClient<InterceptedService<Channel, Bearer>>;
 
+/// How often a connection is asked whether its other end is there, and how long that may take. One that fell silent is left
+/// after both, so that a new one can still renew leases of half a minute.
+const PING: Duration = Duration::from_secs(5);
+
 /// How long a call is tried again while the coordinator is out of reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
@@ -48,8 +52,8 @@ impl Coordinator {
         let channel = endpoint
             .connect_timeout(Duration::from_secs(3))
             .tcp_keepalive(Some(Duration::from_secs(30)))
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .keep_alive_timeout(Duration::from_secs(10))
+            .http2_keep_alive_interval(PING)
+            .keep_alive_timeout(PING)
             .keep_alive_while_idle(true)
             .connect_lazy();
         let client = Client::new(InterceptedService::new(channel, credentials.bearer()))

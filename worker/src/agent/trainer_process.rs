@@ -51,13 +51,16 @@ pub struct Death {
 }
 
 impl TrainerProcess {
-    /// Starts one, of this very program, and waits until it is ready.
+    /// Starts one, of this very program unless told otherwise, and waits until it is ready.
     ///
     /// # Errors
     /// What went wrong, in words.
     pub async fn start(config: &AgentConfig) -> Result<Self, String> {
-        let program = std::env::current_exe()
-            .map_err(|error| format!("this program's own path is unknown: {error}"))?;
+        let program = match &config.trainer_program {
+            Some(program) => program.clone(),
+            None => std::env::current_exe()
+                .map_err(|error| format!("this program's own path is unknown: {error}"))?,
+        };
         let mut command = Command::new(&program);
         if let Some(folder) = &config.data_dir {
             if !folder.is_dir() {
