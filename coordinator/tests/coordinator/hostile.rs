@@ -73,8 +73,14 @@ fn sensible(path: &str) -> Vec<u8> {
         "GetServerInfo" => v1::GetServerInfoRequest {}.encode_to_vec(),
         "CreateSweep" => {
             let source = "# a sweep".to_owned();
-            v1::CreateSweepRequest { request_id: id(), spec: Some(spec(2)), source, validate_only: false }
-                .encode_to_vec()
+            v1::CreateSweepRequest {
+                request_id: id(),
+                spec: Some(spec(2)),
+                source,
+                validate_only: false,
+                weight: None,
+            }
+            .encode_to_vec()
         }
         "PauseSweep" => v1::PauseSweepRequest { sweep: sweep() }.encode_to_vec(),
         "ResumeSweep" => v1::ResumeSweepRequest { sweep: sweep() }.encode_to_vec(),
