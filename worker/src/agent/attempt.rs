@@ -242,7 +242,7 @@ impl Attempt<'_> {
 
 /// Has the trainer stop at its next step, still taking in what it tells; kills it when it does not.
 async fn stop(trainer: &mut TrainerProcess, uplink: &Uplink, end: End) -> End {
-    trainer.send(trainer_request::Kind::Stop(v1::StopTrial {})).await;
+    trainer.send(trainer_request::Kind::Stop(v1::StopTrial { save: false })).await;
     let stopped = async {
         loop {
             match trainer.next().await {

@@ -1,5 +1,7 @@
 //! When a trial has lost its way.
 
+use proto::v1;
+
 /// Watches step losses: a loss that is not finite, or a smoothed loss over four times the loss at the start, ends the
 /// trial as diverged.
 #[derive(Debug, Clone)]
@@ -26,6 +28,20 @@ impl Divergence {
     pub fn new(start: f64, batch_size: u64) -> Self {
         let window = (EXAMPLES / batch_size.max(1)).max(LEAST_STEPS);
         Self { start, keep: 1.0 - 1.0 / window as f64, smoothed: 0.0, weight: 0.0, steps: 0, window }
+    }
+
+    /// All of it, to go on from later.
+    #[must_use]
+    pub fn saved(&self) -> v1::SavedDivergence {
+        let Self { start, smoothed, weight, steps, .. } = *self;
+        v1::SavedDivergence { start, smoothed, weight, steps }
+    }
+
+    /// As it was when it was saved, in a trial of the same batch size.
+    #[must_use]
+    pub fn from_saved(saved: &v1::SavedDivergence, batch_size: u64) -> Self {
+        let v1::SavedDivergence { start, smoothed, weight, steps } = *saved;
+        Self { smoothed, weight, steps, ..Self::new(start, batch_size) }
     }
 
     /// Takes a step's loss, and says why the trial has diverged if it has.

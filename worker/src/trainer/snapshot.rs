@@ -1,6 +1,6 @@
-//! Everything that the steps to come depend on, as a safetensors file: weights, buffers, optimizer state, and how many
-//! steps were taken. Random numbers have a place, not a state (`seed`), and so have the examples of a step (`course`):
-//! neither is saved.
+//! Everything that the steps to come depend on, as a safetensors file: weights, buffers, optimizer state, how many steps
+//! were taken, and what the loop has gathered on the way. Random numbers have a place, not a state (`seed`), and so have
+//! the examples of a step (`course`): neither is saved.
 
 use std::borrow::Cow;
 use std::fs::{self, File};
@@ -8,6 +8,7 @@ use std::io;
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors, View};
+use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
 
 use super::learner::Learner;
@@ -18,6 +19,8 @@ use crate::shim::TorchError;
 pub struct Snapshot {
     /// Optimizer steps taken.
     pub steps: u64,
+    /// What the loop knows besides, an encoded `v1::TrialState`; empty for a learner alone.
+    pub session: Vec<u8>,
     tensors: Vec<(String, Saved)>,
 }
 
@@ -53,6 +56,7 @@ pub enum SnapshotError {
 }
 
 const STEPS: &str = "batchsweep.steps";
+const SESSION: &str = "session";
 
 impl Snapshot {
     /// Copies a learner's state to the host. Waits for the device.
@@ -61,24 +65,30 @@ impl Snapshot {
     /// [`TorchError`] when the device fails.
     pub fn take(learner: &Learner, steps: u64) -> Result<Self, TorchError> {
         let tensors = named(learner).into_iter().map(|(name, tensor)| Ok((name, Saved::of(tensor)?)));
-        Ok(Self { steps, tensors: tensors.collect::<Result<_, TorchError>>()? })
+        let tensors = tensors.collect::<Result<_, TorchError>>()?;
+        Ok(Self { steps, session: Vec::new(), tensors })
     }
 
-    /// Writes it beside its place and then moves it there: a file of this name is always whole.
+    /// Writes it beside its place and then moves it there: a file of this name is always whole. Gives its SHA-256 as hex
+    /// digits.
     ///
     /// # Errors
     /// [`SnapshotError::File`] when the disk refuses.
-    pub fn write(&self, path: &Path) -> Result<(), SnapshotError> {
+    pub fn write(&self, path: &Path) -> Result<String, SnapshotError> {
         let failed = |source| SnapshotError::File { path: path.display().to_string(), source };
         let facts = [(STEPS.to_owned(), self.steps.to_string())];
-        let views = self.tensors.iter().map(|(name, saved)| (name.as_str(), saved));
+        let session = Saved::bytes(self.session.clone());
+        let beside = (!self.session.is_empty()).then_some((SESSION, &session));
+        let views = self.tensors.iter().map(|(name, saved)| (name.as_str(), saved)).chain(beside);
         let bytes = safetensors::serialize(views, Some(facts.into_iter().collect()))
             .map_err(|error| failed(io::Error::other(error.to_string())))?;
+        let sha256 = hex(&Sha256::digest(&bytes));
         let fresh = path.with_extension("part");
         fs::write(&fresh, bytes)
             .and_then(|()| File::open(&fresh)?.sync_all())
             .and_then(|()| fs::rename(&fresh, path))
-            .map_err(failed)
+            .map_err(failed)?;
+        Ok(sha256)
     }
 
     /// Reads one.
@@ -97,9 +107,10 @@ impl Snapshot {
             let (dtype, shape, bytes) = (view.dtype(), view.shape().to_vec(), view.data().to_vec());
             (name, Saved { dtype, shape, bytes })
         });
-        let mut tensors: Vec<_> = tensors.collect();
+        let (mut session, mut tensors): (Vec<_>, Vec<_>) = tensors.partition(|(name, _)| name == SESSION);
         tensors.sort_by(|(left, _), (right, _)| left.cmp(right));
-        Ok(Self { steps, tensors })
+        let session = session.pop().map(|(_, saved)| saved.bytes).unwrap_or_default();
+        Ok(Self { steps, session, tensors })
     }
 
     /// Puts a learner of the same trial into this state.
@@ -135,7 +146,17 @@ fn named(learner: &Learner) -> Vec<(String, &Tensor)> {
     buffers.chain(optimizer).chain(parameters).collect()
 }
 
+/// As hex digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 impl Saved {
+    fn bytes(bytes: Vec<u8>) -> Self {
+        Self { dtype: Dtype::U8, shape: vec![bytes.len()], bytes }
+    }
+
     fn of(tensor: &Tensor) -> Result<Self, TorchError> {
         let host = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
         let dtype = dtype(host.kind()).ok_or_else(|| {

@@ -1,6 +1,7 @@
 //! What a trial's curves amount to.
 
 use domain::spec::Target;
+use proto::v1;
 
 use super::course::Batch;
 
@@ -104,6 +105,61 @@ impl Summary {
     pub fn train_loss_std(&self) -> Option<f64> {
         let Spread { steps, squares, .. } = self.epoch_losses;
         (steps > 0).then(|| (squares / steps as f64).sqrt())
+    }
+}
+
+impl Summary {
+    /// All of it, to go on from later.
+    #[must_use]
+    pub fn saved(&self) -> v1::SavedSummary {
+        let Spread { steps, mean, squares, examples, example_sum } = self.epoch_losses;
+        v1::SavedSummary {
+            steps: self.steps,
+            examples: self.examples,
+            first_train_loss: self.first_train_loss,
+            final_train_loss: self.final_train_loss,
+            train_set_loss: self.train_set_loss,
+            final_validation_loss: self.final_validation_loss,
+            final_validation_accuracy: self.final_validation_accuracy,
+            best_validation_loss: self.best_validation_loss,
+            best_validation_accuracy: self.best_validation_accuracy,
+            to_target: self.to_target.map(|(steps, examples, seconds)| v1::SavedPlace {
+                steps,
+                examples,
+                seconds,
+            }),
+            epoch: self.epoch,
+            epoch_steps: steps,
+            epoch_mean: mean,
+            epoch_squares: squares,
+            epoch_examples: examples,
+            epoch_example_sum: example_sum,
+        }
+    }
+
+    /// As it was when it was saved.
+    #[must_use]
+    pub fn from_saved(saved: &v1::SavedSummary) -> Self {
+        Self {
+            steps: saved.steps,
+            examples: saved.examples,
+            first_train_loss: saved.first_train_loss,
+            final_train_loss: saved.final_train_loss,
+            train_set_loss: saved.train_set_loss,
+            final_validation_loss: saved.final_validation_loss,
+            final_validation_accuracy: saved.final_validation_accuracy,
+            best_validation_loss: saved.best_validation_loss,
+            best_validation_accuracy: saved.best_validation_accuracy,
+            to_target: saved.to_target.map(|place| (place.steps, place.examples, place.seconds)),
+            epoch: saved.epoch,
+            epoch_losses: Spread {
+                steps: saved.epoch_steps,
+                mean: saved.epoch_mean,
+                squares: saved.epoch_squares,
+                examples: saved.epoch_examples,
+                example_sum: saved.epoch_example_sum,
+            },
+        }
     }
 }
 

@@ -1,0 +1,175 @@
+//! A trial whose trainer is killed again and again ends as an undisturbed one: same weights, result and records.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use domain::TrialSpec;
+use domain::spec::{Budget, MicroBatchPolicy, OptimizerKind, TrainSpec};
+use proto::to_wire;
+use proto::v1::{self, TrialResult, record, trainer_event::Kind as Event, trainer_request::Kind as Request};
+use worker::trainer::snapshot::Snapshot;
+
+use crate::lab::{cnn_trial, lasting, stateful_trial, with};
+use crate::process::Trainer;
+
+/// What a trial told, over all of its attempts: its curves and splits, each with its bits.
+#[derive(Debug, Default, Clone, PartialEq)]
+struct Told(Vec<String>);
+
+impl Told {
+    fn add(&mut self, records: Vec<v1::Record>) {
+        for record in records {
+            match record.kind {
+                // Times differ from run to run; the rest must not.
+                Some(record::Kind::Metric(point)) => self.0.push(format!(
+                    "{:?} {} {} {:016x}",
+                    point.name(),
+                    point.step,
+                    point.examples,
+                    point.value.to_bits()
+                )),
+                Some(record::Kind::Split(split)) => self.0.push(format!("{split:?}")),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The result without what the clock says.
+fn timeless(result: TrialResult) -> TrialResult {
+    TrialResult { train_seconds: 0.0, examples_per_second: None, seconds_to_target: None, ..result }
+}
+
+/// The last file saved, and what was told before it.
+type Saved = (PathBuf, Told);
+
+enum End {
+    Finished(TrialResult, Told, PathBuf),
+    Killed(Option<Saved>),
+}
+
+/// Trains from `from` until the end, or kills the trainer once so many files were saved.
+fn attempt(
+    spec: &TrialSpec,
+    folder: &Path,
+    every: u64,
+    from: Option<&Saved>,
+    kill_after: Option<u64>,
+) -> End {
+    let mut trainer = Trainer::start();
+    trainer.send(Request::Checkpointing(v1::Checkpointing {
+        folder: folder.to_string_lossy().into_owned(),
+        interval_ms: 0,
+        every_steps: every,
+        resume_file: from.map(|(file, _)| file.to_string_lossy().into_owned()).unwrap_or_default(),
+    }));
+    trainer.send(Request::Train(to_wire::trial(spec)));
+    let (mut told, mut saved, mut files) = (Told::default(), from.cloned(), 0);
+    loop {
+        match trainer.next().unwrap() {
+            Event::Resumed(_) => told = from.expect("a file to go on from").1.clone(),
+            Event::Records(batch) => told.add(batch.records),
+            Event::Saved(file) => {
+                saved = Some((PathBuf::from(file.file), told.clone()));
+                files += 1;
+                if Some(files) == kill_after {
+                    trainer.child.kill().unwrap();
+                    trainer.child.wait().unwrap();
+                    return End::Killed(saved);
+                }
+            }
+            Event::Finished(result) => return End::Finished(timeless(result), told, saved.unwrap().0),
+            Event::Progress(_) | Event::Found(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn trials() -> Vec<TrialSpec> {
+    let long = |spec| lasting(spec, Budget::Steps(240));
+    let momentum = TrainSpec {
+        optimizer: OptimizerKind::Sgd,
+        momentum: 0.9,
+        shuffle: true,
+        warmup_steps: 20,
+        ..TrainSpec::default()
+    };
+    let mut accumulated = long(stateful_trial(60, 12));
+    accumulated.memory.micro_batch = MicroBatchPolicy::Fixed(5);
+    accumulated.data.validation = 12;
+    vec![long(stateful_trial(60, 8)), accumulated, long(with(cnn_trial(40, 10), momentum))]
+}
+
+#[test]
+fn a_trial_killed_20_times_ends_with_the_weights_result_and_records_of_an_undisturbed_one() {
+    for (seed, spec) in (1u64..).zip(trials()) {
+        let folder = tempfile::tempdir().unwrap();
+        let End::Finished(result, told, last) = attempt(&spec, folder.path(), 240, None, None) else {
+            panic!("nobody killed it")
+        };
+        let weights = Snapshot::read(&last).unwrap();
+        assert_eq!(weights.steps, 240);
+
+        // Saved every 5 steps; killed after one or two of them, by a seeded draw: at most 20 kills in 48 saves.
+        let mut random = seed;
+        let mut saved: Option<Saved> = None;
+        for _ in 0..20 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let kill_after = 1 + (random >> 33) % 2;
+            match attempt(&spec, folder.path(), 5, saved.as_ref(), Some(kill_after)) {
+                End::Killed(latest) => saved = latest,
+                End::Finished(..) => panic!("it ended before it was killed 20 times"),
+            }
+        }
+        let End::Finished(again, told_again, last) = attempt(&spec, folder.path(), 240, saved.as_ref(), None)
+        else {
+            panic!("nobody killed it")
+        };
+        assert_eq!(again, result);
+        assert_eq!(told_again, told);
+        let (mut then, mut now) = (weights, Snapshot::read(&last).unwrap());
+        (then.session, now.session) = (Vec::new(), Vec::new());
+        assert!(then == now, "the final weights differ: {spec:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_broken_or_of_another_trial_makes_the_trial_start_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let [spec, other, _] = &trials()[..] else { panic!() };
+    let End::Killed(Some((file, _))) = attempt(other, folder.path(), 5, None, Some(1)) else { panic!() };
+    let broken = folder.path().join("broken");
+    fs::write(&broken, &fs::read(&file).unwrap()[..1000]).unwrap();
+    let End::Finished(expected, told, _) = attempt(spec, folder.path(), 240, None, None) else { panic!() };
+    for bad in [file, broken, folder.path().join("nowhere")] {
+        let from = (bad, Told(vec!["never shown".to_owned()]));
+        let End::Finished(result, told_again, _) = attempt(spec, folder.path(), 240, Some(&from), None)
+        else {
+            panic!()
+        };
+        assert_eq!((result, told_again), (expected.clone(), told.clone()));
+    }
+}
+
+#[test]
+fn a_trial_asked_to_stop_saves_first_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    for save in [true, false] {
+        let mut trainer = Trainer::start();
+        let folder = folder.path().to_string_lossy().into_owned();
+        trainer.send(Request::Checkpointing(v1::Checkpointing { folder, ..Default::default() }));
+        let endless = lasting(stateful_trial(60, 8), Budget::Epochs(1_000_000));
+        trainer.send(Request::Train(to_wire::trial(&endless)));
+        while !matches!(trainer.next(), Some(Event::Records(_))) {}
+        trainer.send(Request::Stop(v1::StopTrial { save }));
+        let mut saves = 0;
+        loop {
+            match trainer.next().unwrap() {
+                Event::Saved(_) => saves += 1,
+                Event::Stopped(_) => break,
+                _ => {}
+            }
+        }
+        assert_eq!(saves, u32::from(save));
+    }
+}
