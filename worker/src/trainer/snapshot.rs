@@ -137,6 +137,18 @@ impl Snapshot {
     }
 }
 
+/// SHA-256 of a model's parameters and buffers, as hex digits: trials whose models are the same bits have the same.
+///
+/// # Errors
+/// [`TorchError`] when the device fails.
+pub fn fingerprint(learner: &Learner) -> Result<String, TorchError> {
+    let mut digest = Sha256::new();
+    for tensor in learner.model.buffers().iter().chain(learner.model.parameters().as_slice()) {
+        digest.update(Saved::of(tensor)?.bytes);
+    }
+    Ok(hex(&digest.finalize()))
+}
+
 /// All that is saved of a learner, by name, in the order of the names.
 fn named(learner: &Learner) -> Vec<(String, &Tensor)> {
     let number = |what: &'static str| move |(index, tensor)| (format!("{what}.{index:06}"), tensor);

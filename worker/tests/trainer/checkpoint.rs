@@ -44,7 +44,7 @@ fn timeless(result: TrialResult) -> TrialResult {
 type Saved = (PathBuf, Told);
 
 enum End {
-    Finished(TrialResult, Told, PathBuf),
+    Finished(Box<TrialResult>, Told, PathBuf),
     Killed(Option<Saved>),
 }
 
@@ -78,7 +78,9 @@ fn attempt(
                     return End::Killed(saved);
                 }
             }
-            Event::Finished(result) => return End::Finished(timeless(result), told, saved.unwrap().0),
+            Event::Finished(result) => {
+                return End::Finished(Box::new(timeless(result)), told, saved.unwrap().0);
+            }
             Event::Progress(_) | Event::Found(_) => {}
             other => panic!("{other:?}"),
         }
@@ -172,4 +174,39 @@ fn a_trial_asked_to_stop_saves_first_where_that_is_asked_for() {
         }
         assert_eq!(saves, u32::from(save));
     }
+}
+
+#[test]
+fn a_trial_whose_trainers_were_killed_goes_on_in_the_smaller_micro_batches_that_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = &trials()[1];
+    let End::Killed(Some((file, _))) = attempt(spec, folder.path(), 5, None, Some(1)) else { panic!() };
+    let mut trainer = Trainer::start();
+    trainer.send(Request::Learn(v1::Lessons {
+        micro_batch_cap: 2,
+        micro_batch_cap_reason: "killed before".to_owned(),
+        ..v1::Lessons::default()
+    }));
+    let resume_file = file.to_string_lossy().into_owned();
+    trainer.send(Request::Checkpointing(v1::Checkpointing { resume_file, ..Default::default() }));
+    trainer.send(Request::Train(to_wire::trial(spec)));
+    let (mut splits, mut resumed) = (Vec::new(), None);
+    let result = loop {
+        match trainer.next().unwrap() {
+            Event::Resumed(at) => resumed = Some(at.step),
+            Event::Records(batch) => {
+                splits.extend(batch.records.into_iter().filter_map(|record| match record.kind {
+                    Some(record::Kind::Split(split)) => {
+                        Some((split.kind(), split.from_step, split.micro_batch, split.reason))
+                    }
+                    _ => None,
+                }));
+            }
+            Event::Finished(result) => break result,
+            _ => {}
+        }
+    };
+    assert_eq!(resumed, Some(5));
+    assert_eq!(splits, [(v1::SplitKind::Realized, 6, 2, "killed before".to_owned())]);
+    assert_eq!((result.steps, result.micro_batch), (240, 2));
 }

@@ -26,6 +26,7 @@ use crate::trainer::planner::Trained;
 use crate::trainer::report::Reporter;
 use crate::trainer::result;
 use crate::trainer::setup::{Host, Ready};
+use crate::trainer::snapshot::fingerprint;
 use crate::trainer::summary::{StepPoint, Summary};
 use crate::trainer::tape::LossTape;
 
@@ -368,6 +369,10 @@ impl<'a, 'b> Session<'a, 'b> {
             self.reporter.note(noise::in_words(&found));
         }
         self.verify_plan()?;
+        if outcome == v1::Outcome::Succeeded {
+            let sha256 = fingerprint(&self.ready.learner).doing("reading the trained model")?;
+            self.reporter.note(format!("SHA-256 of the trained model: {sha256}"));
+        }
         self.reporter.flush()?;
         let measured = result::Measured {
             micro_batch: self.micro_batch,
