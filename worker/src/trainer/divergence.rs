@@ -107,4 +107,19 @@ mod tests {
         let reason = watch.at_evaluation(2.9).unwrap();
         assert_eq!(reason, "the loss rose to 2.9000, over 4 times the 0.7000 before the first step");
     }
+
+    #[test]
+    fn one_that_was_saved_sees_what_the_other_sees() {
+        let loss = |step: u64| 0.7 + (step * 37 % 11) as f64 * 0.01 + step as f64 * 0.05;
+        let mut watch = Divergence::new(0.7, 32);
+        for step in 0..20 {
+            assert_eq!(watch.after_step(loss(step)), None);
+        }
+        let mut saved = Divergence::from_saved(&watch.saved(), 32);
+        let ends = |watch: &mut Divergence| (20..10_000).find_map(|step| watch.after_step(loss(step)));
+        let end = ends(&mut watch);
+        assert!(end.is_some());
+        assert_eq!(ends(&mut saved), end);
+        assert_eq!(saved.saved(), watch.saved());
+    }
 }

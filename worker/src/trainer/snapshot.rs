@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors, View};
@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
 
 use super::learner::Learner;
+use super::pulse;
 use crate::shim::TorchError;
 
 /// A learner's state on the host, bit for bit.
@@ -80,15 +81,17 @@ impl Snapshot {
         let session = Saved::bytes(self.session.clone());
         let beside = (!self.session.is_empty()).then_some((SESSION, &session));
         let views = self.tensors.iter().map(|(name, saved)| (name.as_str(), saved)).chain(beside);
-        let bytes = safetensors::serialize(views, Some(facts.into_iter().collect()))
-            .map_err(|error| failed(io::Error::other(error.to_string())))?;
-        let sha256 = hex(&Sha256::digest(&bytes));
         let fresh = path.with_extension("part");
-        fs::write(&fresh, bytes)
-            .and_then(|()| File::open(&fresh)?.sync_all())
-            .and_then(|()| fs::rename(&fresh, path))
-            .map_err(failed)?;
-        Ok(sha256)
+        // Tensor by tensor: the host holds one copy of the state already.
+        safetensors::serialize_to_file(views, Some(facts.into_iter().collect()), &fresh)
+            .map_err(|error| failed(io::Error::other(error.to_string())))?;
+        let written = File::open(&fresh).and_then(|file| {
+            let sha256 = sha256_of(&file)?;
+            file.sync_all()?;
+            fs::rename(&fresh, path)?;
+            Ok(sha256)
+        });
+        written.map_err(failed)
     }
 
     /// Reads one.
@@ -156,6 +159,18 @@ fn named(learner: &Learner) -> Vec<(String, &Tensor)> {
     let buffers = learner.model.buffers().iter().enumerate().map(number("buffer"));
     let optimizer = learner.optimizer.state().into_iter().enumerate().map(number("optimizer"));
     buffers.chain(optimizer).chain(parameters).collect()
+}
+
+/// SHA-256 of what is left to read, as hex digits.
+fn sha256_of(mut file: &File) -> io::Result<String> {
+    let (mut digest, mut piece) = (Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hex(&digest.finalize())),
+            read => digest.update(&piece[..read]),
+        }
+        pulse::beat();
+    }
 }
 
 /// As hex digits.

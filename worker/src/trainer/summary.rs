@@ -178,6 +178,8 @@ impl Spread {
 mod tests {
     use domain::spec::TargetMetric;
 
+    use prost::Message;
+
     use super::*;
 
     fn step(step: u64, epoch: u64, examples: u64) -> StepPoint {
@@ -213,5 +215,30 @@ mod tests {
             summary.check_target(target, value, number as f64);
         }
         assert_eq!(summary.to_target, Some((3, 30, 3.0)));
+    }
+
+    #[test]
+    fn what_is_saved_of_it_is_all_of_it() {
+        let saved = v1::SavedSummary {
+            steps: 1,
+            examples: 2,
+            first_train_loss: Some(f64::NAN),
+            final_train_loss: Some(0.1 + 0.2),
+            train_set_loss: Some(5.0),
+            final_validation_loss: Some(f64::MIN_POSITIVE),
+            final_validation_accuracy: Some(7.0),
+            best_validation_loss: Some(8.0),
+            best_validation_accuracy: Some(9.0),
+            to_target: Some(v1::SavedPlace { steps: 10, examples: 11, seconds: 12.0 }),
+            epoch: 13,
+            epoch_steps: 14,
+            epoch_mean: 15.0,
+            epoch_squares: 16.0,
+            epoch_examples: 17,
+            epoch_example_sum: 18.0,
+        };
+        let sent = v1::SavedSummary::decode(saved.encode_to_vec().as_slice()).unwrap();
+        // As text, for no number is equal to itself where it is none.
+        assert_eq!(format!("{:?}", Summary::from_saved(&sent).saved()), format!("{saved:?}"));
     }
 }

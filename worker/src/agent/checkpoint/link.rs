@@ -13,6 +13,7 @@ use super::Checkpointing;
 use super::scratch::Scratch;
 use super::store::{CheckpointStore, Place};
 use crate::agent::coordinator::{Coordinator, Retry, is_lease_lost};
+use crate::agent::metrics::METRICS;
 
 /// How long fetching a checkpoint may take; without it the trial starts over.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(600);
@@ -204,6 +205,7 @@ impl Carrier {
         let bytes = fs::metadata(file).map_or(0, |metadata| metadata.len());
         if let Err(error) = self.store.put(&path, file).await {
             tracing::warn!(trial = trial_id, step = trial.step, "the checkpoint cannot be stored: {error}");
+            METRICS.checkpoint(false);
             return Then::GoOn;
         }
         let checkpoint = v1::Checkpoint {
@@ -222,12 +224,16 @@ impl Carrier {
             async move { client.report_checkpoint(request).await }
         });
         match answer.await {
-            Ok(_) => tracing::info!(trial = trial_id, step = trial.step, bytes, "saved"),
+            Ok(_) => {
+                tracing::info!(trial = trial_id, step = trial.step, bytes, "saved");
+                METRICS.checkpoint(true);
+            }
             // Whether it was taken before the lease was lost is not known here, so the file stays: the attempt that gets a
             // result removes it.
             Err(status) if is_lease_lost(&status) => return Then::End,
             Err(status) => {
                 tracing::warn!(trial = trial_id, "the checkpoint was not taken: {}", status.message());
+                METRICS.checkpoint(false);
                 return Then::GoOn;
             }
         }

@@ -208,7 +208,9 @@ impl<'a, 'b> Session<'a, 'b> {
             if let Some(reason) = self.read_losses()? {
                 return self.finish(v1::Outcome::Diverged, reason);
             }
-            self.save()?;
+            if self.summary.steps > 0 {
+                self.save()?;
+            }
         }
         Ok(Ended::Stopped)
     }
