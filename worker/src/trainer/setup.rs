@@ -39,8 +39,17 @@ pub struct Host {
     pub micro_batch_cap: Option<MicroBatchCap>,
     /// How the next trial is saved, and what it goes on from.
     pub checkpoints: Checkpoints,
-    /// The threads that the next trial was computed with before it was saved, if it was; no more than there are here.
-    pub threads_as_saved: Option<u64>,
+    /// How the next trial was computed before it was saved, if it was.
+    pub as_saved: Option<AsSaved>,
+}
+
+/// How a trial was computed before it was saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsSaved {
+    /// With so many threads, on which the rounding of sums depends.
+    pub threads: u64,
+    /// All that rounding depends on, as [`MemoryKey`] tells it.
+    pub kind: String,
 }
 
 /// A trial takes no larger micro-batches, whatever fits: earlier attempts at it were killed.
@@ -136,7 +145,7 @@ impl Host {
             device_kind,
             micro_batch_cap: None,
             checkpoints,
-            threads_as_saved: None,
+            as_saved: None,
         }
     }
 
@@ -233,8 +242,7 @@ impl Host {
         let batch_size = spec.settings.batch_size.get().min(dataset.shape.train_examples);
         let per_epoch = Course::new(&spec.settings, dataset.shape.train_examples).examples_per_epoch();
         let cap = self.micro_batch_cap.take();
-        let threads_as_saved =
-            self.threads_as_saved.take().filter(|threads| (1..=self.threads).contains(threads));
+        let as_saved = self.as_saved.take().filter(|saved| (1..=self.threads).contains(&saved.threads));
         let (mut resident_limit, mut fetch_ahead) = (account.limit / 4, true);
         loop {
             meter.set_limit(Some(available)).doing(LIMITING)?;
@@ -269,10 +277,16 @@ impl Host {
                     if let Some(cap) = &cap {
                         cap.explain(&mut plan, wanted);
                     }
-                    // How sums are rounded depends on the threads.
-                    if let Some(threads) = threads_as_saved {
-                        tch::set_num_threads(threads as i32);
-                        question.key = self.memory_key(spec, blueprint, dataset, (account, fetch_ahead));
+                    if let Some(saved) = &as_saved {
+                        let planned = tch::get_num_threads();
+                        tch::set_num_threads(saved.threads as i32);
+                        let key = self.memory_key(spec, blueprint, dataset, (account, fetch_ahead));
+                        if key.0 == saved.kind {
+                            question.key = key;
+                        } else {
+                            // It cannot go on here, and starts over as it would have started here.
+                            tch::set_num_threads(planned);
+                        }
                     }
                     return Ok(Ok(Placed { learner, feed, plan, key: question.key, micro_batch_cap: cap }));
                 }

@@ -4,12 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use domain::TrialSpec;
-use domain::spec::{Budget, MicroBatchPolicy, OptimizerKind, TrainSpec};
+use domain::spec::{Budget, MicroBatchPolicy, ModelSpec, OptimizerKind, TrainSpec};
 use proto::to_wire;
 use proto::v1::{self, TrialResult, record, trainer_event::Kind as Event, trainer_request::Kind as Request};
 use worker::trainer::snapshot::Snapshot;
 
-use crate::lab::{cnn_trial, lasting, stateful_trial, with};
+use crate::lab::{cnn_trial, lasting, stateful_trial, trial, with};
 use crate::process::Trainer;
 
 /// What a trial told, over all of its attempts: its curves and splits, each with its bits.
@@ -56,7 +56,17 @@ fn attempt(
     from: Option<&Saved>,
     kill_after: Option<u64>,
 ) -> End {
-    let mut trainer = Trainer::start();
+    attempt_on(Trainer::start(), spec, folder, every, from, kill_after)
+}
+
+fn attempt_on(
+    mut trainer: Trainer,
+    spec: &TrialSpec,
+    folder: &Path,
+    every: u64,
+    from: Option<&Saved>,
+    kill_after: Option<u64>,
+) -> End {
     trainer.send(Request::Checkpointing(v1::Checkpointing {
         folder: folder.to_string_lossy().into_owned(),
         interval_ms: 0,
@@ -81,7 +91,7 @@ fn attempt(
             Event::Finished(result) => {
                 return End::Finished(Box::new(timeless(result)), told, saved.unwrap().0);
             }
-            Event::Progress(_) | Event::Found(_) => {}
+            Event::Progress(_) | Event::Found(_) | Event::Alive(_) => {}
             other => panic!("{other:?}"),
         }
     }
@@ -209,4 +219,29 @@ fn a_trial_whose_trainers_were_killed_goes_on_in_the_smaller_micro_batches_that_
     assert_eq!(resumed, Some(5));
     assert_eq!(splits, [(v1::SplitKind::Realized, 6, 2, "killed before".to_owned())]);
     assert_eq!((result.steps, result.micro_batch), (240, 2));
+}
+
+#[test]
+fn a_trial_goes_on_with_the_threads_it_was_saved_with_and_starts_over_where_there_are_fewer() {
+    let folder = tempfile::tempdir().unwrap();
+    // Large enough for two threads, where there are two.
+    let spec = lasting(trial(&[1, 28, 28], 256, ModelSpec::cnn(&[16, 32], &[64]), 128, 3), Budget::Steps(12));
+    let run = |threads, from: Option<&Saved>, kill_after| {
+        attempt_on(Trainer::with_threads(threads), &spec, folder.path(), 6, from, kill_after)
+    };
+    let End::Finished(on_one, told_on_one, _) = run(1, None, None) else { panic!() };
+    let End::Killed(Some(mut saved)) = run(1, None, Some(1)) else { panic!() };
+    saved.1.0.insert(0, "it went on".to_owned());
+    let End::Finished(result, told, _) = run(2, Some(&saved), None) else { panic!() };
+    assert_eq!(told.0[0], "it went on");
+    assert_eq!(
+        (&result, &told.0[1..]),
+        (&on_one, &told_on_one.0[..]),
+        "saved on one thread, gone on with two there"
+    );
+
+    let End::Killed(Some(saved)) = run(2, None, Some(1)) else { panic!() };
+    let from = (saved.0, Told(vec!["never shown".to_owned()]));
+    let End::Finished(result, told, _) = run(1, Some(&from), None) else { panic!() };
+    assert_eq!((result, told), (on_one, told_on_one), "saved on two threads, started over on one");
 }

@@ -20,14 +20,18 @@ pub struct Trainer {
 
 impl Trainer {
     pub fn start() -> Self {
+        Self::with_threads(1)
+    }
+
+    pub fn with_threads(threads: u32) -> Self {
         let mut trainer = Self::spawn();
         let ready = trainer.ask(Request::Start(v1::StartTrainer {
             device: "cpu".into(),
-            threads: 1,
+            threads,
             ..Default::default()
         }));
         let Event::Ready(device) = ready else { panic!("{ready:?}") };
-        assert_eq!((device.name.as_str(), device.threads), ("cpu", 1));
+        assert_eq!((device.name.as_str(), device.threads), ("cpu", threads));
         trainer
     }
 

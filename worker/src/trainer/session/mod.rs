@@ -57,7 +57,7 @@ pub fn train(
     // For this trial only, whatever becomes of it.
     let mut checkpoints = mem::take(&mut host.checkpoints);
     let before = checkpoints.take_resume().and_then(|file| Before::read(spec, &file, reporter));
-    host.threads_as_saved = before.as_ref().map(Before::threads);
+    host.as_saved = before.as_ref().map(Before::how_it_was_computed);
     let probes_before = host.planner.probes();
     let prepared = host.prepare(spec)?;
     reporter.note(told_probes(host.planner.probes() - probes_before));

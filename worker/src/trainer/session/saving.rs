@@ -16,6 +16,7 @@ use crate::trainer::divergence::Divergence;
 use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::planner::Plan;
 use crate::trainer::report::Reporter;
+use crate::trainer::setup::AsSaved;
 use crate::trainer::snapshot::{Snapshot, SnapshotError, hex};
 use crate::trainer::summary::Summary;
 
@@ -199,9 +200,9 @@ impl Before {
         Ok(Self { snapshot, state })
     }
 
-    /// The threads that it was computed with.
-    pub(super) fn threads(&self) -> u64 {
-        self.state.threads
+    /// How it was computed.
+    pub(super) fn how_it_was_computed(&self) -> AsSaved {
+        AsSaved { threads: self.state.threads, kind: self.state.kind.clone() }
     }
 }
 
