@@ -350,8 +350,8 @@ async fn an_attempt_can_do_without_an_answer_to_its_findings() {
 }
 
 /// An attempt that saves into a folder.
-fn saving(coordinator: Coordinator, folder: &std::path::Path) -> (CheckpointLink, watch::Sender<u64>) {
-    let store = CheckpointStore::open(&folder.join("store").to_string_lossy()).unwrap();
+async fn saving(coordinator: Coordinator, folder: &std::path::Path) -> (CheckpointLink, watch::Sender<u64>) {
+    let store = CheckpointStore::open(&folder.join("store").to_string_lossy()).await.unwrap();
     let settings = Checkpointing {
         store,
         scratch: folder.to_owned(),
@@ -384,7 +384,7 @@ async fn a_checkpoint_waits_for_the_records_before_it_and_a_newer_one_takes_its_
     let faulty = Faulty::with(&[Fault::RequestLost, Fault::ReplyLost]);
     let (coordinator, _guard) = serve(faulty.clone()).await;
     let folder = tempfile::tempdir().unwrap();
-    let (mut link, stored) = saving(coordinator, folder.path());
+    let (mut link, stored) = saving(coordinator, folder.path()).await;
     for (step, last_seq) in [(10, 5), (20, 7), (30, 9)] {
         let saved = trained(&mut link, step).await;
         link.saved(saved, last_seq);
@@ -410,7 +410,7 @@ async fn without_the_lease_nothing_is_saved_any_more_and_nothing_is_removed() {
     let faulty = Faulty::with(&[Fault::None, Fault::LeaseLost]);
     let (coordinator, _guard) = serve(faulty.clone()).await;
     let folder = tempfile::tempdir().unwrap();
-    let (mut link, stored) = saving(coordinator, folder.path());
+    let (mut link, stored) = saving(coordinator, folder.path()).await;
     stored.send_replace(9);
     let kept = folder.path().join("store/checkpoints/trial");
     let first = trained(&mut link, 10).await;

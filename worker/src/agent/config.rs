@@ -66,10 +66,10 @@ pub struct AgentConfig {
     #[arg(long, env = "BATCHSWEEP_SPOOL_LIMIT", value_name = "SIZE", default_value = "4GiB")]
     pub spool_limit: Bytes,
 
-    /// The folder where trials are saved, for a later attempt to go on from. All workers of a fleet need the same one, on a
-    /// disk that they share, or a trial that moves to another machine starts over there
-    /// [default: batchsweep/store in the user's state folder]
-    #[arg(long, env = "BATCHSWEEP_CHECKPOINT_STORE", value_name = "DIR")]
+    /// Where trials are saved, for a later attempt to go on from: a folder, or s3://BUCKET/PREFIX in builds with the feature
+    /// s3. All workers of a fleet need the same one, a folder on a disk that they share, or a trial that moves to another
+    /// machine starts over there [default: batchsweep/store in the user's state folder]
+    #[arg(long, env = "BATCHSWEEP_CHECKPOINT_STORE", value_name = "PLACE")]
     pub checkpoint_store: Option<String>,
 
     /// Save a trial this often; 0 for only when this worker stops (SIGTERM) or is asked to save (SIGUSR1)

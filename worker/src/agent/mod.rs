@@ -124,7 +124,7 @@ pub async fn run(config: AgentConfig, wishes: Wishes) -> Result<(), AgentError> 
     let spool = Spool::open(&folder, &config.name(), config.spool_limit.0)
         .map_err(|problem| AgentError::Spool { folder: folder.display().to_string(), problem })?;
     scratch::remove_left_behind(&folder);
-    let checkpointing = checkpointing(&config, folder)?;
+    let checkpointing = checkpointing(&config, folder).await?;
     let mut trainer = TrainerProcess::start(&config).await.map_err(AgentError::Trainer)?;
     tracing::info!(
         device = trainer.device().name,
@@ -162,9 +162,10 @@ pub async fn run(config: AgentConfig, wishes: Wishes) -> Result<(), AgentError> 
 }
 
 /// How this agent saves trials; files on their way are beside its spool files.
-fn checkpointing(config: &AgentConfig, scratch: PathBuf) -> Result<Checkpointing, AgentError> {
+async fn checkpointing(config: &AgentConfig, scratch: PathBuf) -> Result<Checkpointing, AgentError> {
     let place = config.checkpoint_store();
     let store = CheckpointStore::open(&place)
+        .await
         .map_err(|problem| AgentError::CheckpointStore { place: place.clone(), problem })?;
     let interval = Some(config.checkpoint_interval).filter(|interval| !interval.is_zero());
     Ok(Checkpointing { store, scratch, interval, every_steps: config.checkpoint_steps })

@@ -1,15 +1,18 @@
-//! Where checkpoints are kept: a folder that all workers of a fleet see, by the calls of an object store.
+//! Where checkpoints are kept: a folder or a bucket that all workers of a fleet see.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path as FilePath;
 use std::sync::Arc;
+#[cfg(feature = "s3")]
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use proto::v1;
 use sha2::{Digest, Sha256};
 use tokio::fs::File;
@@ -21,10 +24,16 @@ const PART: usize = 8 << 20;
 /// The folder of checkpoints within the store, which may hold more than them.
 const FOLDER: &str = "checkpoints";
 
-/// A store.
-#[derive(Debug, Clone)]
+/// A store. `Debug` does not tell credentials.
+#[derive(Clone)]
 pub struct CheckpointStore {
     objects: Arc<dyn ObjectStore>,
+}
+
+impl fmt::Debug for CheckpointStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CheckpointStore").finish_non_exhaustive()
+    }
 }
 
 /// Which of a trial's checkpoints: later ones are greater.
@@ -72,25 +81,55 @@ pub enum CheckpointError {
 }
 
 impl CheckpointStore {
-    /// Opens the store at a folder, which is made, or a `file://` URL of one.
+    /// Opens the store at a folder, which is made, at a `file://` URL of one or, in builds with the feature `s3`, at
+    /// `s3://BUCKET/PREFIX`. Writes and removes a small file there: better told at the start than when a worker stops.
     ///
     /// # Errors
     /// What is wrong, in words.
-    pub fn open(location: &str) -> Result<Self, String> {
+    pub async fn open(location: &str) -> Result<Self, String> {
         let folder = location.strip_prefix("file://").unwrap_or(location);
-        if let Some((scheme, _)) = folder.split_once("://") {
-            return Err(format!(
-                "{scheme}:// is not known to this version; name a folder that all workers see, such as one on NFS or a \
-                 mounted bucket"
-            ));
-        }
-        let folder = FilePath::new(folder);
+        let store = match folder.split_once("://") {
+            None => Self::folder(FilePath::new(folder))?,
+            Some(("s3", _)) => Self::bucket(location)?,
+            Some((scheme, _)) => {
+                return Err(format!("{scheme}:// is not known; there are folders and s3://"));
+            }
+        };
+        store.check().await.map_err(|error| error.to_string())?;
+        Ok(store)
+    }
+
+    fn folder(folder: &FilePath) -> Result<Self, String> {
         fs::create_dir_all(folder).map_err(|error| error.to_string())?;
-        // Better told at the start than when a worker stops.
-        let check = folder.join(format!("{}.check", uuid::Uuid::new_v4()));
-        fs::write(&check, b"").and_then(|()| fs::remove_file(&check)).map_err(|error| error.to_string())?;
         let objects = LocalFileSystem::new_with_prefix(folder).map_err(|error| error.to_string())?;
         Ok(Self { objects: Arc::new(objects.with_fsync(true).with_automatic_cleanup(true)) })
+    }
+
+    #[cfg(feature = "s3")]
+    fn bucket(url: &str) -> Result<Self, String> {
+        use object_store::RetryConfig;
+        use object_store::aws::AmazonS3Builder;
+        use object_store::prefix::PrefixStore;
+
+        let retry = RetryConfig { retry_timeout: Duration::from_secs(60), ..RetryConfig::default() };
+        let bucket = AmazonS3Builder::from_env().with_url(url).with_retry(retry).build();
+        let bucket = bucket.map_err(|error| error.to_string())?;
+        let prefix = url.trim_start_matches("s3://").split_once('/').map_or("", |(_, prefix)| prefix);
+        let prefix = Path::parse(prefix).map_err(|error| error.to_string())?;
+        Ok(Self { objects: Arc::new(PrefixStore::new(bucket, prefix)) })
+    }
+
+    #[cfg(not(feature = "s3"))]
+    fn bucket(_: &str) -> Result<Self, String> {
+        Err("this worker was built without s3://; build it with `cargo build -p worker --features s3`, or name a folder \
+             that all workers see, such as one on NFS"
+            .to_owned())
+    }
+
+    async fn check(&self) -> object_store::Result<()> {
+        let path = Path::from(format!("{}.check", uuid::Uuid::new_v4()));
+        self.objects.put(&path, PutPayload::new()).await?;
+        self.objects.delete(&path).await
     }
 
     /// Brings a file there. Under its path it is whole.
@@ -165,7 +204,7 @@ mod tests {
     /// A store that holds these, each with its place as its text.
     async fn holding(places: &[Place]) -> (tempfile::TempDir, CheckpointStore) {
         let folder = tempfile::tempdir().unwrap();
-        let store = CheckpointStore::open(&folder.path().join("store").to_string_lossy()).unwrap();
+        let store = CheckpointStore::open(&folder.path().join("store").to_string_lossy()).await.unwrap();
         for place in places {
             let file = folder.path().join("file");
             fs::write(&file, format!("{place:?}")).unwrap();
@@ -233,11 +272,45 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_store_is_a_folder_that_can_be_written() {
-        assert!(CheckpointStore::open("s3://bucket/models").unwrap_err().contains("s3://"));
-        assert!(CheckpointStore::open("/proc/nowhere").is_err());
+    #[tokio::test]
+    async fn a_store_is_a_place_that_can_be_written() {
+        let problem = CheckpointStore::open("gopher://bucket/models").await.unwrap_err();
+        assert!(problem.contains("gopher://") && problem.contains("s3://"), "{problem}");
+        assert!(CheckpointStore::open("/proc/nowhere").await.is_err());
         let folder = tempfile::tempdir().unwrap();
-        assert!(CheckpointStore::open(&format!("file://{}/new", folder.path().display())).is_ok());
+        let url = format!("file://{}/new", folder.path().display());
+        CheckpointStore::open(&url).await.unwrap();
+        assert_eq!(fs::read_dir(folder.path().join("new")).unwrap().count(), 0);
+    }
+
+    #[cfg(not(feature = "s3"))]
+    #[tokio::test]
+    async fn a_build_without_buckets_says_how_to_get_one_with_them() {
+        assert!(CheckpointStore::open("s3://bucket").await.unwrap_err().contains("--features s3"));
+    }
+
+    /// Against a bucket of one's own, with credentials in `AWS_*` variables.
+    #[cfg(feature = "s3")]
+    #[tokio::test]
+    #[ignore = "wants BATCHSWEEP_TEST_S3=s3://BUCKET/PREFIX"]
+    async fn a_bucket_keeps_fetches_and_prunes_as_a_folder_does() {
+        let url = std::env::var("BATCHSWEEP_TEST_S3").unwrap();
+        let store = CheckpointStore::open(&url).await.unwrap();
+        assert!(!format!("{store:?}").contains("key"), "{store:?}");
+        let folder = tempfile::tempdir().unwrap();
+        let (file, to) = (folder.path().join("large"), folder.path().join("fetched"));
+        let text: String = (0..3 * PART / 8 + 5).map(|number| format!("{number:08}")).collect();
+        fs::write(&file, &text).unwrap();
+        for place in [place(1, 5), place(1, 10), place(2, 5)] {
+            store.put(&place.path(TRIAL), &file).await.unwrap();
+        }
+        store.fetch(&checkpoint(place(1, 10), &text), &to).await.unwrap();
+        assert!(fs::read(&to).unwrap() == text.as_bytes());
+        store.prune(TRIAL, place(1, 10), false).await.unwrap();
+        assert!(store.fetch(&checkpoint(place(1, 5), &text), &to).await.is_err());
+        store.fetch(&checkpoint(place(1, 10), &text), &to).await.unwrap();
+        store.prune(TRIAL, place(2, u64::MAX), true).await.unwrap();
+        let left: Vec<_> = store.objects.list(None).try_collect().await.unwrap();
+        assert!(left.is_empty(), "{left:?}");
     }
 }
