@@ -7,10 +7,11 @@ use std::path::PathBuf;
 
 use prost::Message;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "batchsweep/v1/spec.proto",
     "batchsweep/v1/memory.proto",
     "batchsweep/v1/record.proto",
+    "batchsweep/v1/checkpoint.proto",
     "batchsweep/v1/sweep_service.proto",
     "batchsweep/v1/worker_service.proto",
     "batchsweep/v1/token_service.proto",

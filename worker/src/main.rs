@@ -7,9 +7,10 @@ use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
-use worker::agent::{self, AgentConfig};
+use worker::agent::{self, AgentConfig, Wishes};
 use worker::trainer;
 
 /// Takes trials from a batchsweep coordinator and trains them with libtorch.
@@ -95,7 +96,8 @@ async fn work(config: AgentConfig) -> anyhow::Result<()> {
             .with_context(|| format!("cannot listen on {address}; choose another with --metrics-listen"))?;
         tokio::spawn(agent::monitor::serve(listener));
     }
-    Ok(agent::slots::run(config, shutdown_on_signal()).await?)
+    let wishes = Wishes { shutdown: shutdown_on_signal(), save: save_on_signal() };
+    Ok(agent::slots::run(config, wishes).await?)
 }
 
 fn health(address: SocketAddr) -> ExitCode {
@@ -108,7 +110,7 @@ fn health(address: SocketAddr) -> ExitCode {
     }
 }
 
-/// Fires at the first SIGTERM or SIGINT: the current trial is given back. A second signal ends the process at once.
+/// Fires at the first SIGTERM or SIGINT: the current trial is saved and given back. A second signal ends the process at once.
 fn shutdown_on_signal() -> CancellationToken {
     let shutdown = CancellationToken::new();
     let (Ok(mut terminate), Ok(mut interrupt)) =
@@ -126,9 +128,18 @@ fn shutdown_on_signal() -> CancellationToken {
             if fired.is_cancelled() {
                 std::process::exit(130);
             }
-            tracing::info!("stopping: giving the current trial back");
+            tracing::info!("stopping: saving the current trial and giving it back");
             fired.cancel();
         }
     });
     shutdown
+}
+
+/// Changes at each SIGUSR1: the current trial is saved and goes on.
+fn save_on_signal() -> watch::Receiver<()> {
+    let (sender, save) = watch::channel(());
+    if let Ok(mut user) = signal(SignalKind::user_defined1()) {
+        tokio::spawn(async move { while user.recv().await.is_some() && sender.send(()).is_ok() {} });
+    }
+    save
 }

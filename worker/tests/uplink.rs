@@ -10,9 +10,13 @@ use proto::v1::worker_service_server::{WorkerService, WorkerServiceServer};
 use proto::v1::{self, MetricName, MetricPoint, Record, record};
 use proto::{MAX_RECORDS, Reason};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
+use worker::agent::checkpoint::Checkpointing;
+use worker::agent::checkpoint::link::CheckpointLink;
+use worker::agent::checkpoint::store::CheckpointStore;
 use worker::agent::coordinator::Coordinator;
 use worker::agent::findings::FindingsLink;
 use worker::agent::spool::Spool;
@@ -36,6 +40,7 @@ enum Fault {
 struct Faulty {
     stored: Mutex<Vec<Record>>,
     found: Mutex<Vec<v1::Findings>>,
+    checkpoints: Mutex<Vec<v1::Checkpoint>>,
     faults: Mutex<Vec<Fault>>,
     largest_call: Mutex<usize>,
 }
@@ -129,6 +134,23 @@ impl WorkerService for Service {
                 Ok(Response::new(v1::ReportFindingsResponse { data_sha256 }))
             }
         }
+    }
+
+    async fn report_checkpoint(
+        &self,
+        request: Request<v1::ReportCheckpointRequest>,
+    ) -> Result<Response<v1::ReportCheckpointResponse>, Status> {
+        let fault = self.0.faults.lock().unwrap().pop();
+        match fault {
+            Some(Fault::RequestLost) => return Err(Status::unavailable("request lost")),
+            Some(Fault::LeaseLost) => return Err(Reason::LeaseLost.status("attempt 2 holds the trial")),
+            _ => {}
+        }
+        self.0.checkpoints.lock().unwrap().push(request.into_inner().checkpoint.unwrap());
+        if fault == Some(Fault::ReplyLost) {
+            return Err(Status::unavailable("reply lost"));
+        }
+        Ok(Response::new(v1::ReportCheckpointResponse {}))
     }
 
     async fn complete_trial(
@@ -325,4 +347,81 @@ async fn an_attempt_can_do_without_an_answer_to_its_findings() {
     let findings = FindingsLink::start(coordinator, &leased("aa"));
     findings.send(data("aa"));
     assert_eq!(findings.finish().await, None);
+}
+
+/// An attempt that saves into a folder.
+async fn saving(coordinator: Coordinator, folder: &std::path::Path) -> (CheckpointLink, watch::Sender<u64>) {
+    let store = CheckpointStore::open(&folder.join("store").to_string_lossy()).await.unwrap();
+    let settings = Checkpointing {
+        store,
+        scratch: folder.to_owned(),
+        interval: Some(Duration::from_secs(1)),
+        every_steps: 0,
+    };
+    let (stored, receiver) = watch::channel(0);
+    let lease = v1::Lease { trial_id: "trial".to_owned(), attempt: 1, ..v1::Lease::default() };
+    let leased = v1::LeasedTrial { lease: Some(lease), ..v1::LeasedTrial::default() };
+    (CheckpointLink::start(&settings, coordinator, &leased, receiver), stored)
+}
+
+/// A file as the trainer leaves it.
+async fn trained(link: &mut CheckpointLink, step: u64) -> v1::SavedTrial {
+    let folder = link.fetch().await.0.folder;
+    let file = format!("{folder}/{step}.safetensors");
+    std::fs::write(&file, step.to_string()).unwrap();
+    v1::SavedTrial { file, sha256: step.to_string(), step, examples: 32 * step }
+}
+
+fn names(folder: &std::path::Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_checkpoint_waits_for_the_records_before_it_and_a_newer_one_takes_its_place() {
+    let faulty = Faulty::with(&[Fault::RequestLost, Fault::ReplyLost]);
+    let (coordinator, _guard) = serve(faulty.clone()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (mut link, stored) = saving(coordinator, folder.path()).await;
+    for (step, last_seq) in [(10, 5), (20, 7), (30, 9)] {
+        let saved = trained(&mut link, step).await;
+        link.saved(saved, last_seq);
+    }
+    stored.send_replace(8);
+    assert!(faulty.checkpoints.lock().unwrap().is_empty(), "record 9 is not stored yet");
+    stored.send_replace(9);
+    link.finish().await;
+    // Told twice where the reply was lost: the coordinator keeps the newest.
+    let told = faulty.checkpoints.lock().unwrap().clone();
+    assert_eq!(
+        told.iter().map(|told| (told.step, told.last_seq, told.bytes)).collect::<Vec<_>>(),
+        [(30, 9, 2); 2]
+    );
+    assert_eq!(names(&folder.path().join("store/checkpoints/trial")), ["1-30.safetensors"]);
+    assert_eq!(names(&folder.path().join("trial-1.checkpoints")), ["lock"]);
+    drop(link);
+    assert_eq!(names(folder.path()), ["store"]);
+}
+
+#[tokio::test]
+async fn without_the_lease_nothing_is_saved_any_more_and_nothing_is_removed() {
+    let faulty = Faulty::with(&[Fault::None, Fault::LeaseLost]);
+    let (coordinator, _guard) = serve(faulty.clone()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (mut link, stored) = saving(coordinator, folder.path()).await;
+    stored.send_replace(9);
+    let kept = folder.path().join("store/checkpoints/trial");
+    let first = trained(&mut link, 10).await;
+    link.saved(first, 1);
+    while faulty.checkpoints.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let second = trained(&mut link, 20).await;
+    link.saved(second, 2);
+    link.finish().await;
+    assert_eq!(faulty.checkpoints.lock().unwrap().len(), 1);
+    // The second may have been taken, with its reply lost: whoever ends the trial removes both.
+    assert_eq!(names(&kept), ["1-10.safetensors", "1-20.safetensors"]);
 }

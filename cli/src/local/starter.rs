@@ -215,6 +215,8 @@ impl Starter<'_> {
                 format!("--threads={}", workers.threads).into(),
                 "--spool-dir".into(),
                 self.state.file("spool").into_os_string(),
+                "--checkpoint-store".into(),
+                self.state.file("store").into_os_string(),
             ];
             // A coordinator that an earlier version started asks for none.
             let token = Some(self.state.token()).filter(|token| token.exists());

@@ -29,4 +29,9 @@ mod documentation;
 mod notebooks;
 
 mod security;
+
+mod own_worker;
+
 mod spool;
+
+mod checkpoints;

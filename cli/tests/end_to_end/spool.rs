@@ -1,15 +1,16 @@
 //! A coordinator that is away costs no step and no attempt; what a killed agent leaves is handed in by the next one; a
 //! trainer that does nothing is found out.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cli::local::record::Record;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use super::own_worker::OwnWorker;
 use super::sandbox::{Sandbox, wait_for};
 
 /// How long the coordinator is away: longer than the local stack's leases of 10 s.
@@ -92,51 +93,15 @@ fn a_result_that_only_the_spool_of_a_killed_agent_has_is_handed_in_by_the_next_o
     assert_undisturbed(&sandbox, 30_000);
 }
 
-/// A worker with settings of its own; ends with the test.
-struct OwnWorker {
-    child: Child,
-    log: PathBuf,
-}
-
-impl OwnWorker {
-    fn start(sandbox: &Sandbox, spool: &Path, arguments: &[&str]) -> Self {
-        let local = sandbox.record().workers[0].1;
-        local.signal(Signal::SIGTERM);
-        wait_for("the end of the local worker", || (!local.is_alive()).then_some(()));
-        let program = Path::new(env!("CARGO_BIN_EXE_batchsweep")).with_file_name("batchsweep-worker");
-        let record = Record::load(sandbox.state());
-        let log = sandbox.state().file("own.log");
-        let child = Command::new(program)
-            .args(["--coordinator", &record.url, "--name", "own", "--threads", "1"])
-            .args(arguments)
-            .arg("--token-file")
-            .arg(sandbox.state().token())
-            .arg("--spool-dir")
-            .arg(spool)
-            .stdin(Stdio::null())
-            .stderr(File::create(&log).unwrap())
-            .spawn();
-        Self { child: child.unwrap(), log }
-    }
-}
-
-impl Drop for OwnWorker {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn a_trainer_that_does_nothing_is_killed_and_its_trial_is_tried_again() {
     let sandbox = Sandbox::new();
     sandbox.read(&["up"]);
     let spool = sandbox.state().file("own-spool");
-    let worker = OwnWorker::start(&sandbox, &spool, &["--trainer-timeout", "5s"]);
+    let worker = OwnWorker::start(&sandbox, "own", &spool, &["--trainer-timeout", "5s"]);
     sandbox.read(&["submit", &sweep(&sandbox, 20_000)]);
     wait_for("first steps", || (steps_told(&sandbox) > 0).then_some(()));
-    let agent = cli::local::process::ProcessId::of(worker.child.id()).unwrap();
-    super::sandbox::trainer_of(agent).unwrap().signal(Signal::SIGSTOP);
+    super::sandbox::trainer_of(worker.agent()).unwrap().signal(Signal::SIGSTOP);
     sandbox.read(&["watch", "@last"]);
     let attempts = sandbox.rows(&["sql", "select * from batchsweep.attempt order by attempt"]);
     assert_eq!(attempts.len(), 2, "{attempts:?}");
@@ -173,7 +138,7 @@ fn with_a_full_disk_under_its_spool_a_worker_trains_on_from_memory_and_says_so()
         eprintln!("not tested: this user may not mount a small disk");
         return;
     };
-    let worker = OwnWorker::start(&sandbox, &disk.0, &[]);
+    let worker = OwnWorker::start(&sandbox, "own", &disk.0, &[]);
     sandbox.read(&["submit", &sweep(&sandbox, 30_000)]);
     wait_for("first steps", || (steps_told(&sandbox) > 0).then_some(()));
     // Silent, not gone: it comes back at the address that this worker knows.

@@ -20,7 +20,7 @@ const READ: Access = Access::Scope(Scope::Read);
 const ADMIN: Access = Access::Scope(Scope::Admin);
 
 /// Every method, by its path.
-const METHODS: [(&str, Access); 27] = [
+const METHODS: [(&str, Access); 28] = [
     ("/grpc.health.v1.Health/Check", Access::Open),
     ("/grpc.health.v1.Health/Watch", Access::Open),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Access::AnyToken),
@@ -43,6 +43,7 @@ const METHODS: [(&str, Access); 27] = [
     ("/batchsweep.v1.WorkerService/Heartbeat", WORK),
     ("/batchsweep.v1.WorkerService/ReportMetrics", WORK),
     ("/batchsweep.v1.WorkerService/ReportFindings", WORK),
+    ("/batchsweep.v1.WorkerService/ReportCheckpoint", WORK),
     ("/batchsweep.v1.WorkerService/CompleteTrial", WORK),
     ("/batchsweep.v1.WorkerService/FailTrial", WORK),
     ("/batchsweep.v1.WorkerService/ReleaseTrial", WORK),

@@ -71,6 +71,24 @@ pub fn failure_kind(kind: v1::FailureKind) -> Result<FailureKind, Status> {
     })
 }
 
+/// A checkpoint; its path is handed to other workers.
+pub fn checkpoint(message: Option<v1::Checkpoint>) -> Result<v1::Checkpoint, Status> {
+    let checkpoint = message.ok_or_else(|| invalid("checkpoint", "is missing"))?;
+    if !is_sha256(&checkpoint.sha256) {
+        return Err(invalid("checkpoint.sha256", "is not 64 hex digits"));
+    }
+    let path = reference("checkpoint.path", &checkpoint.path)?;
+    if path.is_empty() || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return Err(invalid("checkpoint.path", "is no path within a store"));
+    }
+    Ok(checkpoint)
+}
+
+/// Whether this is a hash in hex digits.
+pub fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// A view.
 pub fn view(view: v1::View) -> Result<View, Status> {
     Ok(match view {
@@ -175,6 +193,19 @@ mod tests {
         assert!(reference("sweep", "fashion-mnist").is_ok());
         assert!(reference("sweep", &"x".repeat(201)).is_err());
         assert!(reference("sweep", "a\0").is_err());
+    }
+
+    #[test]
+    fn a_checkpoint_has_a_hash_and_a_path_within_its_store() {
+        let at = |path: &str| {
+            let path = path.to_owned();
+            checkpoint(Some(v1::Checkpoint { path, sha256: "0f".repeat(32), ..v1::Checkpoint::default() }))
+        };
+        assert!(at("checkpoints/t/1-5.safetensors").is_ok());
+        for path in ["", "/etc/passwd", "a/../b", "..", "a//b", "a\n"] {
+            assert!(at(path).is_err(), "{path}");
+        }
+        assert!(checkpoint(Some(v1::Checkpoint { path: "a".to_owned(), ..Default::default() })).is_err());
     }
 
     #[test]

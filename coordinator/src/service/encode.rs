@@ -122,6 +122,7 @@ pub fn leased_trial(row: &LeasedRow) -> Result<v1::LeasedTrial, StoreError> {
         sweep_id: row.sweep_id.to_string(),
         trial_index: count(row.trial_index),
         memory: Vec::new(),
+        checkpoint: checkpoint(row),
         data_sha256: row.data_sha256.clone().unwrap_or_default(),
         spec: Some(v1::TrialSpec {
             data: spec.data,
@@ -134,6 +135,18 @@ pub fn leased_trial(row: &LeasedRow) -> Result<v1::LeasedTrial, StoreError> {
             attempt: row.attempt.unsigned_abs(),
             token: row.token.clone(),
         }),
+    })
+}
+
+fn checkpoint(row: &LeasedRow) -> Option<v1::Checkpoint> {
+    Some(v1::Checkpoint {
+        attempt: row.checkpoint_attempt?.unsigned_abs(),
+        step: count(row.checkpoint_step?),
+        examples: count(row.checkpoint_examples?),
+        last_seq: count(row.checkpoint_last_seq?),
+        path: row.checkpoint_path.clone()?,
+        sha256: row.checkpoint_sha256.clone()?,
+        bytes: count(row.checkpoint_bytes?),
     })
 }
 

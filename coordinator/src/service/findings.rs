@@ -7,6 +7,7 @@ use domain::{SweepSpec, expand};
 use proto::{Reason, from_wire, v1};
 use tonic::Status;
 
+use super::decode::is_sha256;
 use super::status::{invalid, of_issues, of_store, of_wire};
 use super::{Context, decode};
 use crate::access::Caller;
@@ -54,10 +55,6 @@ fn check(findings: &v1::Findings) -> Result<(), Status> {
         return Err(Reason::LimitExceeded.status(format!("more than {MAX_KINDS} kinds in one report")));
     }
     Ok(())
-}
-
-fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Gives the hash of the data that the sweep's trials are trained on.

@@ -18,7 +18,7 @@ use crate::store::ending::{self, Why};
 use crate::store::lease::{self, LeaseKey};
 use crate::store::record::storable;
 use crate::store::worker::{self, NewWorker};
-use crate::store::{self, StoreError, bigint, record, result};
+use crate::store::{self, StoreError, bigint, checkpoint, record, result};
 
 /// Trials in one claim at most.
 const MAX_TRIALS: u32 = 256;
@@ -150,6 +150,28 @@ impl WorkerService for Workers {
         findings::report(&self.context, &caller, request.into_inner()).await.map(Response::new)
     }
 
+    async fn report_checkpoint(
+        &self,
+        request: Request<v1::ReportCheckpointRequest>,
+    ) -> Answer<v1::ReportCheckpointResponse> {
+        let caller = Caller::of(&request);
+        let request = request.into_inner();
+        let key = decode::lease(request.lease.as_ref())?;
+        let saved = decode::checkpoint(request.checkpoint)?;
+        let keep = async {
+            let mut transaction = self.context.store.begin().await?;
+            let Some(held) =
+                lease::hold(&mut transaction, &key, caller.name(), self.context.lease_ttl).await?
+            else {
+                return Err(lease::refusal(&mut transaction, &key, caller.name()).await);
+            };
+            checkpoint::keep(&mut transaction, &key, held, &saved).await?;
+            Ok(transaction.commit().await?)
+        };
+        keep.await.map_err(of_store)?;
+        Ok(Response::new(v1::ReportCheckpointResponse {}))
+    }
+
     async fn complete_trial(
         &self,
         request: Request<v1::CompleteTrialRequest>,
@@ -177,6 +199,7 @@ impl WorkerService for Workers {
             }
             result::insert(&mut transaction, &key, &result).await?;
             ending::with_result(&mut transaction, &key, held, outcome, &digest).await?;
+            checkpoint::forget(&mut transaction, &key).await?;
             Ok(transaction.commit().await?)
         };
         complete.await.map_err(of_store)?;

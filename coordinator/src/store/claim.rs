@@ -44,6 +44,20 @@ pub struct LeasedRow {
     pub batch_size: i64,
     /// The micro-batches of its attempts that were killed by signal 9; 0 where not known.
     pub killed_at: Vec<i64>,
+    /// The attempt whose checkpoint it goes on from; none of the checkpoint's columns is there without one.
+    pub checkpoint_attempt: Option<i32>,
+    /// Optimizer steps done in it.
+    pub checkpoint_step: Option<i64>,
+    /// Training examples seen in it.
+    pub checkpoint_examples: Option<i64>,
+    /// Number of the last record before it.
+    pub checkpoint_last_seq: Option<i64>,
+    /// Where it is.
+    pub checkpoint_path: Option<String>,
+    /// Hash of it.
+    pub checkpoint_sha256: Option<String>,
+    /// Its size.
+    pub checkpoint_bytes: Option<i64>,
     /// Encoded `v1::SweepSpec`.
     pub spec: Vec<u8>,
     /// Hash of the files that the sweep's trials are trained on, once it is known.

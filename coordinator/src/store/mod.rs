@@ -19,6 +19,7 @@ pub mod resolve;
 pub mod sweep;
 pub mod trial;
 
+pub mod checkpoint;
 pub mod claim;
 pub mod ending;
 pub mod expiry;

@@ -4,7 +4,7 @@ use proto::v1::{self, record::Kind};
 use sqlx::PgConnection;
 
 use super::lease::{Held, LeaseKey};
-use super::{Result, StoreError, bigint};
+use super::{Result, StoreError, bigint, checkpoint};
 
 /// Stores the records numbered on from `first_seq`, those at or below the watermark left out, and moves the
 /// watermark. Gives the new one. The caller holds the lease and commits.
@@ -26,6 +26,10 @@ pub async fn append(
         (first_seq..).zip(records).filter(|(seq, _)| *seq > held.acked_seq).collect();
     let Some(&(last_seq, _)) = fresh.last() else { return Ok(held.acked_seq) };
     let columns = Columns::of(&fresh)?;
+    // Before the points of the same report.
+    for resumed in &columns.resumed {
+        checkpoint::resume(&mut *connection, key, resumed).await?;
+    }
     columns.metrics.insert(connection, key).await?;
     columns.splits.insert(connection, key).await?;
     columns.logs.insert(connection, key).await?;
@@ -40,6 +44,8 @@ struct Columns {
     metrics: Metrics,
     splits: Splits,
     logs: Logs,
+    /// More than one is refused where it is stored.
+    resumed: Vec<v1::Resumed>,
 }
 
 impl Columns {
@@ -50,6 +56,11 @@ impl Columns {
                 Some(Kind::Metric(metric)) => columns.metrics.push(*seq, metric)?,
                 Some(Kind::Split(split)) => columns.splits.push(*seq, split)?,
                 Some(Kind::Log(line)) => columns.logs.push(*seq, line)?,
+                // A line of the log besides, so that numbers have no gap.
+                Some(Kind::Resumed(resumed)) => {
+                    columns.logs.push(*seq, &goes_on(resumed))?;
+                    columns.resumed.push(*resumed);
+                }
                 None => return Err(unknown("records.kind")),
             }
         }
@@ -192,6 +203,11 @@ impl Logs {
         .await?;
         Ok(())
     }
+}
+
+fn goes_on(v1::Resumed { attempt, step, .. }: &v1::Resumed) -> v1::LogLine {
+    let text = format!("goes on after step {step} from the checkpoint of attempt {attempt}");
+    v1::LogLine { level: v1::LogLevel::Info.into(), text }
 }
 
 /// The longest text that is stored, in bytes; more is cut off.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a panic is how to fail")]
 
 mod certificates;
+mod checkpoints;
 mod served;
 mod world;
 

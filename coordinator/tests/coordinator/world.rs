@@ -228,6 +228,12 @@ impl World {
         Ok(self.workers.report_metrics(Request::new(request)).await?.into_inner().acked_seq)
     }
 
+    pub async fn save(&self, lease: &v1::Lease, checkpoint: v1::Checkpoint) -> Result<(), Status> {
+        let request =
+            v1::ReportCheckpointRequest { lease: Some(lease.clone()), checkpoint: Some(checkpoint) };
+        self.workers.report_checkpoint(Request::new(request)).await.map(drop)
+    }
+
     pub async fn complete(
         &self,
         lease: &v1::Lease,

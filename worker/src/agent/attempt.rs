@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use proto::v1::{self, FailureKind, LeaseOrder, SpooledEnd, spooled_end, trainer_event, trainer_request};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::checkpoint::Checkpointing;
+use super::checkpoint::link::CheckpointLink;
 use super::coordinator::Coordinator;
 use super::findings::{FindingsLink, OtherData};
 use super::hand_in::{self, Settled};
@@ -16,8 +19,12 @@ use super::trainer_process::{Death, Heard, TrainerProcess};
 use super::uplink::{Uplink, UplinkError};
 use super::watchdog::Watchdog;
 
-/// How long a trainer that was told to stop may take to reach the end of its step before it is killed.
-const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a trainer that was told to stop may take to reach the end of its step, and to save the trial, before it is
+/// killed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a stopping agent brings the last checkpoint to the store.
+const HAND_OVER: Duration = Duration::from_secs(20);
 
 /// How long a stopping agent tries to hand in what it has.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -32,8 +39,38 @@ pub struct Attempt<'a> {
     pub spool: &'a Spool,
     /// How long its trainer may do no work before it counts as hung.
     pub trainer_timeout: Duration,
+    /// How the trial is saved.
+    pub checkpointing: &'a Checkpointing,
+    /// Changes when the trial is to be saved now.
+    pub save: &'a mut watch::Receiver<()>,
     /// Fires when the agent is to stop.
     pub shutdown: &'a CancellationToken,
+}
+
+/// What takes in what the trainer tells.
+struct Links {
+    uplink: Uplink,
+    findings: FindingsLink,
+    checkpoints: CheckpointLink,
+}
+
+impl Links {
+    /// Passes on what needs no decision, and gives the rest back.
+    async fn pass_on(&self, event: trainer_event::Kind) -> Option<trainer_event::Kind> {
+        match event {
+            trainer_event::Kind::Records(records) => {
+                METRICS.records_came(&records.records);
+                self.uplink.send(records.records).await;
+            }
+            trainer_event::Kind::Resumed(_) => {
+                self.uplink.send(self.checkpoints.resumed().into_iter().collect()).await;
+            }
+            trainer_event::Kind::Saved(saved) => self.checkpoints.saved(saved, self.uplink.last_seq()),
+            trainer_event::Kind::Found(found) => self.findings.send(found),
+            other => return Some(other),
+        }
+        None
+    }
 }
 
 /// Everything that may happen to a running attempt.
@@ -45,6 +82,7 @@ enum Event {
     Hung,
     Trouble(UplinkError),
     Ordered(LeaseOrder),
+    Save,
     Shutdown,
 }
 
@@ -114,30 +152,49 @@ impl Attempt<'_> {
         let trial = lease.trial_id.clone();
         tracing::info!(trial, attempt = lease.attempt, index = leased.trial_index, "training");
         self.heartbeat.carry(Some(lease.clone()));
-        let backlog = Backlog::new(self.spool.file(&lease));
-        let mut uplink = Uplink::start(self.coordinator.clone(), lease.clone(), backlog);
-        let mut findings = FindingsLink::start(self.coordinator.clone(), &leased);
+        // A wish from before this trial was not about it.
+        self.save.mark_unchanged();
+        let uplink =
+            Uplink::start(self.coordinator.clone(), lease.clone(), Backlog::new(self.spool.file(&lease)));
+        let checkpoints =
+            CheckpointLink::start(self.checkpointing, self.coordinator.clone(), &leased, uplink.stored());
+        let findings = FindingsLink::start(self.coordinator.clone(), &leased);
+        let mut links = Links { uplink, findings, checkpoints };
         let lessons = v1::Lessons {
             memory: leased.memory,
             micro_batch_cap: leased.micro_batch_cap,
             micro_batch_cap_reason: leased.micro_batch_cap_reason,
         };
+        let (checkpointing, problem) = tokio::select! {
+            fetched = links.checkpoints.fetch() => fetched,
+            () = self.shutdown.cancelled() => Default::default(),
+        };
+        links.uplink.send(problem.into_iter().collect()).await;
         trainer.send(trainer_request::Kind::Learn(lessons)).await;
+        trainer.send(trainer_request::Kind::Checkpointing(checkpointing)).await;
         trainer.send(trainer_request::Kind::Train(spec)).await;
-        let end = self.follow(trainer, &lease, &mut uplink, &mut findings).await;
+        let end = self.follow(trainer, &lease, &mut links).await;
         end.count(&trainer.device().name);
-        self.settle(end, &lease, uplink, findings).await;
+        let Links { uplink, findings, mut checkpoints } = links;
+        match end {
+            End::Released { .. } | End::Failed { .. } => tokio::select! {
+                () = checkpoints.finish() => {}
+                () = async { self.shutdown.cancelled().await; tokio::time::sleep(HAND_OVER).await } => {
+                    checkpoints.abandon();
+                }
+            },
+            End::Finished(_) | End::LeaseLost => checkpoints.abandon(),
+        }
+        let has_result = matches!(end, End::Finished(_));
+        let is_told = self.settle(end, &lease, uplink, findings).await;
+        if has_result && is_told {
+            checkpoints.clear().await;
+        }
         self.heartbeat.carry(None);
     }
 
     /// Passes on what the trainer tells until the attempt ends.
-    async fn follow(
-        &mut self,
-        trainer: &mut TrainerProcess,
-        lease: &v1::Lease,
-        uplink: &mut Uplink,
-        findings: &mut FindingsLink,
-    ) -> End {
+    async fn follow(&mut self, trainer: &mut TrainerProcess, lease: &v1::Lease, links: &mut Links) -> End {
         let mut watchdog = Watchdog::new(self.trainer_timeout);
         loop {
             let event = tokio::select! {
@@ -146,21 +203,22 @@ impl Attempt<'_> {
                     Heard::Gone(death) => Event::TrainerGone(death),
                 },
                 () = watchdog.silence() => Event::Hung,
-                trouble = uplink.trouble() => Event::Trouble(trouble),
-                other = findings.other_data() => Event::OtherData(other),
+                trouble = links.uplink.trouble() => Event::Trouble(trouble),
+                other = links.findings.other_data() => Event::OtherData(other),
                 order = self.heartbeat.order(lease) => Event::Ordered(order),
+                () = wished(self.save) => Event::Save,
                 () = self.shutdown.cancelled() => Event::Shutdown,
             };
-            if matches!(event, Event::Trainer(_)) {
-                watchdog.heard();
-            }
-            match event {
-                Event::Trainer(trainer_event::Kind::Records(records)) => {
-                    METRICS.records_came(&records.records);
-                    uplink.send(records.records).await;
+            let event = match event {
+                Event::Trainer(event) => {
+                    watchdog.heard();
+                    let Some(event) = links.pass_on(event).await else { continue };
+                    Event::Trainer(event)
                 }
+                other => other,
+            };
+            match event {
                 Event::Trainer(trainer_event::Kind::Progress(progress)) => self.heartbeat.tell(progress),
-                Event::Trainer(trainer_event::Kind::Found(found)) => findings.send(found),
                 Event::Trainer(trainer_event::Kind::Finished(result)) => return End::Finished(result),
                 Event::Trainer(trainer_event::Kind::Problem(problem)) => {
                     if problem.fatal {
@@ -175,29 +233,26 @@ impl Attempt<'_> {
                     trainer.kill().await;
                     return End::Failed { kind: FailureKind::Hung, message: watchdog.message() };
                 }
-                Event::Trouble(trouble) => return stop(trainer, uplink, End::of_trouble(&trouble)).await,
-                Event::OtherData(other) => {
-                    return stop(trainer, uplink, End::failed(&other)).await;
-                }
+                Event::Trouble(trouble) => return stop(trainer, links, End::of_trouble(&trouble)).await,
+                Event::OtherData(other) => return stop(trainer, links, End::failed(&other)).await,
                 Event::Ordered(LeaseOrder::Stop) => {
-                    return stop(trainer, uplink, End::Released { reason: "the sweep was cancelled" }).await;
+                    return stop(trainer, links, End::Released { reason: CANCELLED }).await;
                 }
-                Event::Ordered(_) => return stop(trainer, uplink, End::LeaseLost).await,
-                Event::Shutdown => {
-                    return stop(trainer, uplink, End::Released { reason: "the worker is stopping" }).await;
-                }
+                Event::Ordered(_) => return stop(trainer, links, End::LeaseLost).await,
+                Event::Save => trainer.send(trainer_request::Kind::Save(v1::SaveTrial {})).await,
+                Event::Shutdown => return stop(trainer, links, End::Released { reason: STOPPING }).await,
             }
         }
     }
 
-    /// Hands in the records and then the end of the attempt.
-    async fn settle(&self, end: End, lease: &v1::Lease, uplink: Uplink, findings: FindingsLink) {
+    /// Hands in the records and then the end of the attempt; whether it was taken.
+    async fn settle(&self, end: End, lease: &v1::Lease, uplink: Uplink, findings: FindingsLink) -> bool {
         let trial = &lease.trial_id;
         if matches!(end, End::LeaseLost) {
             findings.abandon();
             uplink.abandon();
             tracing::warn!(trial, attempt = lease.attempt, "the lease is lost; nothing more is reported");
-            return;
+            return false;
         }
         let spooled = uplink.spooled();
         let farewell = async {
@@ -236,24 +291,39 @@ impl Attempt<'_> {
                 Err(Settled::Unanswered)
             }
         };
+        let is_told = settled.is_ok();
         hand_in::conclude(settled, lease, &spooled);
+        is_told
     }
 }
 
-/// Has the trainer stop at its next step, still taking in what it tells; kills it when it does not.
-async fn stop(trainer: &mut TrainerProcess, uplink: &Uplink, end: End) -> End {
-    trainer.send(trainer_request::Kind::Stop(v1::StopTrial {})).await;
+/// Why attempts are given back.
+const CANCELLED: &str = "the sweep was cancelled";
+const STOPPING: &str = "the worker is stopping";
+
+/// Waits until the trial is to be saved; for ever, where nobody can wish that any more.
+async fn wished(save: &mut watch::Receiver<()>) {
+    if save.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Has the trainer stop at its next step, still taking in what it tells; kills it when it does not. Where somebody else is
+/// to go on with the trial, it is saved first.
+async fn stop(trainer: &mut TrainerProcess, links: &Links, end: End) -> End {
+    let save = matches!(end, End::Released { reason: STOPPING });
+    trainer.send(trainer_request::Kind::Stop(v1::StopTrial { save })).await;
     let stopped = async {
         loop {
-            match trainer.next().await {
-                Heard::Event(trainer_event::Kind::Records(records)) => uplink.send(records.records).await,
+            let event = match trainer.next().await {
+                Heard::Event(event) => event,
+                Heard::Gone(_) => return None,
+            };
+            match links.pass_on(event).await {
                 // It was done before it heard: a result is worth more than a release, if it is still ours to give.
-                Heard::Event(trainer_event::Kind::Finished(result)) => return Some(result),
-                Heard::Event(trainer_event::Kind::Stopped(_) | trainer_event::Kind::Problem(_))
-                | Heard::Gone(_) => {
-                    return None;
-                }
-                Heard::Event(_) => {}
+                Some(trainer_event::Kind::Finished(result)) => return Some(result),
+                Some(trainer_event::Kind::Stopped(_) | trainer_event::Kind::Problem(_)) => return None,
+                _ => {}
             }
         }
     };

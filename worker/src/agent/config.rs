@@ -66,6 +66,26 @@ pub struct AgentConfig {
     #[arg(long, env = "BATCHSWEEP_SPOOL_LIMIT", value_name = "SIZE", default_value = "4GiB")]
     pub spool_limit: Bytes,
 
+    /// Where trials are saved, for a later attempt to go on from: a folder, or s3://BUCKET/PREFIX in builds with the feature
+    /// s3. All workers of a fleet need the same one, a folder on a disk that they share, or a trial that moves to another
+    /// machine starts over there [default: batchsweep/store in the user's state folder]
+    #[arg(long, env = "BATCHSWEEP_CHECKPOINT_STORE", value_name = "PLACE")]
+    pub checkpoint_store: Option<String>,
+
+    /// Save a trial this often; 0 for only when this worker stops (SIGTERM) or is asked to save (SIGUSR1)
+    #[arg(
+        long,
+        env = "BATCHSWEEP_CHECKPOINT_INTERVAL",
+        value_name = "TIME",
+        default_value = "5m",
+        value_parser = interval
+    )]
+    pub checkpoint_interval: Duration,
+
+    /// Save a trial also at every step that is a multiple of this; 0 for never
+    #[arg(long, env = "BATCHSWEEP_CHECKPOINT_STEPS", value_name = "N", default_value_t = 0)]
+    pub checkpoint_steps: u64,
+
     /// Kill a trainer that trains, evaluates or reads nothing at all for this long; its trial is tried again
     #[arg(
         long,
@@ -99,6 +119,23 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "must be more than nothing".to_owned())
 }
 
+/// The same, or 0 for never.
+fn interval(text: &str) -> Result<Duration, String> {
+    if text == "0" { Ok(Duration::ZERO) } else { duration(text) }
+}
+
+/// A folder of this user's that outlives the process: `batchsweep/NAME` where such folders are kept.
+fn state_folder(name: &str) -> PathBuf {
+    let from_env = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let in_state = |folder: PathBuf| folder.join("batchsweep").join(name);
+    let user = nix::unistd::geteuid();
+    user.is_root()
+        .then(|| in_state("/var/lib".into()))
+        .or_else(|| from_env("XDG_STATE_HOME").map(in_state))
+        .or_else(|| from_env("HOME").map(|home| in_state(home.join(".local/state"))))
+        .unwrap_or_else(|| env::temp_dir().join(format!("batchsweep-{name}-{user}")))
+}
+
 impl AgentConfig {
     /// What the coordinator is trusted by and shown.
     ///
@@ -126,14 +163,14 @@ impl AgentConfig {
     /// The folder for what is not acknowledged yet.
     #[must_use]
     pub fn spool_dir(&self) -> PathBuf {
-        let from_env = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let in_state = |folder: PathBuf| folder.join("batchsweep/spool");
-        self.spool_dir
-            .clone()
-            .or_else(|| nix::unistd::geteuid().is_root().then(|| in_state("/var/lib".into())))
-            .or_else(|| from_env("XDG_STATE_HOME").map(in_state))
-            .or_else(|| from_env("HOME").map(|home| in_state(home.join(".local/state"))))
-            .unwrap_or_else(|| env::temp_dir().join(format!("batchsweep-spool-{}", nix::unistd::geteuid())))
+        self.spool_dir.clone().unwrap_or_else(|| state_folder("spool"))
+    }
+
+    /// The folder for checkpoints.
+    #[must_use]
+    pub fn checkpoint_store(&self) -> String {
+        let default = || state_folder("store").to_string_lossy().into_owned();
+        self.checkpoint_store.clone().filter(|store| !store.is_empty()).unwrap_or_else(default)
     }
 
     /// What the trainer is told first.

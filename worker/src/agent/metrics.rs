@@ -35,6 +35,7 @@ pub struct Metrics {
     attempts: Family<SlotKind, Counter>,
     heartbeats: Family<Answer, Counter>,
     records: Counter,
+    checkpoints: Family<Answer, Counter>,
     out_of_memory: Family<Slot, Counter>,
     step_seconds: Histogram,
     device_memory: Family<SlotKind, Gauge>,
@@ -44,7 +45,7 @@ pub struct Metrics {
     slot_is_lost: AtomicBool,
 }
 
-/// How a heartbeat went.
+/// How a heartbeat, or a checkpoint, went.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answer {
     kind: &'static str,
@@ -55,6 +56,7 @@ pub static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
     attempts: Family::default(),
     heartbeats: Family::default(),
     records: Counter::default(),
+    checkpoints: Family::default(),
     out_of_memory: Family::default(),
     step_seconds: Histogram::new([1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0]),
     device_memory: Family::default(),
@@ -73,6 +75,9 @@ impl Metrics {
         self.device_memory.get_or_create(&SlotKind { device: device.name.clone(), kind: "total" }).set(total);
         // A counter that is not there before its first event hides that event from rates.
         drop(self.out_of_memory.get_or_create(&Slot { device: device.name.clone() }));
+        for kind in ["kept", "not_kept"] {
+            drop(self.checkpoints.get_or_create(&Answer { kind }));
+        }
         for kind in ["succeeded", "diverged", "infeasible", "failed", "released", "lost"] {
             drop(self.attempts.get_or_create(&SlotKind { device: device.name.clone(), kind }));
         }
@@ -100,6 +105,12 @@ impl Metrics {
     /// Records came from a trainer.
     pub fn records_came(&self, records: &[v1::Record]) {
         self.records.inc_by(records.len() as u64);
+    }
+
+    /// A checkpoint was brought to the store and taken by the coordinator, or was not.
+    pub fn checkpoint(&self, is_kept: bool) {
+        let kind = if is_kept { "kept" } else { "not_kept" };
+        self.checkpoints.get_or_create(&Answer { kind }).inc();
     }
 
     /// A heartbeat was answered, or was not.
@@ -147,6 +158,11 @@ impl Metrics {
         );
         registry.register("heartbeats", "Heartbeats, answered or not", self.heartbeats.clone());
         registry.register("records", "Points, splits and log lines that trainers told", self.records.clone());
+        registry.register(
+            "checkpoints",
+            "Checkpoints that were brought to the store and taken by the coordinator, or were not",
+            self.checkpoints.clone(),
+        );
         registry.register(
             "out_of_memory",
             "Times that trials ran out of device memory",

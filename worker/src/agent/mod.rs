@@ -10,12 +10,14 @@
 //! - [`uplink`]: brings the records of one attempt to the coordinator, each once,
 //! - [`hand_in`]: tells it how the attempt ended,
 //! - [`findings`]: brings what an attempt found out and others can use,
+//! - [`checkpoint`]: keeps the state of trials, for later attempts to go on from,
 //! - [`trainer_process`]: the child process; [`watchdog`]: whether it hangs,
 //! - [`attempt`]: one leased trial, from its claim to its end,
 //! - [`slots`]: several devices in one worker,
 //! - [`metrics`] and [`monitor`]: for operators.
 
 pub mod attempt;
+pub mod checkpoint;
 pub mod config;
 pub mod coordinator;
 pub mod findings;
@@ -29,10 +31,12 @@ pub mod trainer_process;
 pub mod uplink;
 pub mod watchdog;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use proto::connection::CredentialError;
 use proto::{PROTOCOL_VERSION, Reason, v1};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use uuid::Uuid;
@@ -40,10 +44,13 @@ use uuid::Uuid;
 pub use config::AgentConfig;
 
 use attempt::Attempt;
+use checkpoint::store::CheckpointStore;
+use checkpoint::{Checkpointing, scratch};
 use coordinator::{Coordinator, Retry};
 use heartbeat::Heartbeat;
 use spool::Spool;
 use spool::file::{LeftBehind, SpoolFile};
+use spool::replay::Replay;
 use trainer_process::TrainerProcess;
 
 /// How long one claim waits at the coordinator for a trial.
@@ -59,6 +66,16 @@ pub enum AgentError {
         folder: String,
         /// What is wrong.
         problem: std::io::Error,
+    },
+    /// The store of checkpoints cannot be used.
+    #[error(
+        "the checkpoint store {place} cannot be used: {problem}; name another one with --checkpoint-store"
+    )]
+    CheckpointStore {
+        /// Which store.
+        place: String,
+        /// What is wrong.
+        problem: String,
     },
     /// The trainer could not be started on this device.
     #[error("the trainer did not start: {0}")]
@@ -84,18 +101,30 @@ pub enum AgentError {
     },
 }
 
-/// Trains trials until `shutdown` fires; then gives the current one back and returns.
+/// What the outside may want of a running agent.
+#[derive(Debug, Clone)]
+pub struct Wishes {
+    /// Fires when it is to stop.
+    pub shutdown: CancellationToken,
+    /// Changes when the trial in progress is to be saved now.
+    pub save: watch::Receiver<()>,
+}
+
+/// Trains trials until it is to stop; then saves the current one, gives it back and returns.
 ///
 /// # Errors
 /// [`AgentError`] when the trainer cannot start, or the coordinator refuses the worker: none of these would pass by
 /// itself. A coordinator that is out of reach is waited for.
-pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(), AgentError> {
+pub async fn run(config: AgentConfig, wishes: Wishes) -> Result<(), AgentError> {
+    let Wishes { shutdown, mut save } = wishes;
     // Files are looked at before a device is taken.
     let config = AgentConfig { name: Some(config.name()), ..config };
     let coordinator = Coordinator::new(&config.coordinator, &config.credentials()?)?;
     let folder = config.spool_dir();
     let spool = Spool::open(&folder, &config.name(), config.spool_limit.0)
         .map_err(|problem| AgentError::Spool { folder: folder.display().to_string(), problem })?;
+    scratch::remove_left_behind(&folder);
+    let checkpointing = checkpointing(&config, folder).await?;
     let mut trainer = TrainerProcess::start(&config).await.map_err(AgentError::Trainer)?;
     tracing::info!(
         device = trainer.device().name,
@@ -109,7 +138,9 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(),
         return Ok(());
     };
     let mut heartbeat = Heartbeat::start(coordinator.clone(), registered.clone());
-    spool::replay::hand_in(left, &registered.held, &coordinator, &heartbeat, &shutdown).await;
+    let replay =
+        Replay { coordinator: &coordinator, heartbeat: &heartbeat, checkpoints: &checkpointing.store };
+    replay.hand_in(left, &registered.held, &shutdown).await;
 
     while let Some(leased) = claim(&coordinator, &registered, &shutdown).await? {
         let attempt = Attempt {
@@ -117,6 +148,8 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(),
             heartbeat: &mut heartbeat,
             spool: &spool,
             trainer_timeout: config.trainer_timeout,
+            checkpointing: &checkpointing,
+            save: &mut save,
             shutdown: &shutdown,
         };
         attempt.run(&mut trainer, leased).await;
@@ -126,6 +159,16 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(),
     }
     trainer.stop().await;
     Ok(())
+}
+
+/// How this agent saves trials; files on their way are beside its spool files.
+async fn checkpointing(config: &AgentConfig, scratch: PathBuf) -> Result<Checkpointing, AgentError> {
+    let place = config.checkpoint_store();
+    let store = CheckpointStore::open(&place)
+        .await
+        .map_err(|problem| AgentError::CheckpointStore { place: place.clone(), problem })?;
+    let interval = Some(config.checkpoint_interval).filter(|interval| !interval.is_zero());
+    Ok(Checkpointing { store, scratch, interval, every_steps: config.checkpoint_steps })
 }
 
 /// A worker as the coordinator knows it.

@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::metrics::METRICS;
-use super::{AgentConfig, AgentError};
+use super::{AgentConfig, AgentError, Wishes};
 
 /// The word for all GPUs of this machine.
 const ALL_GPUS: &str = "cuda";
@@ -31,16 +30,16 @@ fn gpus(folder: &Path) -> usize {
     entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_gpu)).count()
 }
 
-/// Runs an agent for each device until `shutdown` fires. One that ends by itself leaves the others at work; the worker
+/// Runs an agent for each device until it is to stop. One that ends by itself leaves the others at work; the worker
 /// then counts as unhealthy.
 ///
 /// # Errors
 /// The first agent's, once all have ended.
-pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(), AgentError> {
+pub async fn run(config: AgentConfig, wishes: Wishes) -> Result<(), AgentError> {
     let devices = devices(&config.device);
     if devices.len() == 1 {
         let config = AgentConfig { device: devices[0].clone(), ..config };
-        return super::run(config, shutdown).await;
+        return super::run(config, wishes).await;
     }
     let name = config.name();
     let mut agents = JoinSet::new();
@@ -50,8 +49,8 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(),
             device: device.clone(),
             ..config.clone()
         };
-        let shutdown = shutdown.clone();
-        agents.spawn(async move { (device, super::run(config, shutdown).await) });
+        let wishes = wishes.clone();
+        agents.spawn(async move { (device, super::run(config, wishes).await) });
     }
     let mut first = Ok(());
     while let Some(ended) = agents.join_next().await {

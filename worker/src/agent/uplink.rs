@@ -3,6 +3,7 @@
 //! Records are numbered here and kept, in the attempt's [spool](super::spool), until the coordinator has acknowledged
 //! them. While it is away they wait there, and the trainer trains on.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -53,6 +54,9 @@ pub struct Uplink {
     items: mpsc::Sender<Item>,
     spooled: Spooled,
     trouble: watch::Receiver<Option<UplinkError>>,
+    /// Number of the last record taken in.
+    last_seq: AtomicU64,
+    stored: watch::Receiver<u64>,
     task: JoinHandle<Result<u64, UplinkError>>,
 }
 
@@ -96,15 +100,34 @@ impl Uplink {
     pub fn start(coordinator: Coordinator, lease: v1::Lease, backlog: Backlog) -> Self {
         let (items, received) = mpsc::channel(WAITING_BATCHES);
         let (tell, trouble) = watch::channel(None);
+        let (tell_stored, stored) = watch::channel(0);
+        let last_seq = AtomicU64::new(backlog.last_seq());
         let spooled = Spooled(Arc::new(Mutex::new(backlog)));
-        let sender = Sender { coordinator, lease, spooled: spooled.clone(), trouble: tell };
-        Self { items, spooled, trouble, task: tokio::spawn(sender.bring(received)) }
+        let sender =
+            Sender { coordinator, lease, spooled: spooled.clone(), trouble: tell, stored: tell_stored };
+        Self { items, spooled, trouble, last_seq, stored, task: tokio::spawn(sender.bring(received)) }
     }
 
     /// Takes records in.
     pub async fn send(&self, records: Vec<Record>) {
+        if records.is_empty() {
+            return;
+        }
+        self.last_seq.fetch_add(records.len() as u64, Ordering::Relaxed);
         // The other end is gone only after an error, which `finish` tells.
         let _ = self.items.send(Item::Records(records)).await;
+    }
+
+    /// Number of the last record taken in.
+    #[must_use]
+    pub fn last_seq(&self) -> u64 {
+        self.last_seq.load(Ordering::Relaxed)
+    }
+
+    /// Up to which number records are stored at the coordinator, as that grows.
+    #[must_use]
+    pub fn stored(&self) -> watch::Receiver<u64> {
+        self.stored.clone()
     }
 
     /// Writes down how the attempt ended, behind its records, before the coordinator knows of it.
@@ -155,6 +178,7 @@ struct Sender {
     lease: v1::Lease,
     spooled: Spooled,
     trouble: watch::Sender<Option<UplinkError>>,
+    stored: watch::Sender<u64>,
 }
 
 impl Sender {
@@ -189,6 +213,7 @@ impl Sender {
                 stored = answered(&mut call) => {
                     call = None;
                     let stored = stored?;
+                    self.stored.send_replace(stored);
                     // Forgetting records may shorten the file.
                     let count = self.spooled.with_disk(move |backlog| backlog.acknowledge(stored)).await?;
                     if count == 0 {

@@ -7,7 +7,7 @@
 //! - [`blueprint`] and [`exactness`]: from a model's description to a learner; whether splitting a batch is exact,
 //! - [`check`]: what is in a scripted module, before anything is trained,
 //! - [`learner`]: one optimizer step, whole or not at all,
-//! - [`snapshot`]: a learner's state as a file, and back,
+//! - [`snapshot`] and [`checkpoint`]: a learner's state as a file, and back; when it is saved,
 //! - [`planner`], [`probe`], [`knowledge`] and [`forecast`]: how large a micro-batch may be, how that is found out, what
 //!   is known of it already, and what follows for a split,
 //! - [`memory`] and [`account`]: what the device says about bytes, and what a trial makes of it,
@@ -34,6 +34,8 @@ pub mod exactness;
 pub mod learner;
 
 pub mod snapshot;
+
+pub mod checkpoint;
 
 pub mod planner;
 

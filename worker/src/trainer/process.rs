@@ -15,6 +15,7 @@ use proto::v1::trainer_event::Kind as EventKind;
 use proto::v1::trainer_request::Kind as RequestKind;
 use proto::{frame, from_wire, v1};
 
+use super::checkpoint::Checkpoints;
 use super::error::TrialError;
 use super::pulse;
 use super::report::Reporter;
@@ -46,6 +47,10 @@ pub fn serve() -> anyhow::Result<()> {
             });
             continue;
         }
+        if let (RequestKind::Checkpointing(wanted), Some(host)) = (&request, &mut host) {
+            host.checkpoints = Checkpoints::new(wanted, Arc::clone(&flags.save));
+            continue;
+        }
         flags.busy.store(true, Ordering::SeqCst);
         let answer = match (request, &mut host) {
             (RequestKind::Start(start), host) => match open(&start) {
@@ -67,7 +72,8 @@ pub fn serve() -> anyhow::Result<()> {
                     })
                 })
             }
-            (RequestKind::Stop(_), _) | (RequestKind::Learn(_), Some(_)) => continue,
+            (RequestKind::Stop(_) | RequestKind::Save(_), _)
+            | (RequestKind::Learn(_) | RequestKind::Checkpointing(_), Some(_)) => continue,
             (_, None) => EventKind::Problem(v1::Problem {
                 fatal: true,
                 kind: v1::FailureKind::Trainer.into(),
@@ -93,6 +99,8 @@ fn take_standard_output() -> io::Result<File> {
 struct Flags {
     /// The trial in progress is to stop.
     stop: AtomicBool,
+    /// It is to be saved, before it stops if it is to stop.
+    save: Arc<AtomicBool>,
     /// A request is being worked on.
     busy: AtomicBool,
 }
@@ -105,9 +113,15 @@ fn listen(flags: Arc<Flags>) -> Receiver<RequestKind> {
         let mut input = io::stdin().lock();
         while let Ok(Some(v1::TrainerRequest { kind: Some(kind) })) = frame::read(&mut input) {
             match kind {
-                RequestKind::Stop(_) => flags.stop.store(true, Ordering::Relaxed),
+                RequestKind::Stop(v1::StopTrial { save }) => {
+                    flags.save.store(save, Ordering::Relaxed);
+                    // Whoever sees the stop sees the wish to save as well.
+                    flags.stop.store(true, Ordering::Release);
+                }
+                RequestKind::Save(_) => flags.save.store(true, Ordering::Relaxed),
                 RequestKind::Train(_) => {
                     flags.stop.store(false, Ordering::Relaxed);
+                    flags.save.store(false, Ordering::Relaxed);
                     let _ = sender.send(kind);
                 }
                 _ => drop(sender.send(kind)),

@@ -42,6 +42,31 @@ impl<'a> Reporter<'a> {
         Self { send, pending: Vec::new(), sent_at: Instant::now(), learning_rate: None }
     }
 
+    /// The learning rate told last: it is told again only when it changes.
+    #[must_use]
+    pub fn told_learning_rate(&self) -> Option<f64> {
+        self.learning_rate
+    }
+
+    /// Goes on as if this learning rate had been told. What is pending goes first.
+    ///
+    /// # Errors
+    /// When the agent no longer listens.
+    pub fn resumed(&mut self, step: u64, told_learning_rate: Option<f64>) -> io::Result<()> {
+        self.flush()?;
+        self.learning_rate = told_learning_rate;
+        (self.send)(Kind::Resumed(v1::ResumedTrial { step }))
+    }
+
+    /// A file that holds everything up to here. What is pending goes first.
+    ///
+    /// # Errors
+    /// When the agent no longer listens.
+    pub fn saved(&mut self, saved: v1::SavedTrial) -> io::Result<()> {
+        self.flush()?;
+        (self.send)(Kind::Saved(saved))
+    }
+
     /// Whether the last report is long enough ago.
     #[must_use]
     pub fn is_due(&self) -> bool {

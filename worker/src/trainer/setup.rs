@@ -10,6 +10,7 @@ use tch::Device;
 
 use super::account::{Account, Infeasible};
 use super::blueprint::Blueprint;
+use super::checkpoint::Checkpoints;
 use super::course::Course;
 use super::data::feed::FeedOptions;
 use super::data::{Dataset, Feed, Library};
@@ -36,6 +37,19 @@ pub struct Host {
     pub device_kind: DeviceKind,
     /// The next trial's limit on micro-batches, if it has one.
     pub micro_batch_cap: Option<MicroBatchCap>,
+    /// How the next trial is saved, and what it goes on from.
+    pub checkpoints: Checkpoints,
+    /// How the next trial was computed before it was saved, if it was.
+    pub as_saved: Option<AsSaved>,
+}
+
+/// How a trial was computed before it was saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsSaved {
+    /// With so many threads, on which the rounding of sums depends.
+    pub threads: u64,
+    /// All that rounding depends on, as [`MemoryKey`] tells it.
+    pub kind: String,
 }
 
 /// A trial takes no larger micro-batches, whatever fits: earlier attempts at it were killed.
@@ -49,7 +63,7 @@ pub struct MicroBatchCap {
 
 impl MicroBatchCap {
     /// The user's wish under this limit. A batch that must not be split is not.
-    fn limit(&self, policy: MicroBatchPolicy) -> MicroBatchPolicy {
+    pub fn limit(&self, policy: MicroBatchPolicy) -> MicroBatchPolicy {
         match policy {
             MicroBatchPolicy::Auto => MicroBatchPolicy::Fixed(self.examples),
             MicroBatchPolicy::Fixed(examples) => MicroBatchPolicy::Fixed(examples.min(self.examples)),
@@ -91,6 +105,8 @@ pub struct Ready {
     pub remarks: Vec<String>,
     /// What its data is, as [`Dataset::sha256`].
     pub data_sha256: Option<String>,
+    /// The limit on its micro-batches, whatever the plan says.
+    pub micro_batch_cap: Option<MicroBatchCap>,
 }
 
 /// A trial that cannot be trained within its memory.
@@ -119,7 +135,18 @@ impl Host {
         let device_kind =
             DeviceKind::new(&described.name, &described.description, &described.libtorch_version);
         let (library, planner) = (Library::default(), Planner::default());
-        Self { device, memory_limit, threads, library, planner, device_kind, micro_batch_cap: None }
+        let checkpoints = Checkpoints::default();
+        Self {
+            device,
+            memory_limit,
+            threads,
+            library,
+            planner,
+            device_kind,
+            micro_batch_cap: None,
+            checkpoints,
+            as_saved: None,
+        }
     }
 
     /// Opens a trial's data, builds its model and plans its memory, running a few micro-batches if need be.
@@ -166,11 +193,21 @@ impl Host {
         };
         let (shape, data_sha256) = (dataset.shape.clone(), dataset.sha256.clone());
         Ok(match planned {
-            Ok(Placed { learner, feed, plan, key }) => {
+            Ok(Placed { learner, feed, plan, key, micro_batch_cap }) => {
                 let remarks = blueprint.remarks(&learner.model);
-                let ready =
-                    Ready { course, shape, feed, learner, plan, account, meter, key, remarks, data_sha256 };
-                Ok(Box::new(ready))
+                Ok(Box::new(Ready {
+                    course,
+                    shape,
+                    feed,
+                    learner,
+                    plan,
+                    account,
+                    meter,
+                    key,
+                    remarks,
+                    data_sha256,
+                    micro_batch_cap,
+                }))
             }
             Err(infeasible) => {
                 let ooms = meter.ooms().doing(READING)?;
@@ -205,6 +242,7 @@ impl Host {
         let batch_size = spec.settings.batch_size.get().min(dataset.shape.train_examples);
         let per_epoch = Course::new(&spec.settings, dataset.shape.train_examples).examples_per_epoch();
         let cap = self.micro_batch_cap.take();
+        let as_saved = self.as_saved.take().filter(|saved| (1..=self.threads).contains(&saved.threads));
         let (mut resident_limit, mut fetch_ahead) = (account.limit / 4, true);
         loop {
             meter.set_limit(Some(available)).doing(LIMITING)?;
@@ -239,7 +277,18 @@ impl Host {
                     if let Some(cap) = &cap {
                         cap.explain(&mut plan, wanted);
                     }
-                    return Ok(Ok(Placed { learner, feed, plan, key: question.key }));
+                    if let Some(saved) = &as_saved {
+                        let planned = tch::get_num_threads();
+                        tch::set_num_threads(saved.threads as i32);
+                        let key = self.memory_key(spec, blueprint, dataset, (account, fetch_ahead));
+                        if key.0 == saved.kind {
+                            question.key = key;
+                        } else {
+                            // It cannot go on here, and starts over as it would have started here.
+                            tch::set_num_threads(planned);
+                        }
+                    }
+                    return Ok(Ok(Placed { learner, feed, plan, key: question.key, micro_batch_cap: cap }));
                 }
                 Err(_) if account.resident > 0 => resident_limit = 0,
                 Err(_) if fetch_ahead => fetch_ahead = false,
@@ -281,6 +330,7 @@ struct Placed {
     feed: Feed,
     plan: Plan,
     key: MemoryKey,
+    micro_batch_cap: Option<MicroBatchCap>,
 }
 
 const READING: &str = "reading the device's memory";

@@ -1,16 +1,18 @@
-//! Everything that the steps to come depend on, as a safetensors file: weights, buffers, optimizer state, and how many
-//! steps were taken. Random numbers have a place, not a state (`seed`), and so have the examples of a step (`course`):
-//! neither is saved.
+//! Everything that the steps to come depend on, as a safetensors file: weights, buffers, optimizer state, how many steps
+//! were taken, and what the loop has gathered on the way. Random numbers have a place, not a state (`seed`), and so have
+//! the examples of a step (`course`): neither is saved.
 
 use std::borrow::Cow;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors, View};
+use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
 
 use super::learner::Learner;
+use super::pulse;
 use crate::shim::TorchError;
 
 /// A learner's state on the host, bit for bit.
@@ -18,6 +20,8 @@ use crate::shim::TorchError;
 pub struct Snapshot {
     /// Optimizer steps taken.
     pub steps: u64,
+    /// What the loop knows besides, an encoded `v1::TrialState`; empty for a learner alone.
+    pub session: Vec<u8>,
     tensors: Vec<(String, Saved)>,
 }
 
@@ -53,6 +57,7 @@ pub enum SnapshotError {
 }
 
 const STEPS: &str = "batchsweep.steps";
+const SESSION: &str = "session";
 
 impl Snapshot {
     /// Copies a learner's state to the host. Waits for the device.
@@ -61,24 +66,32 @@ impl Snapshot {
     /// [`TorchError`] when the device fails.
     pub fn take(learner: &Learner, steps: u64) -> Result<Self, TorchError> {
         let tensors = named(learner).into_iter().map(|(name, tensor)| Ok((name, Saved::of(tensor)?)));
-        Ok(Self { steps, tensors: tensors.collect::<Result<_, TorchError>>()? })
+        let tensors = tensors.collect::<Result<_, TorchError>>()?;
+        Ok(Self { steps, session: Vec::new(), tensors })
     }
 
-    /// Writes it beside its place and then moves it there: a file of this name is always whole.
+    /// Writes it beside its place and then moves it there: a file of this name is always whole. Gives its SHA-256 as hex
+    /// digits.
     ///
     /// # Errors
     /// [`SnapshotError::File`] when the disk refuses.
-    pub fn write(&self, path: &Path) -> Result<(), SnapshotError> {
+    pub fn write(&self, path: &Path) -> Result<String, SnapshotError> {
         let failed = |source| SnapshotError::File { path: path.display().to_string(), source };
         let facts = [(STEPS.to_owned(), self.steps.to_string())];
-        let views = self.tensors.iter().map(|(name, saved)| (name.as_str(), saved));
-        let bytes = safetensors::serialize(views, Some(facts.into_iter().collect()))
-            .map_err(|error| failed(io::Error::other(error.to_string())))?;
+        let session = Saved::bytes(self.session.clone());
+        let beside = (!self.session.is_empty()).then_some((SESSION, &session));
+        let views = self.tensors.iter().map(|(name, saved)| (name.as_str(), saved)).chain(beside);
         let fresh = path.with_extension("part");
-        fs::write(&fresh, bytes)
-            .and_then(|()| File::open(&fresh)?.sync_all())
-            .and_then(|()| fs::rename(&fresh, path))
-            .map_err(failed)
+        // Tensor by tensor: the host holds one copy of the state already.
+        safetensors::serialize_to_file(views, Some(facts.into_iter().collect()), &fresh)
+            .map_err(|error| failed(io::Error::other(error.to_string())))?;
+        let written = File::open(&fresh).and_then(|file| {
+            let sha256 = sha256_of(&file)?;
+            file.sync_all()?;
+            fs::rename(&fresh, path)?;
+            Ok(sha256)
+        });
+        written.map_err(failed)
     }
 
     /// Reads one.
@@ -97,9 +110,10 @@ impl Snapshot {
             let (dtype, shape, bytes) = (view.dtype(), view.shape().to_vec(), view.data().to_vec());
             (name, Saved { dtype, shape, bytes })
         });
-        let mut tensors: Vec<_> = tensors.collect();
+        let (mut session, mut tensors): (Vec<_>, Vec<_>) = tensors.partition(|(name, _)| name == SESSION);
         tensors.sort_by(|(left, _), (right, _)| left.cmp(right));
-        Ok(Self { steps, tensors })
+        let session = session.pop().map(|(_, saved)| saved.bytes).unwrap_or_default();
+        Ok(Self { steps, session, tensors })
     }
 
     /// Puts a learner of the same trial into this state.
@@ -126,6 +140,18 @@ impl Snapshot {
     }
 }
 
+/// SHA-256 of a model's parameters and buffers, as hex digits: trials whose models are the same bits have the same.
+///
+/// # Errors
+/// [`TorchError`] when the device fails.
+pub fn fingerprint(learner: &Learner) -> Result<String, TorchError> {
+    let mut digest = Sha256::new();
+    for tensor in learner.model.buffers().iter().chain(learner.model.parameters().as_slice()) {
+        digest.update(Saved::of(tensor)?.bytes);
+    }
+    Ok(hex(&digest.finalize()))
+}
+
 /// All that is saved of a learner, by name, in the order of the names.
 fn named(learner: &Learner) -> Vec<(String, &Tensor)> {
     let number = |what: &'static str| move |(index, tensor)| (format!("{what}.{index:06}"), tensor);
@@ -135,7 +161,29 @@ fn named(learner: &Learner) -> Vec<(String, &Tensor)> {
     buffers.chain(optimizer).chain(parameters).collect()
 }
 
+/// SHA-256 of what is left to read, as hex digits.
+fn sha256_of(mut file: &File) -> io::Result<String> {
+    let (mut digest, mut piece) = (Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hex(&digest.finalize())),
+            read => digest.update(&piece[..read]),
+        }
+        pulse::beat();
+    }
+}
+
+/// As hex digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 impl Saved {
+    fn bytes(bytes: Vec<u8>) -> Self {
+        Self { dtype: Dtype::U8, shape: vec![bytes.len()], bytes }
+    }
+
     fn of(tensor: &Tensor) -> Result<Self, TorchError> {
         let host = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
         let dtype = dtype(host.kind()).ok_or_else(|| {

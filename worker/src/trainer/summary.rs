@@ -1,6 +1,7 @@
 //! What a trial's curves amount to.
 
 use domain::spec::Target;
+use proto::v1;
 
 use super::course::Batch;
 
@@ -107,6 +108,61 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// All of it, to go on from later.
+    #[must_use]
+    pub fn saved(&self) -> v1::SavedSummary {
+        let Spread { steps, mean, squares, examples, example_sum } = self.epoch_losses;
+        v1::SavedSummary {
+            steps: self.steps,
+            examples: self.examples,
+            first_train_loss: self.first_train_loss,
+            final_train_loss: self.final_train_loss,
+            train_set_loss: self.train_set_loss,
+            final_validation_loss: self.final_validation_loss,
+            final_validation_accuracy: self.final_validation_accuracy,
+            best_validation_loss: self.best_validation_loss,
+            best_validation_accuracy: self.best_validation_accuracy,
+            to_target: self.to_target.map(|(steps, examples, seconds)| v1::SavedPlace {
+                steps,
+                examples,
+                seconds,
+            }),
+            epoch: self.epoch,
+            epoch_steps: steps,
+            epoch_mean: mean,
+            epoch_squares: squares,
+            epoch_examples: examples,
+            epoch_example_sum: example_sum,
+        }
+    }
+
+    /// As it was when it was saved.
+    #[must_use]
+    pub fn from_saved(saved: &v1::SavedSummary) -> Self {
+        Self {
+            steps: saved.steps,
+            examples: saved.examples,
+            first_train_loss: saved.first_train_loss,
+            final_train_loss: saved.final_train_loss,
+            train_set_loss: saved.train_set_loss,
+            final_validation_loss: saved.final_validation_loss,
+            final_validation_accuracy: saved.final_validation_accuracy,
+            best_validation_loss: saved.best_validation_loss,
+            best_validation_accuracy: saved.best_validation_accuracy,
+            to_target: saved.to_target.map(|place| (place.steps, place.examples, place.seconds)),
+            epoch: saved.epoch,
+            epoch_losses: Spread {
+                steps: saved.epoch_steps,
+                mean: saved.epoch_mean,
+                squares: saved.epoch_squares,
+                examples: saved.epoch_examples,
+                example_sum: saved.epoch_example_sum,
+            },
+        }
+    }
+}
+
 impl Spread {
     fn add(&mut self, loss: f64, examples: u64) {
         self.steps += 1;
@@ -121,6 +177,8 @@ impl Spread {
 #[cfg(test)]
 mod tests {
     use domain::spec::TargetMetric;
+
+    use prost::Message;
 
     use super::*;
 
@@ -157,5 +215,30 @@ mod tests {
             summary.check_target(target, value, number as f64);
         }
         assert_eq!(summary.to_target, Some((3, 30, 3.0)));
+    }
+
+    #[test]
+    fn what_is_saved_of_it_is_all_of_it() {
+        let saved = v1::SavedSummary {
+            steps: 1,
+            examples: 2,
+            first_train_loss: Some(f64::NAN),
+            final_train_loss: Some(0.1 + 0.2),
+            train_set_loss: Some(5.0),
+            final_validation_loss: Some(f64::MIN_POSITIVE),
+            final_validation_accuracy: Some(7.0),
+            best_validation_loss: Some(8.0),
+            best_validation_accuracy: Some(9.0),
+            to_target: Some(v1::SavedPlace { steps: 10, examples: 11, seconds: 12.0 }),
+            epoch: 13,
+            epoch_steps: 14,
+            epoch_mean: 15.0,
+            epoch_squares: 16.0,
+            epoch_examples: 17,
+            epoch_example_sum: 18.0,
+        };
+        let sent = v1::SavedSummary::decode(saved.encode_to_vec().as_slice()).unwrap();
+        // As text, for no number is equal to itself where it is none.
+        assert_eq!(format!("{:?}", Summary::from_saved(&sent).saved()), format!("{saved:?}"));
     }
 }

@@ -29,4 +29,6 @@ mod process;
 
 mod snapshot;
 
+mod checkpoint;
+
 mod speed;

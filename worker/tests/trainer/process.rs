@@ -12,22 +12,26 @@ use proto::{frame, to_wire};
 
 use crate::lab::{cnn_trial, lasting, seed_example, within};
 
-struct Trainer {
-    child: Child,
+pub struct Trainer {
+    pub child: Child,
     requests: Option<ChildStdin>,
     events: ChildStdout,
 }
 
 impl Trainer {
-    fn start() -> Self {
+    pub fn start() -> Self {
+        Self::with_threads(1)
+    }
+
+    pub fn with_threads(threads: u32) -> Self {
         let mut trainer = Self::spawn();
         let ready = trainer.ask(Request::Start(v1::StartTrainer {
             device: "cpu".into(),
-            threads: 1,
+            threads,
             ..Default::default()
         }));
         let Event::Ready(device) = ready else { panic!("{ready:?}") };
-        assert_eq!((device.name.as_str(), device.threads), ("cpu", 1));
+        assert_eq!((device.name.as_str(), device.threads), ("cpu", threads));
         trainer
     }
 
@@ -42,11 +46,11 @@ impl Trainer {
         Self { child, requests, events }
     }
 
-    fn send(&mut self, kind: Request) {
+    pub fn send(&mut self, kind: Request) {
         frame::write(self.requests.as_mut().unwrap(), &v1::TrainerRequest { kind: Some(kind) }).unwrap();
     }
 
-    fn next(&mut self) -> Option<Event> {
+    pub fn next(&mut self) -> Option<Event> {
         frame::read::<v1::TrainerEvent>(&mut self.events).unwrap().map(|event| event.kind.unwrap())
     }
 
@@ -178,7 +182,7 @@ fn a_trial_in_progress_stops_when_asked_and_the_next_one_trains() {
             other => panic!("{other:?}"),
         }
     }
-    trainer.send(Request::Stop(v1::StopTrial {}));
+    trainer.send(Request::Stop(v1::StopTrial { save: false }));
     let last = std::iter::from_fn(|| trainer.next())
         .find(|event| !matches!(event, Event::Progress(_) | Event::Records(_) | Event::Found(_)));
     assert!(matches!(last, Some(Event::Stopped(_))), "{last:?}");

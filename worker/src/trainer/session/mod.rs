@@ -4,6 +4,8 @@ mod evaluations;
 
 mod noise;
 
+mod saving;
+
 mod stopwatch;
 
 use std::mem;
@@ -14,6 +16,7 @@ use domain::{AccumulationPlan, TrialSpec, schedule};
 use proto::v1::{self, SplitKind};
 
 use crate::trainer::account::Infeasible;
+use crate::trainer::checkpoint::Checkpoints;
 use crate::trainer::course::Batch;
 use crate::trainer::divergence::Divergence;
 use crate::trainer::error::{Doing, TrialError};
@@ -23,10 +26,12 @@ use crate::trainer::planner::Trained;
 use crate::trainer::report::Reporter;
 use crate::trainer::result;
 use crate::trainer::setup::{Host, Ready};
+use crate::trainer::snapshot::fingerprint;
 use crate::trainer::summary::{StepPoint, Summary};
 use crate::trainer::tape::LossTape;
 
 use noise::NoiseMeter;
+use saving::Before;
 use stopwatch::Stopwatch;
 
 /// How a trial ended.
@@ -49,6 +54,10 @@ pub fn train(
     stop: &AtomicBool,
 ) -> Result<Ended, TrialError> {
     reporter.progress(v1::Progress { phase: v1::Phase::Preparing.into(), ..v1::Progress::default() })?;
+    // For this trial only, whatever becomes of it.
+    let mut checkpoints = mem::take(&mut host.checkpoints);
+    let before = checkpoints.take_resume().and_then(|file| Before::read(spec, &file, reporter));
+    host.as_saved = before.as_ref().map(Before::how_it_was_computed);
     let probes_before = host.planner.probes();
     let prepared = host.prepare(spec)?;
     reporter.note(told_probes(host.planner.probes() - probes_before));
@@ -61,7 +70,7 @@ pub fn train(
     match prepared {
         Ok(ready) => {
             let meter = ready.meter;
-            let ended = Session::new(spec, host, *ready, reporter, stop)?.run();
+            let ended = Session::new(spec, host, *ready, reporter, stop, checkpoints)?.run(before);
             meter.set_limit(None).doing("lifting the memory limit")?;
             ended
         }
@@ -103,6 +112,9 @@ struct Session<'a, 'b> {
     summary: Summary,
     watch: Stopwatch,
     peak: Peak,
+    checkpoints: Checkpoints,
+    /// Allocations refused in earlier attempts, less those refused in this one before it went on from them.
+    ooms_before: i64,
 }
 
 /// The most memory that training steps took; what happens between them does not count.
@@ -119,6 +131,7 @@ impl<'a, 'b> Session<'a, 'b> {
         ready: Ready,
         reporter: &'a mut Reporter<'b>,
         stop: &'a AtomicBool,
+        checkpoints: Checkpoints,
     ) -> Result<Self, TrialError> {
         let (shape, course) = (&ready.shape, &ready.course);
         let on_train_set =
@@ -144,17 +157,22 @@ impl<'a, 'b> Session<'a, 'b> {
             summary: Summary::default(),
             watch: Stopwatch::default(),
             peak: Peak::default(),
+            checkpoints,
+            ooms_before: 0,
         })
     }
 
-    fn run(mut self) -> Result<Ended, TrialError> {
-        self.report_plan();
-        self.evaluate_untrained()?;
-        for batch in self.ready.course.clone() {
-            if self.stop.load(Ordering::Relaxed) {
-                return Ok(Ended::Stopped);
+    fn run(mut self, before: Option<Before>) -> Result<Ended, TrialError> {
+        let done = before.map_or(Ok(0), |before| self.go_on(before))?;
+        if done == 0 {
+            self.report_plan();
+            self.evaluate_untrained()?;
+        }
+        for batch in self.ready.course.clone().skip(usize::try_from(done).unwrap_or(usize::MAX)) {
+            if self.stop.load(Ordering::Acquire) {
+                return self.stop_here();
             }
-            if batch.start == 0 {
+            if batch.start == 0 || batch.step == done + 1 {
                 self.start_epoch(batch.epoch)?;
             }
             if let Some(reason) = self.step(&batch)? {
@@ -163,7 +181,10 @@ impl<'a, 'b> Session<'a, 'b> {
             let is_milestone =
                 self.milestones.last().is_some_and(|next| batch.examples_after >= next.examples);
             let is_time = is_milestone || self.unread.len() == LossTape::CAPACITY || self.reporter.is_due();
-            if is_time && let Some(reason) = self.read_losses()? {
+            let is_saved = self.checkpoints.is_due(batch.step);
+            if (is_time || is_saved)
+                && let Some(reason) = self.read_losses()?
+            {
                 return self.finish(v1::Outcome::Diverged, reason);
             }
             if is_milestone {
@@ -174,8 +195,24 @@ impl<'a, 'b> Session<'a, 'b> {
                     break;
                 }
             }
+            if is_saved {
+                self.save()?;
+            }
         }
         self.finish(v1::Outcome::Succeeded, String::new())
+    }
+
+    /// Stops between two steps, and saves the trial first where that is wanted and was not just done.
+    fn stop_here(mut self) -> Result<Ended, TrialError> {
+        if self.checkpoints.is_wanted() {
+            if let Some(reason) = self.read_losses()? {
+                return self.finish(v1::Outcome::Diverged, reason);
+            }
+            if self.summary.steps > 0 {
+                self.save()?;
+            }
+        }
+        Ok(Ended::Stopped)
     }
 
     /// One optimizer step; the reason if not even one example at a time fits any more.
@@ -334,13 +371,17 @@ impl<'a, 'b> Session<'a, 'b> {
             self.reporter.note(noise::in_words(&found));
         }
         self.verify_plan()?;
+        if outcome == v1::Outcome::Succeeded {
+            let sha256 = fingerprint(&self.ready.learner).doing("reading the trained model")?;
+            self.reporter.note(format!("SHA-256 of the trained model: {sha256}"));
+        }
         self.reporter.flush()?;
         let measured = result::Measured {
             micro_batch: self.micro_batch,
             train_seconds: self.watch.seconds(),
             peak_bytes: self.peak.bytes,
             peak_reserved_bytes: self.peak.reserved,
-            ooms: self.ready.meter.ooms().doing("reading the device's memory")?,
+            ooms: self.ooms()?,
             noise_scale,
         };
         let result =

@@ -1,6 +1,7 @@
 //! Gradient norms at two numbers of examples, gathered on the way for the noise scale.
 
 use domain::noise_scale::{NoiseSample, NoiseScale, noise_scale};
+use proto::v1;
 
 use crate::trainer::course::Batch;
 use crate::trainer::learner::StepReport;
@@ -49,6 +50,25 @@ impl NoiseMeter {
             let (part_square, batch_square) = (part_norm * part_norm, norm * norm);
             self.samples.push(NoiseSample { part, part_square, batch: batch.examples, batch_square });
         }
+    }
+
+    /// The samples so far.
+    pub fn saved(&self) -> Vec<v1::SavedNoise> {
+        let saved = |&NoiseSample { part, part_square, batch, batch_square }: &NoiseSample| v1::SavedNoise {
+            part,
+            part_square,
+            batch,
+            batch_square,
+        };
+        self.samples.iter().map(saved).collect()
+    }
+
+    /// Goes on from these.
+    pub fn go_on_from(&mut self, saved: &[v1::SavedNoise]) {
+        let sample = |&v1::SavedNoise { part, part_square, batch, batch_square }: &v1::SavedNoise| {
+            NoiseSample { part, part_square, batch, batch_square }
+        };
+        self.samples = saved.iter().map(sample).collect();
     }
 
     /// The scale, where the samples determine it.

@@ -10,6 +10,16 @@ pub(super) struct Stopwatch {
 }
 
 impl Stopwatch {
+    /// One that has counted so much already.
+    pub(super) fn counted(counted: Duration) -> Self {
+        Self { counted, running_since: None }
+    }
+
+    /// In nanoseconds; it must not be running.
+    pub(super) fn nanos(&self) -> u64 {
+        u64::try_from(self.counted.as_nanos()).unwrap_or(u64::MAX)
+    }
+
     pub(super) fn start(&mut self) {
         self.running_since.get_or_insert_with(Instant::now);
     }

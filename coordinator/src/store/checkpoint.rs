@@ -1,0 +1,76 @@
+//! Checkpoints: what later attempts of a trial go on from, and whose records come before theirs.
+
+use proto::v1;
+use sqlx::PgConnection;
+
+use super::lease::{Held, LeaseKey};
+use super::{Result, StoreError, bigint};
+
+/// Keeps the newest checkpoint of a trial. One that is further than every earlier one shows that the trial can be done: it
+/// gets its budget of failures and preemptions back. The caller holds the lease and commits.
+///
+/// # Errors
+/// [`StoreError::RecordsMissing`] when records before the checkpoint are not stored yet.
+pub async fn keep(
+    connection: &mut PgConnection,
+    key: &LeaseKey,
+    held: Held,
+    checkpoint: &v1::Checkpoint,
+) -> Result<()> {
+    let last_seq = bigint("checkpoint.last_seq", checkpoint.last_seq)?;
+    if last_seq > held.acked_seq {
+        return Err(StoreError::RecordsMissing { acked_seq: held.acked_seq });
+    }
+    sqlx::query_file!(
+        "queries/checkpoint/keep_checkpoint.sql",
+        key.trial_id,
+        key.attempt,
+        bigint("checkpoint.step", checkpoint.step)?,
+        bigint("checkpoint.examples", checkpoint.examples)?,
+        last_seq,
+        checkpoint.path,
+        checkpoint.sha256,
+        bigint("checkpoint.bytes", checkpoint.bytes)?,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Forgets the checkpoint of a trial that has a result.
+///
+/// # Errors
+/// As any query.
+pub async fn forget(connection: &mut PgConnection, key: &LeaseKey) -> Result<()> {
+    sqlx::query_file!("queries/checkpoint/forget_checkpoint.sql", key.trial_id).execute(connection).await?;
+    Ok(())
+}
+
+/// Notes that an attempt goes on from an earlier one's checkpoint. The caller holds the lease and commits.
+///
+/// # Errors
+/// [`StoreError::Invalid`] where there was no such attempt, where it told fewer records, or where this attempt goes on from
+/// another one already or has told points of its own.
+pub async fn resume(connection: &mut PgConnection, key: &LeaseKey, resumed: &v1::Resumed) -> Result<()> {
+    let ancestor = i32::try_from(resumed.attempt).unwrap_or(i32::MAX);
+    let last_seq = bigint("records.resumed.last_seq", resumed.last_seq)?;
+    let noted = sqlx::query_file!(
+        "queries/checkpoint/insert_lineage.sql",
+        key.trial_id,
+        key.attempt,
+        ancestor,
+        last_seq
+    )
+    .execute(connection)
+    .await?;
+    if noted.rows_affected() == 0 {
+        return Err(StoreError::Invalid {
+            field: "records.resumed",
+            problem: format!(
+                "names attempt {ancestor} and its records up to {last_seq}, from which attempt {} cannot go on",
+                key.attempt
+            ),
+        });
+    }
+    Ok(())
+}
