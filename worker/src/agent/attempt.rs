@@ -6,6 +6,7 @@ use proto::v1::{self, FailureKind, LeaseOrder, SpooledEnd, spooled_end, trainer_
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::breaker::Went;
 use super::checkpoint::Checkpointing;
 use super::checkpoint::link::CheckpointLink;
 use super::coordinator::Coordinator;
@@ -118,6 +119,15 @@ impl End {
         METRICS.attempt_ended(device, kind);
     }
 
+    /// What it says about the worker.
+    fn went(&self) -> Went {
+        match self {
+            Self::Finished(_) => Went::Well,
+            Self::Failed { kind, .. } => Went::of_failure(*kind),
+            Self::Released { .. } | Self::LeaseLost => Went::Neither,
+        }
+    }
+
     fn of_trouble(trouble: &UplinkError) -> Self {
         let kind = match trouble {
             UplinkError::LeaseLost => return Self::LeaseLost,
@@ -143,11 +153,12 @@ impl End {
 
 impl Attempt<'_> {
     /// Trains the trial and reports how it ended. Whatever happens to it is told to the coordinator or, where the lease
-    /// is lost, is no longer ours to tell; nothing is left for the caller but a trainer that may be gone.
-    pub async fn run(mut self, trainer: &mut TrainerProcess, leased: v1::LeasedTrial) {
+    /// is lost, is no longer ours to tell; nothing is left for the caller but a trainer that may be gone, and what this
+    /// says about the worker.
+    pub async fn run(mut self, trainer: &mut TrainerProcess, leased: v1::LeasedTrial) -> Went {
         let (Some(lease), Some(spec)) = (leased.lease.clone(), leased.spec.clone()) else {
             tracing::error!("the coordinator sent a trial without lease or spec; ignoring it");
-            return;
+            return Went::Neither;
         };
         let trial = lease.trial_id.clone();
         tracing::info!(trial, attempt = lease.attempt, index = leased.trial_index, "training");
@@ -175,6 +186,7 @@ impl Attempt<'_> {
         trainer.send(trainer_request::Kind::Train(spec)).await;
         let end = self.follow(trainer, &lease, &mut links).await;
         end.count(&trainer.device().name);
+        let went = end.went();
         let Links { uplink, findings, mut checkpoints } = links;
         match end {
             End::Released { .. } | End::Failed { .. } => tokio::select! {
@@ -191,6 +203,7 @@ impl Attempt<'_> {
             checkpoints.clear().await;
         }
         self.heartbeat.carry(None);
+        went
     }
 
     /// Passes on what the trainer tells until the attempt ends.

@@ -11,12 +11,14 @@
 //! - [`hand_in`]: tells it how the attempt ended,
 //! - [`findings`]: brings what an attempt found out and others can use,
 //! - [`checkpoint`]: keeps the state of trials, for later attempts to go on from,
+//! - [`breaker`]: pauses a worker on which trial after trial fails,
 //! - [`trainer_process`]: the child process; [`watchdog`]: whether it hangs,
 //! - [`attempt`]: one leased trial, from its claim to its end,
 //! - [`slots`]: several devices in one worker,
 //! - [`metrics`] and [`monitor`]: for operators.
 
 pub mod attempt;
+pub mod breaker;
 pub mod checkpoint;
 pub mod config;
 pub mod coordinator;
@@ -44,6 +46,7 @@ use uuid::Uuid;
 pub use config::AgentConfig;
 
 use attempt::Attempt;
+use breaker::Breaker;
 use checkpoint::store::CheckpointStore;
 use checkpoint::{Checkpointing, scratch};
 use coordinator::{Coordinator, Retry};
@@ -142,6 +145,7 @@ pub async fn run(config: AgentConfig, wishes: Wishes) -> Result<(), AgentError> 
         Replay { coordinator: &coordinator, heartbeat: &heartbeat, checkpoints: &checkpointing.store };
     replay.hand_in(left, &registered.held, &shutdown).await;
 
+    let mut breaker = Breaker::default();
     while let Some(leased) = claim(&coordinator, &registered, &shutdown).await? {
         let attempt = Attempt {
             coordinator: &coordinator,
@@ -152,9 +156,17 @@ pub async fn run(config: AgentConfig, wishes: Wishes) -> Result<(), AgentError> 
             save: &mut save,
             shutdown: &shutdown,
         };
-        attempt.run(&mut trainer, leased).await;
+        let trial = leased.lease.as_ref().map(|lease| lease.trial_id.clone()).unwrap_or_default();
+        let went = attempt.run(&mut trainer, leased).await;
         if trainer.is_gone() && !shutdown.is_cancelled() {
             trainer = TrainerProcess::start(&config).await.map_err(AgentError::Trainer)?;
+        }
+        if let Some(pause) = breaker.ended(&trial, went) {
+            tracing::warn!("{}", breaker.message());
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = shutdown.cancelled() => {}
+            }
         }
     }
     trainer.stop().await;
