@@ -74,17 +74,22 @@ impl Oracle {
 
     /// The rules that are broken at this moment; `None` while Postgres, or the schema, is not there.
     pub async fn broken(&self) -> Option<Vec<String>> {
+        // And no fault here is one that a worker or a coordinator could take for a mistake of the other.
         let query = "select invariant || ': ' || trial_id || ', attempt ' || coalesce(attempt::text, '-')
-                     from core.broken_invariant";
+                     from core.broken_invariant
+                     union all
+                     select 'attempt ' || attempt || ' of ' || trial_id || ' ended with ' || error_kind || ': ' || error
+                     from core.attempt
+                     where error_kind in ('input', 'trainer', 'spool_full')";
         sqlx::query_scalar(query).fetch_all(&self.pool).await.ok()
     }
 
-    /// Who trains at this moment.
+    /// Who is in the first half of a trial at this moment: whoever overtakes it has then something left to do.
     pub async fn holders(&self) -> Vec<Holder> {
         let query = "select name as worker, trial_id, attempt
                      from core.lease
                      join core.worker using (worker_id)
-                     where acked_seq > 0
+                     where acked_seq > 0 and (2 * acked_seq < total_steps or total_steps = 0)
                      order by name";
         sqlx::query_as(query).fetch_all(&self.pool).await.unwrap_or_default()
     }
@@ -143,20 +148,10 @@ impl Oracle {
 
     /// What is not as a run without faults would have left it.
     pub async fn differences(&self, work: Work) -> Vec<String> {
-        let mut differences = self.refused().await;
-        differences.extend(match work {
+        match work {
             Work::Numbers => self.other_numbers().await,
             Work::Training => self.other_training().await,
-        });
-        differences
-    }
-
-    /// No fault here is one that a worker or a coordinator could take for a mistake of the other.
-    async fn refused(&self) -> Vec<String> {
-        let query = "select 'attempt ' || attempt || ' of ' || trial_id || ' ended with ' || error_kind || ': ' || error
-                     from core.attempt
-                     where error_kind in ('input', 'trainer', 'spool_full')";
-        sqlx::query_scalar(query).fetch_all(&self.pool).await.unwrap()
+        }
     }
 
     /// Each trial must have one result with its own numbers, and each step's loss once.
