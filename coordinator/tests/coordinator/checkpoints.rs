@@ -6,7 +6,7 @@ use sqlx::PgPool;
 
 use crate::world::{World, cell, column, points, reason, result, spec};
 
-fn checkpoint(step: u64, last_seq: u64) -> v1::Checkpoint {
+pub fn checkpoint(step: u64, last_seq: u64) -> v1::Checkpoint {
     v1::Checkpoint {
         step,
         last_seq,

@@ -14,6 +14,7 @@ use tonic::transport::Channel;
 use tonic::{Request, Status};
 use uuid::Uuid;
 
+use crate::checkpoints::checkpoint;
 use crate::served::start;
 use crate::world::{points, registration, result, spec};
 
@@ -86,6 +87,7 @@ fn sensible(path: &str) -> Vec<u8> {
         "ResumeSweep" => v1::ResumeSweepRequest { sweep: sweep() }.encode_to_vec(),
         "CancelSweep" => v1::CancelSweepRequest { sweep: sweep(), drain: true }.encode_to_vec(),
         "RetrySweep" => v1::RetrySweepRequest { sweep: sweep() }.encode_to_vec(),
+        "WeighSweep" => v1::WeighSweepRequest { sweep: sweep(), weight: 2.0 }.encode_to_vec(),
         "GetSweep" => v1::GetSweepRequest { sweep: sweep() }.encode_to_vec(),
         "WatchSweep" => v1::WatchSweepRequest { sweep: sweep() }.encode_to_vec(),
         "ListSweeps" => v1::ListSweepsRequest { page_size: 10, page_token: id() }.encode_to_vec(),
@@ -131,6 +133,9 @@ fn sensible(path: &str) -> Vec<u8> {
             let known = v1::KnownMemory { kind: "ab".to_owned(), ..v1::KnownMemory::default() };
             let findings = v1::Findings { data_sha256: "ab".repeat(32), memory: vec![known] };
             v1::ReportFindingsRequest { lease: lease(), findings: Some(findings) }.encode_to_vec()
+        }
+        "ReportCheckpoint" => {
+            v1::ReportCheckpointRequest { lease: lease(), checkpoint: Some(checkpoint(1, 0)) }.encode_to_vec()
         }
         "CompleteTrial" => {
             v1::CompleteTrialRequest { lease: lease(), result: Some(result(0.5)), last_seq: 0 }

@@ -13,6 +13,7 @@ use sqlx::PgPool;
 use tonic::{Request, Status};
 use uuid::Uuid;
 
+use crate::checkpoints::checkpoint;
 use crate::hostile::Raw;
 use crate::served::{Client, guarded, start_with, token};
 use crate::world::{World, points, registration, result, spec};
@@ -63,6 +64,7 @@ fn taking_a_lease() -> BTreeSet<String> {
 
 /// What a worker sends under a lease, by the method's name. `worker` is the caller's own.
 fn messages(lease: &v1::Lease, worker: &(String, String)) -> Vec<(&'static str, Vec<u8>)> {
+    let attempt = lease.attempt;
     let lease = || Some(lease.clone());
     let beat = v1::HeartbeatRequest {
         worker_id: worker.0.clone(),
@@ -78,10 +80,15 @@ fn messages(lease: &v1::Lease, worker: &(String, String)) -> Vec<(&'static str, 
         message: "broken".to_owned(),
     };
     let release = v1::ReleaseTrialRequest { lease: lease(), reason: String::new() };
+    let save = v1::ReportCheckpointRequest {
+        lease: lease(),
+        checkpoint: Some(v1::Checkpoint { attempt, ..checkpoint(1, 0) }),
+    };
     vec![
         ("Heartbeat", beat.encode_to_vec()),
         ("ReportMetrics", report.encode_to_vec()),
         ("ReportFindings", found.encode_to_vec()),
+        ("ReportCheckpoint", save.encode_to_vec()),
         ("CompleteTrial", complete.encode_to_vec()),
         ("FailTrial", fail.encode_to_vec()),
         ("ReleaseTrial", release.encode_to_vec()),
