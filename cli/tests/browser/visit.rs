@@ -16,7 +16,7 @@ seed = 1
 validation = 400
 [model]
 kind = "mlp"
-hidden = [32]
+hidden = [256, 256]
 [grid]
 batch_size = [16, 64, 256]
 learning_rate = [0.01, 0.1, 1.0, 30.0]
@@ -110,8 +110,8 @@ async fn a_sweep_is_watched_to_its_end_a_trial_opened_and_another_sweep_cancelle
     browser.ask("window.mark = 3").await;
     browser.until(&format!("{STATE} === 'finished' && {TOLD} === 12")).await;
     assert_eq!(browser.ask("window.mark").await, 3, "the page was loaded again");
-    let advice = browser.ask("document.querySelector('.advice').textContent").await;
-    assert!(advice.as_str().unwrap().starts_with("Train with batch size"), "{advice}");
+    // The findings come a moment after the state.
+    browser.until("document.querySelector('.advice').textContent.startsWith('Train with batch size')").await;
     browser.photograph("sweep-finished").await;
 
     // From a cell to its trials, one of them, and back up.
