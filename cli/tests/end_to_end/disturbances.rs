@@ -15,7 +15,7 @@ features = [20]
 classes = 2
 [model]
 kind = "mlp"
-hidden = [16]
+hidden = [256, 256]
 [grid]
 batch_size = [16]
 learning_rate = [0.01]

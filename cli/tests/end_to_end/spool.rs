@@ -22,7 +22,7 @@ fn outage() -> Duration {
 fn sweep(sandbox: &Sandbox, steps: u64) -> String {
     let text = format!(
         "name = \"long\"\n[data]\nformat = \"synthetic\"\nexamples = 2000\nfeatures = [20]\nclasses = 2\n[model]\nkind = \
-         \"mlp\"\nhidden = [16]\n[grid]\nbatch_size = [16]\nlearning_rate = [0.01]\n[train]\nsteps = {steps}\n"
+         \"mlp\"\nhidden = [256, 256]\n[grid]\nbatch_size = [16]\nlearning_rate = [0.01]\n[train]\nsteps = {steps}\n"
     );
     sandbox.file("long.toml", &text).to_string_lossy().into_owned()
 }
