@@ -110,9 +110,9 @@ async fn a_sweep_is_watched_to_its_end_a_trial_opened_and_another_sweep_cancelle
     browser.ask("window.mark = 3").await;
     browser.until(&format!("{STATE} === 'finished' && {TOLD} === 12")).await;
     assert_eq!(browser.ask("window.mark").await, 3, "the page was loaded again");
-    // The findings come a moment after the state; they name a cell, whether or not it lies at the edge of the grid.
-    let named = "document.querySelector('.advice').textContent.includes(': the lowest validation loss')";
-    browser.until(named).await;
+    // Which cell is named, and in which of two ways, also depends on how long its trials took.
+    let named = "/^(Train with|Best so far:) batch size \\d+ at learning rate/";
+    browser.until(&format!("{named}.test(document.querySelector('.advice').textContent)")).await;
     browser.photograph("sweep-finished").await;
 
     // From a cell to its trials, one of them, and back up.
