@@ -8,3 +8,5 @@ pub mod agent;
 pub mod trainer;
 
 pub mod shim;
+
+pub mod digest;

@@ -1,14 +1,12 @@
 //! From a model's description to a learner.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use domain::TrialSettings;
 use domain::architecture::{DataShape, Inexact, Layer, layers};
 use domain::memory::StaticParts;
 use domain::spec::{ModelSpec, TrainSpec};
-use sha2::{Digest, Sha256};
 use tch::Tensor;
 
 use super::error::{Doing, TrialError};
@@ -16,6 +14,7 @@ use super::learner::{Arithmetic, Learner};
 use super::loss::Criterion;
 use super::model::{Mode, Model, Script};
 use super::threads::threads_for;
+use crate::digest::sha256_of;
 use crate::shim::TorchError;
 
 /// What a trial's model is to be.
@@ -44,7 +43,7 @@ impl Blueprint {
             (Some(layers), _) => Ok(Self::Layers(layers)),
             (None, ModelSpec::TorchScript(script)) => {
                 let path = PathBuf::from(&script.path);
-                let sha256 = sha256_of(&path).map_err(|error| TrialError::Module {
+                let sha256 = File::open(&path).and_then(sha256_of).map_err(|error| TrialError::Module {
                     path: script.path.clone(),
                     reason: error.to_string(),
                     help: "the file must be on the worker, under this path",
@@ -198,19 +197,4 @@ pub(super) fn output_shape(
     let shape: Vec<i64> = std::iter::once(examples).chain(features.iter().map(|&size| size as i64)).collect();
     let inputs = Tensor::f_zeros(&shape[..], (arithmetic.kind, arithmetic.device))?;
     Ok(model.forward(&inputs, Mode::Evaluating)?.size())
-}
-
-fn sha256_of(path: &Path) -> io::Result<String> {
-    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
-    let mut hash = Sha256::new();
-    loop {
-        let piece = file.fill_buf()?;
-        if piece.is_empty() {
-            break;
-        }
-        hash.update(piece);
-        let length = piece.len();
-        file.consume(length);
-    }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

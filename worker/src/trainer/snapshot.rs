@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors, View};
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
 
 use super::learner::Learner;
-use super::pulse;
+use crate::digest::{hex, sha256_of};
 use crate::shim::TorchError;
 
 /// A learner's state on the host, bit for bit.
@@ -159,24 +159,6 @@ fn named(learner: &Learner) -> Vec<(String, &Tensor)> {
     let buffers = learner.model.buffers().iter().enumerate().map(number("buffer"));
     let optimizer = learner.optimizer.state().into_iter().enumerate().map(number("optimizer"));
     buffers.chain(optimizer).chain(parameters).collect()
-}
-
-/// SHA-256 of what is left to read, as hex digits.
-fn sha256_of(mut file: &File) -> io::Result<String> {
-    let (mut digest, mut piece) = (Sha256::new(), vec![0; 1 << 20]);
-    loop {
-        match file.read(&mut piece)? {
-            0 => return Ok(hex(&digest.finalize())),
-            read => digest.update(&piece[..read]),
-        }
-        pulse::beat();
-    }
-}
-
-/// As hex digits.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Saved {

@@ -161,7 +161,7 @@ impl CheckpointStore {
             to.write_all(&part).await?;
         }
         to.flush().await?;
-        let found = crate::trainer::snapshot::hex(&digest.finalize());
+        let found = crate::digest::hex(&digest.finalize());
         let expected = checkpoint.sha256.clone();
         if found == expected { Ok(()) } else { Err(CheckpointError::Damaged { expected, found }) }
     }
@@ -224,7 +224,7 @@ mod tests {
     }
 
     fn checkpoint(place: Place, text: &str) -> v1::Checkpoint {
-        let sha256 = crate::trainer::snapshot::hex(&Sha256::digest(text));
+        let sha256 = crate::digest::hex(&Sha256::digest(text));
         v1::Checkpoint { path: place.path(TRIAL), sha256, ..v1::Checkpoint::default() }
     }
 

@@ -8,6 +8,7 @@ use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::DataError;
+use crate::digest::hex;
 use crate::trainer::pulse;
 
 /// Refuses what would unpack to more than this: no data set for one machine is as large.
@@ -42,7 +43,7 @@ impl Files {
 
     /// SHA-256 of the contents (unpacked) of all files, in the order in which they were read, in hexadecimal.
     pub fn digest(self) -> String {
-        self.hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.hasher.finalize())
     }
 }
 

@@ -12,12 +12,13 @@ use sha2::{Digest, Sha256};
 
 use super::stopwatch::Stopwatch;
 use super::{Peak, Session};
+use crate::digest::hex;
 use crate::trainer::divergence::Divergence;
 use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::planner::Plan;
 use crate::trainer::report::Reporter;
 use crate::trainer::setup::AsSaved;
-use crate::trainer::snapshot::{Snapshot, SnapshotError, hex};
+use crate::trainer::snapshot::{Snapshot, SnapshotError};
 use crate::trainer::summary::Summary;
 
 const READING: &str = "reading the device's memory";
