@@ -9,17 +9,6 @@ use crate::coordinator::session::{self, Purpose};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, OutputArgs};
 
-/// The curves that there are: column `name` of view `metric`.
-const NAMES: [&str; 7] = [
-    "train_loss",
-    "train_set_loss",
-    "learning_rate",
-    "gradient_norm",
-    "validation_loss",
-    "validation_accuracy",
-    "validation_error",
-];
-
 /// Arguments of `metrics`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -32,7 +21,7 @@ pub struct Args {
     trial: String,
 
     /// Only this curve, such as train_loss or validation_accuracy
-    #[arg(long, value_name = "NAME", value_parser = NAMES, hide_possible_values = true)]
+    #[arg(long, value_name = "NAME", value_parser = proto::metric::NAMES, hide_possible_values = true)]
     name: Option<String>,
 
     #[command(flatten)]
