@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::units::SweepWeight;
 use proto::reason::retry_delay;
 use proto::to_wire;
 use proto::v1::{CreateSweepRequest, Sweep};
@@ -20,7 +21,7 @@ use crate::talk::Talk;
 pub async fn submit(
     session: &Session,
     spec: &SpecFile,
-    weight: Option<f64>,
+    weight: Option<SweepWeight>,
     talk: Talk,
 ) -> Result<Sweep, Failure> {
     let request = CreateSweepRequest {
@@ -28,7 +29,7 @@ pub async fn submit(
         spec: Some(to_wire::sweep(&spec.sweep)),
         source: spec.text.clone(),
         validate_only: false,
-        weight,
+        weight: weight.map(SweepWeight::get),
     };
     let mut tries = Tries::default();
     loop {

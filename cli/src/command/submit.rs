@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::units::SweepWeight;
 use report::human;
 
 use crate::context::Context;
@@ -21,7 +22,7 @@ pub struct Args {
 
     /// Its share of the workers beside other sweeps [default: 1]
     #[arg(long, value_name = "WEIGHT", value_parser = weight::parse)]
-    weight: Option<f64>,
+    weight: Option<SweepWeight>,
 
     /// Watch the sweep until it ends
     #[arg(long)]

@@ -1,5 +1,6 @@
 //! `weight`: a sweep's share of the workers beside others.
 
+use domain::units::SweepWeight;
 use proto::v1::WeighSweepRequest;
 use report::human;
 
@@ -16,16 +17,17 @@ pub struct Args {
 
     /// Its share: with 2 it runs twice as many trials at a time as a sweep with 1, which is what sweeps have
     #[arg(value_name = "WEIGHT", value_parser = parse)]
-    weight: f64,
+    weight: SweepWeight,
 }
 
-/// A weight that a coordinator takes.
+/// A weight as it is typed.
 ///
 /// # Errors
 /// What is allowed.
-pub fn parse(text: &str) -> Result<f64, String> {
-    let weight = text.parse().ok().filter(|weight| (0.001..=1000.0).contains(weight));
-    weight.ok_or_else(|| "a weight is a number from 0.001 to 1000".to_owned())
+pub fn parse(text: &str) -> Result<SweepWeight, String> {
+    // What is no number is out of range too.
+    SweepWeight::try_new(text.parse().unwrap_or(f64::NAN))
+        .map_err(|error| format!("a weight is {}", error.rule))
 }
 
 /// Runs the verb.
@@ -33,7 +35,7 @@ pub fn parse(text: &str) -> Result<f64, String> {
 /// # Errors
 /// When there is no such sweep.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let request = WeighSweepRequest { sweep: args.sweep.clone(), weight: args.weight };
+    let request = WeighSweepRequest { sweep: args.sweep.clone(), weight: args.weight.get() };
     let answer = session::with(context, Purpose::Stored, async |session| {
         session.client.weigh_sweep(request).await.map_err(|status| session.refused(&status))
     });

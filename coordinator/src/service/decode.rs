@@ -2,6 +2,7 @@
 
 use domain::access::Scope;
 use domain::lifecycle::TrialStatus;
+use domain::units::SweepWeight;
 use proto::v1;
 use tonic::Status;
 use uuid::Uuid;
@@ -176,12 +177,9 @@ pub fn scopes(words: &[String]) -> Result<Vec<Scope>, Status> {
 }
 
 /// A sweep's share of the workers.
-pub fn weight(weight: f64) -> Result<f64, Status> {
-    if (0.001..=1000.0).contains(&weight) {
-        Ok(weight)
-    } else {
-        Err(invalid("weight", &format!("must be from 0.001 to 1000, not {weight}")))
-    }
+pub fn weight(weight: f64) -> Result<SweepWeight, Status> {
+    SweepWeight::try_new(weight)
+        .map_err(|error| invalid("weight", &format!("must be {}, not {}", error.rule, error.found)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Pause, resume, cancel, retry and weigh.
 
+use domain::units::SweepWeight;
 use proto::v1;
 use tonic::Status;
 use uuid::Uuid;
@@ -21,7 +22,7 @@ pub enum Steer {
     /// Put failed and cancelled trials back into the queue.
     Retry,
     /// Give it another share of the workers.
-    Weigh(f64),
+    Weigh(SweepWeight),
 }
 
 /// Steers a sweep. Gives it as it is then, and how many trials went back into the queue.

@@ -1,5 +1,6 @@
 //! CreateSweep: checked by the domain, expanded to its trials, stored with them as one.
 
+use domain::units::SweepWeight;
 use domain::{SweepSpec, expand};
 use prost::Message;
 use proto::{Reason, from_wire, to_wire, v1};
@@ -35,7 +36,7 @@ pub async fn create(
     if request.source.len() > MAX_SOURCE || request.source.contains('\0') {
         return Err(invalid("source", &format!("is over {MAX_SOURCE} bytes, or no text")));
     }
-    let weight = decode::weight(request.weight.unwrap_or(1.0))?;
+    let weight = request.weight.map(decode::weight).transpose()?.unwrap_or_default();
     if request.validate_only {
         return Ok(checked(&spec));
     }
@@ -51,7 +52,7 @@ fn checked(spec: &SweepSpec) -> v1::Sweep {
         state: v1::SweepState::Active.into(),
         counts: Some(v1::TrialCounts { pending, ..v1::TrialCounts::default() }),
         spec: Some(to_wire::sweep(spec)),
-        weight: 1.0,
+        weight: SweepWeight::default().get(),
         ..v1::Sweep::default()
     }
 }
@@ -61,7 +62,7 @@ async fn store(
     spec: &SweepSpec,
     source: &str,
     request_id: Uuid,
-    weight: f64,
+    weight: SweepWeight,
 ) -> Result<v1::Sweep, StoreError> {
     let encoded = to_wire::sweep(spec).encode_to_vec();
     let hash = Sha256::new().chain_update(&encoded).chain_update(source).finalize();

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::lifecycle::{TrialEvent, TrialStatus};
+use domain::units::SweepWeight;
 use proto::v1;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -24,7 +25,7 @@ pub struct NewSweep<'a> {
     /// Hash of all that was asked.
     pub request_hash: &'a [u8],
     /// Its share of the workers beside other sweeps.
-    pub weight: f64,
+    pub weight: SweepWeight,
 }
 
 /// A sweep and how far it is.
@@ -131,7 +132,7 @@ pub async fn insert(connection: &mut PgConnection, new: &NewSweep<'_>) -> Result
         new.source,
         new.request_id,
         new.request_hash,
-        new.weight,
+        new.weight.get(),
     )
     .execute(&mut *connection)
     .await?;
@@ -201,8 +202,8 @@ pub async fn set_paused(connection: &mut PgConnection, sweep_id: Uuid, paused: b
 ///
 /// # Errors
 /// As any query.
-pub async fn set_weight(connection: &mut PgConnection, sweep_id: Uuid, weight: f64) -> Result<()> {
-    sqlx::query_file!("queries/sweep/set_weight.sql", sweep_id, weight).execute(connection).await?;
+pub async fn set_weight(connection: &mut PgConnection, sweep_id: Uuid, weight: SweepWeight) -> Result<()> {
+    sqlx::query_file!("queries/sweep/set_weight.sql", sweep_id, weight.get()).execute(connection).await?;
     Ok(())
 }
 

@@ -4,4 +4,4 @@ mod bytes;
 mod number;
 
 pub use bytes::{Bytes, ParseBytesError};
-pub use number::{BatchSize, LearningRate, OutOfRange};
+pub use number::{BatchSize, LearningRate, OutOfRange, SweepWeight};

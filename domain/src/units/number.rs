@@ -89,6 +89,42 @@ impl fmt::Display for LearningRate {
     }
 }
 
+/// A sweep's share of the workers beside other sweeps: one of weight 2 runs twice as many trials at a time as one of
+/// weight 1.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct SweepWeight(f64);
+
+impl SweepWeight {
+    /// Checks the range, which Postgres's own check of `core.sweep.weight` repeats.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] below 0.001, above 1000 and for what is no number.
+    pub fn try_new(value: f64) -> Result<Self, OutOfRange> {
+        if (0.001..=1000.0).contains(&value) {
+            Ok(Self(value))
+        } else {
+            Err(OutOfRange {
+                quantity: "weight",
+                rule: "a number from 0.001 to 1000",
+                found: value.to_string(),
+            })
+        }
+    }
+
+    /// The plain number.
+    #[must_use]
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl Default for SweepWeight {
+    /// What a sweep has unless it is given another.
+    fn default() -> Self {
+        Self(1.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,5 +145,17 @@ mod tests {
             assert!(LearningRate::try_new(bad).is_err(), "{bad}");
         }
         assert_eq!(LearningRate::try_new(0.01).unwrap().to_string(), "0.01");
+    }
+
+    #[test]
+    fn a_weight_is_a_share_of_something() {
+        assert!([0.001, 1.0, 1000.0].into_iter().all(|weight| SweepWeight::try_new(weight).is_ok()));
+        for weight in [0.0, -1.0, 1000.1, f64::NAN, f64::INFINITY] {
+            assert!(SweepWeight::try_new(weight).is_err(), "{weight}");
+        }
+        assert_eq!(
+            SweepWeight::try_new(0.0).unwrap_err().to_string(),
+            "weight must be a number from 0.001 to 1000, not 0"
+        );
     }
 }
