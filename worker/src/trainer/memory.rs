@@ -16,6 +16,12 @@ pub struct Meter {
     base_ooms: u64,
 }
 
+/// What a call that asks a [`Meter`] is doing, for its error.
+pub const READING: &str = "reading the device's memory";
+
+/// What a call that sets its limit is doing.
+pub const LIMITING: &str = "limiting the device's memory";
+
 /// Below this a GPU budget is not told apart from the room that fragmentation takes.
 const GPU_MARGIN_BYTES: u64 = 256 << 20;
 

@@ -16,7 +16,7 @@ use super::error::{Doing, TrialError};
 use super::forecast::{self, grown, is_measured, missing_ahead};
 use super::knowledge::{Kind, Knowledge};
 use super::learner::Learner;
-use super::memory::Meter;
+use super::memory::{LIMITING, Meter};
 use super::probe::{self, Depth};
 use crate::shim::TorchError;
 
@@ -329,8 +329,6 @@ impl Inquiry<'_> {
         self.question.account.infeasible(&what, examples, grown)
     }
 }
-
-const LIMITING: &str = "limiting the device's memory";
 
 /// Share of a peak by which a prediction may be off and still be taken without a measurement.
 const CERTAIN: f64 = 0.005;

@@ -17,7 +17,7 @@ use super::data::{Dataset, Feed, Library};
 use super::error::{Doing, TrialError};
 use super::exactness;
 use super::learner::{Arithmetic, Learner};
-use super::memory::Meter;
+use super::memory::{LIMITING, Meter, READING};
 use super::planner::{MemoryKey, Plan, Planner, Question};
 
 /// What a trainer process keeps between trials.
@@ -332,9 +332,6 @@ struct Placed {
     key: MemoryKey,
     micro_batch_cap: Option<MicroBatchCap>,
 }
-
-const READING: &str = "reading the device's memory";
-const LIMITING: &str = "limiting the device's memory";
 
 /// Parts 1 and 2 as the tensors have them.
 fn measured(learner: &Learner) -> StaticParts {

@@ -128,8 +128,7 @@ impl CheckpointLink {
 
     /// The trial has a result: no checkpoint of it is needed any more.
     pub async fn clear(&self) {
-        let last = Place { attempt: self.lease.attempt, step: u64::MAX };
-        clear(&self.settings.store, &self.lease.trial_id, last).await;
+        clear(&self.settings.store, &self.lease).await;
     }
 }
 
@@ -139,10 +138,11 @@ impl Drop for CheckpointLink {
     }
 }
 
-/// Removes a trial's checkpoints up to this place.
-pub async fn clear(store: &CheckpointStore, trial_id: &str, last: Place) {
-    if let Err(error) = store.prune(trial_id, last, true).await {
-        tracing::warn!(trial = trial_id, "its checkpoints cannot be removed: {error}");
+/// Removes the checkpoints of a trial that this attempt has ended, those of earlier attempts too.
+pub async fn clear(store: &CheckpointStore, lease: &v1::Lease) {
+    let last = Place { attempt: lease.attempt, step: u64::MAX };
+    if let Err(error) = store.prune(&lease.trial_id, last, true).await {
+        tracing::warn!(trial = lease.trial_id, "its checkpoints cannot be removed: {error}");
     }
 }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::backlog::Backlog;
 use super::file::{LeftBehind, SpoolFile};
 use crate::agent::checkpoint::link;
-use crate::agent::checkpoint::store::{CheckpointStore, Place};
+use crate::agent::checkpoint::store::CheckpointStore;
 use crate::agent::coordinator::Coordinator;
 use crate::agent::hand_in::{self, Settled};
 use crate::agent::heartbeat::Heartbeat;
@@ -95,8 +95,7 @@ impl Replay<'_> {
             Err(error) => Err(Settled::from(error)),
         };
         if has_result && settled.is_ok() {
-            let last = Place { attempt: lease.attempt, step: u64::MAX };
-            link::clear(self.checkpoints, &lease.trial_id, last).await;
+            link::clear(self.checkpoints, &lease).await;
         }
         hand_in::conclude(settled, &lease, &spooled);
     }

@@ -21,6 +21,7 @@ use crate::trainer::course::Batch;
 use crate::trainer::divergence::Divergence;
 use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::learner::{Norms, StepError, StepOptions};
+use crate::trainer::memory::READING;
 use crate::trainer::milestones::{Milestone, milestones};
 use crate::trainer::planner::Trained;
 use crate::trainer::report::Reporter;
@@ -329,7 +330,7 @@ impl<'a, 'b> Session<'a, 'b> {
         self.keep_peak()?;
         self.watch.start();
         self.ready.feed.start_epoch(epoch).doing("shuffling the training set")?;
-        self.ready.meter.reset_peak().doing("reading the device's memory")
+        self.ready.meter.reset_peak().doing(READING)
     }
 
     /// Stops the clock and keeps the peak, before something that is not training.
@@ -342,7 +343,7 @@ impl<'a, 'b> Session<'a, 'b> {
 
     /// Lets the peak count again; the clock starts with the next step.
     fn steps_again(&mut self) -> Result<(), TrialError> {
-        self.ready.meter.reset_peak().doing("reading the device's memory")
+        self.ready.meter.reset_peak().doing(READING)
     }
 
     fn keep_peak(&mut self) -> Result<(), TrialError> {
@@ -351,8 +352,8 @@ impl<'a, 'b> Session<'a, 'b> {
         }
         let meter = &self.ready.meter;
         let (bytes, reserved) = (meter.peak(), meter.reserved_peak());
-        self.peak.bytes = self.peak.bytes.max(bytes.doing("reading the device's memory")?);
-        self.peak.reserved = self.peak.reserved.max(reserved.doing("reading the device's memory")?);
+        self.peak.bytes = self.peak.bytes.max(bytes.doing(READING)?);
+        self.peak.reserved = self.peak.reserved.max(reserved.doing(READING)?);
         Ok(())
     }
 

@@ -15,14 +15,12 @@ use super::{Peak, Session};
 use crate::digest::hex;
 use crate::trainer::divergence::Divergence;
 use crate::trainer::error::{Doing, TrialError};
+use crate::trainer::memory::{LIMITING, READING};
 use crate::trainer::planner::Plan;
 use crate::trainer::report::Reporter;
 use crate::trainer::setup::AsSaved;
 use crate::trainer::snapshot::{Snapshot, SnapshotError};
 use crate::trainer::summary::Summary;
-
-const READING: &str = "reading the device's memory";
-const LIMITING: &str = "limiting the device's memory";
 
 impl Session<'_, '_> {
     /// Saves the state after the last step, whose losses are read and told. What cannot be saved is told in the log, and
