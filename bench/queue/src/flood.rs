@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use bench_measure::Sample;
 use futures::future::try_join_all;
 
 use crate::null_worker::NullWorker;
 use crate::postgres::Postgres;
-use crate::sample::Sample;
 use crate::stack::Stack;
 use crate::{Arguments, sweeps};
 
@@ -55,7 +55,7 @@ async fn flood(stack: &Stack, seconds: f64) -> Result<(f64, Vec<Duration>)> {
     let registering = (0..WRITERS)
         .map(|index| async move { NullWorker::register(stack.connect()?, format!("writer-{index}")).await });
     let workers = try_join_all(registering).await?;
-    let leases = try_join_all(workers.iter().map(|worker| worker.claim(1, WAIT))).await?.concat();
+    let leases = try_join_all(workers.iter().map(|worker| worker.claim(WAIT))).await?.concat();
     ensure!(leases.len() == WRITERS, "{} of {WRITERS} trials were handed out", leases.len());
     let started = Instant::now();
     let end = Duration::from_secs_f64(seconds);

@@ -46,22 +46,23 @@ pub async fn trials_per_second(postgres: &Postgres, connections: u32, seconds: f
     postgres.ask(DATABASE, SCHEMA).await?;
     postgres.ask(DATABASE, "insert into trial (id) select generate_series(1, 400000)").await?;
     postgres.ask(DATABASE, "vacuum analyze").await?;
-    let folder = std::env::temp_dir().join(format!("bench-queue-{}.sql", std::process::id()));
-    let script = format!("{CLAIM}\n{COMPLETE}\n").replace("{batch}", &BATCH.to_string()).replace('\n', " ");
-    // pgbench takes a statement a line only where it ends with a semicolon; these do.
-    std::fs::write(&folder, script.replace("; ", ";\n"))?;
+    let file = std::env::temp_dir().join(format!("bench-queue-{}.sql", std::process::id()));
+    // pgbench takes a statement to end with its line or a semicolon.
+    let statements =
+        [CLAIM, COMPLETE].map(|statement| statement.split_whitespace().collect::<Vec<_>>().join(" "));
+    std::fs::write(&file, statements.join("\n").replace("{batch}", &BATCH.to_string()))?;
     let output = postgres
         .program("pgbench")
         .args(["--no-vacuum", "--protocol=prepared"])
         .arg(format!("--time={}", seconds.ceil()))
         .arg(format!("--client={connections}"))
         .arg("--file")
-        .arg(&folder)
+        .arg(&file)
         .arg(postgres.url(DATABASE))
         .output()
         .await
         .context("starting pgbench")?;
-    let _ = std::fs::remove_file(&folder);
+    let _ = std::fs::remove_file(&file);
     ensure!(output.status.success(), "pgbench: {}", String::from_utf8_lossy(&output.stderr));
     let told = String::from_utf8_lossy(&output.stdout);
     let left = postgres.ask(DATABASE, "select count(*) from trial where status = 0").await?;

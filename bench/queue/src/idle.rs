@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use bench_measure::Sample;
 use futures::future::try_join_all;
 use tokio::sync::mpsc;
 
 use crate::null_worker::NullWorker;
 use crate::postgres::Postgres;
-use crate::sample::Sample;
 use crate::stack::{Connection, Stack};
 use crate::{Arguments, sweeps};
 
@@ -48,7 +48,7 @@ pub async fn run(arguments: &Arguments, postgres: &Postgres) -> Result<()> {
                 let tell = tell.clone();
                 idle.push(tokio::spawn(async move {
                     loop {
-                        for lease in worker.claim(1, WAIT).await? {
+                        for lease in worker.claim(WAIT).await? {
                             let _ = tell.send(Instant::now());
                             worker.complete(lease, 0).await?;
                         }

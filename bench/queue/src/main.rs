@@ -11,7 +11,6 @@ mod null_worker;
 mod optuna;
 mod pending;
 mod postgres;
-mod sample;
 mod stack;
 mod sweeps;
 mod throughput;
@@ -69,14 +68,11 @@ async fn main() -> Result<()> {
     }
     let postgres = Postgres::new(&arguments.postgres_bin, &arguments.database_url);
     println!("# The queue: trials that train nothing\n");
+    println!("{}", bench_measure::machine::describe()?);
     println!("- {}", postgres.ask("postgres", "select version()").await?);
     let settings = "select 'fsync ' || current_setting('fsync') || ', synchronous_commit ' || \
                     current_setting('synchronous_commit')";
-    println!(
-        "- {}; {} cores",
-        postgres.ask("postgres", settings).await?,
-        std::thread::available_parallelism()?
-    );
+    println!("- {}", postgres.ask("postgres", settings).await?);
     println!("- Rounds: {}, interleaved, of {} s", arguments.rounds, arguments.seconds);
     if arguments.quick {
         println!("- **A quick run: it shows that the benchmark works, not how fast anything is.**");

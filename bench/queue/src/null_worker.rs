@@ -39,13 +39,13 @@ impl NullWorker {
         Ok(Self { connection, worker_id: answer.into_inner().worker_id, instance_id })
     }
 
-    /// Claims up to so many trials, waiting for the first at most so long.
-    pub async fn claim(&self, max_trials: u32, wait: Duration) -> Result<Vec<Lease>> {
+    /// Claims a trial, waiting for one at most so long; none when none came.
+    pub async fn claim(&self, wait: Duration) -> Result<Vec<Lease>> {
         let request = v1::ClaimTrialsRequest {
             worker_id: self.worker_id.clone(),
             instance_id: self.instance_id.clone(),
             request_id: Uuid::now_v7().to_string(),
-            max_trials,
+            max_trials: 1,
             wait: prost_types::Duration::try_from(wait).ok(),
         };
         let answer = self.connection.workers.clone().claim_trials(request).await.context("claiming")?;

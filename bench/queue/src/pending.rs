@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use bench_measure::Sample;
 use futures::future::try_join_all;
 
 use crate::null_worker::NullWorker;
 use crate::postgres::Postgres;
-use crate::sample::Sample;
 use crate::stack::Stack;
 use crate::{Arguments, sweeps};
 
@@ -78,7 +78,7 @@ async fn measure(stack: &Stack, pending: u64, costs: &mut Costs) -> Result<()> {
     // A few first, so that connections and plans are there.
     for trial in 0..TRIALS + 20 {
         let started = Instant::now();
-        let leases = worker.claim(1, WAIT).await?;
+        let leases = worker.claim(WAIT).await?;
         let claimed = started.elapsed();
         for lease in leases {
             worker.complete(lease, 0).await?;
@@ -99,7 +99,7 @@ async fn measure(stack: &Stack, pending: u64, costs: &mut Costs) -> Result<()> {
     let working = workers.into_iter().map(|worker| {
         tokio::spawn(async move {
             for _ in 0..each {
-                for lease in worker.claim(1, WAIT).await? {
+                for lease in worker.claim(WAIT).await? {
                     worker.complete(lease, 0).await?;
                 }
             }

@@ -43,7 +43,7 @@ impl Stack {
             .context("starting the coordinator")?;
         let address = loop {
             match std::fs::read_to_string(&file) {
-                Ok(address) if address.ends_with('\n') || !address.is_empty() => {
+                Ok(address) if !address.is_empty() => {
                     break address.trim().to_owned();
                 }
                 _ => tokio::time::sleep(Duration::from_millis(10)).await,

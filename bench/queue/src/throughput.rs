@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use bench_measure::Sample;
 use futures::future::try_join_all;
 
 use crate::null_worker::NullWorker;
 use crate::postgres::Postgres;
-use crate::sample::Sample;
 use crate::stack::Stack;
 use crate::{Arguments, floor, optuna, sweeps};
 
@@ -71,7 +71,7 @@ async fn trials_per_second(stack: &Stack, postgres: &Postgres, workers: u32, sec
         tokio::spawn(async move {
             let mut done = 0u32;
             while started.elapsed() < end {
-                for lease in worker.claim(1, WAIT).await? {
+                for lease in worker.claim(WAIT).await? {
                     worker.complete(lease, 0).await?;
                     done += 1;
                 }

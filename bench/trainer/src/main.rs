@@ -5,11 +5,9 @@
 //! the same kind of data for the same number of steps, and must end at a similar loss.
 
 mod cases;
-mod machine;
 mod ours;
 mod pytorch;
 mod rounds;
-mod sample;
 mod table;
 
 use std::path::PathBuf;
@@ -57,7 +55,7 @@ fn main() -> Result<()> {
     if arguments.quick {
         arguments.rounds = 2;
     }
-    describe(&arguments, cores)?;
+    describe(&arguments)?;
 
     time_against_pytorch(&arguments)?;
     time_accumulation(&arguments)
@@ -106,18 +104,14 @@ fn chosen<T>(cases: Vec<T>, arguments: &Arguments, case_of: impl Fn(&mut T) -> &
 }
 
 /// What the numbers belong to.
-fn describe(arguments: &Arguments, cores: u32) -> Result<()> {
+fn describe(arguments: &Arguments) -> Result<()> {
     // Measured first: starting Python is work too.
-    let busy = machine::busy_cores()?;
+    let machine = bench_measure::machine::describe()?;
     let pytorch = PyTorch::start(&arguments.python, &arguments.loops, 1)?;
     println!("# Training steps: batchsweep beside PyTorch\n");
-    println!("- CPU: {}, {cores} cores", machine::cpu_model());
+    println!("{machine}");
     println!("- PyTorch: {}; batchsweep runs the same libtorch", pytorch.version);
     println!("- Rounds: {}, interleaved, after one to warm up", arguments.rounds);
-    println!("- Cores busy with something else before the start: {busy:.2}");
-    if busy > 0.2 {
-        println!("- **The machine was busy: do not trust these numbers.**");
-    }
     if arguments.quick {
         println!("- **A quick run: it shows that the benchmark works, not how fast anything is.**");
     }

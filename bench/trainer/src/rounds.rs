@@ -1,12 +1,12 @@
 //! Interleaved rounds: what slows the machine down for a while meets all that is compared.
 
 use anyhow::{Result, ensure};
+use bench_measure::Sample;
 use domain::spec::MicroBatchPolicy;
 
 use crate::cases::Case;
 use crate::ours::Trainer;
 use crate::pytorch::PyTorch;
-use crate::sample::Sample;
 use crate::table::Steps;
 
 /// What one training run took.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::sample::Sample;
+use bench_measure::Sample;
 
 /// Head of the table of ours against PyTorch's.
 pub const AGAINST_PYTORCH: &str = "\

@@ -5,19 +5,32 @@ use std::io;
 use std::thread::sleep;
 use std::time::Duration;
 
+/// The head of a report: what machine, and whether it was busy with something else, over the second that this takes.
+///
+/// # Errors
+/// When the system does not say.
+pub fn describe() -> io::Result<String> {
+    let busy = busy_cores()?;
+    let cores = std::thread::available_parallelism()?;
+    let mut told = format!(
+        "- CPU: {}, {cores} cores\n- Cores busy with something else before the start: {busy:.2}",
+        cpu_model()
+    );
+    if busy > 0.2 {
+        told.push_str("\n- **The machine was busy: do not trust these numbers.**");
+    }
+    Ok(told)
+}
+
 /// The processor, for people.
-#[must_use]
-pub fn cpu_model() -> String {
+fn cpu_model() -> String {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
     model.unwrap_or("unknown").trim_start_matches(['\t', ' ', ':']).to_owned()
 }
 
 /// Cores that were busy over a second, on the average. The load average would still tell of the build just ended.
-///
-/// # Errors
-/// When the system does not say.
-pub fn busy_cores() -> io::Result<f64> {
+fn busy_cores() -> io::Result<f64> {
     let before = CpuTime::read(&fs::read_to_string("/proc/stat")?);
     sleep(Duration::from_secs(1));
     let after = CpuTime::read(&fs::read_to_string("/proc/stat")?);

@@ -10,11 +10,25 @@ pub struct Sample(pub Vec<f64>);
 
 impl Sample {
     /// The middle one.
+    #[must_use]
     pub fn median(&self) -> f64 {
         median(&self.0).unwrap_or(f64::NAN)
     }
 
+    /// The smallest one.
+    #[must_use]
+    pub fn lowest(&self) -> f64 {
+        self.quantile(0.0)
+    }
+
+    /// The largest one.
+    #[must_use]
+    pub fn highest(&self) -> f64 {
+        self.quantile(1.0)
+    }
+
     /// The smallest one that at least this share is not above.
+    #[must_use]
     pub fn quantile(&self, share: f64) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
@@ -23,18 +37,21 @@ impl Sample {
     }
 
     /// Measurement by measurement, these over those: what slows a whole round down cancels out.
+    #[must_use]
     pub fn over(&self, those: &Self) -> Self {
         Self(self.0.iter().zip(&those.0).map(|(this, that)| this / that).collect())
     }
 
     /// Times in milliseconds.
+    #[must_use]
     pub fn of_times(times: impl IntoIterator<Item = Duration>) -> Self {
         Self(times.into_iter().map(|time| time.as_secs_f64() * 1e3).collect())
     }
 
     /// The middle one, and in brackets the lowest and the highest.
+    #[must_use]
     pub fn told(&self, decimals: usize) -> String {
-        let [median, lowest, highest] = [self.median(), self.quantile(0.0), self.quantile(1.0)];
+        let [median, lowest, highest] = [self.median(), self.lowest(), self.highest()];
         format!("{median:.decimals$} ({lowest:.decimals$} to {highest:.decimals$})")
     }
 }
