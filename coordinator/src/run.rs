@@ -25,6 +25,7 @@ use crate::http::{self, HttpListen};
 use crate::service::{Context, ReadBefore, Sweeps, Tokens, Workers};
 use crate::store::connect::{self, ConnectError};
 use crate::tasks::claims::Claims;
+use crate::tasks::completions::Completions;
 use crate::tasks::watches::Watches;
 use crate::tasks::{health, notices, reaper};
 
@@ -119,6 +120,7 @@ pub async fn run(
         reader: config.reader_options()?,
         store: store.clone(),
         claims,
+        completions: Completions::start(store.clone(), config.lease_ttl),
         lease_ttl: config.lease_ttl,
         heartbeat_interval: config.heartbeat_interval,
         rates: Arc::new(Rates::new(config.limits)),

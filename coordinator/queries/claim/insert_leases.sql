@@ -1,4 +1,4 @@
--- insert_leases: and the attempt that each of them starts
+-- insert_leases: and the attempt that each of them starts; gives what the workers are told, as leases_of_requests does
 with new as (
     select *
     from unnest(
@@ -9,11 +9,40 @@ started as (
     insert into core.attempt (trial_id, attempt, token, worker_id, instance_id)
     select trial_id, attempt, token, worker_id, instance_id
     from new
-)
-insert into core.lease (
-    trial_id, attempt, token, sweep_id, worker_id, instance_id, request_id, request_index, expires_at
+),
+lease as (
+    insert into core.lease (
+        trial_id, attempt, token, sweep_id, worker_id, instance_id, request_id, request_index, expires_at
+    )
+    select
+        trial_id, attempt, token, sweep_id, worker_id, instance_id, request_id, request_index,
+        clock_timestamp() + make_interval(secs => $9)
+    from new
+    returning *
 )
 select
-    trial_id, attempt, token, sweep_id, worker_id, instance_id, request_id, request_index,
-    clock_timestamp() + make_interval(secs => $9)
-from new
+    lease.request_id,
+    lease.trial_id,
+    lease.attempt,
+    lease.token,
+    lease.sweep_id,
+    handed_out.trial_index as "trial_index!",
+    handed_out.settings as "settings!",
+    handed_out.batch_size as "batch_size!",
+    handed_out.killed_at as "killed_at!",
+    handed_out.checkpoint_attempt,
+    handed_out.checkpoint_step,
+    handed_out.checkpoint_examples,
+    handed_out.checkpoint_last_seq,
+    handed_out.checkpoint_path,
+    handed_out.checkpoint_sha256,
+    handed_out.checkpoint_bytes,
+    handed_out.spec as "spec!",
+    handed_out.data_sha256,
+    worker.device,
+    worker.device_description,
+    worker.libtorch_version
+from lease
+join core.worker on worker.worker_id = lease.worker_id
+join core.handed_out using (trial_id)
+order by lease.request_id, lease.request_index

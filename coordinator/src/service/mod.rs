@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::rates::Rates;
 use crate::store::Store;
 use crate::tasks::claims::Claims;
+use crate::tasks::completions::Completions;
 use crate::tasks::watches::Watches;
 
 /// What handlers work with.
@@ -36,6 +37,8 @@ pub struct Context {
     pub reader: PgConnectOptions,
     /// The line of waiting claims.
     pub claims: Claims,
+    /// The line of results that are brought.
+    pub completions: Completions,
     /// Watched sweeps.
     pub watches: Watches,
     /// What was read before of the memory that trials take.

@@ -14,11 +14,13 @@ use super::{Context, decode, encode, findings, lessons};
 use crate::access::Caller;
 use crate::metrics::METRICS;
 use crate::store::claim::ClaimRequest;
+use crate::store::completion::Completion;
 use crate::store::ending::{self, Why};
 use crate::store::lease::{self, LeaseKey};
 use crate::store::record::storable;
+use crate::store::result::ResultRow;
 use crate::store::worker::{self, NewWorker};
-use crate::store::{self, StoreError, bigint, checkpoint, record, result};
+use crate::store::{self, bigint, checkpoint, record};
 
 /// Trials in one claim at most.
 const MAX_TRIALS: u32 = 256;
@@ -92,7 +94,8 @@ impl WorkerService for Workers {
         };
         let wait = request.wait.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or_default();
         let deadline = arrived + wait.min(MAX_WAIT);
-        let rows = claim_trials(&self.context, &caller, claim, deadline).await.map_err(of_store)?;
+        let by = caller.name().map(str::to_owned);
+        let rows = self.context.claims.claim(claim, by, deadline).await.map_err(of_store)?;
         let leased = rows.iter().map(encode::leased_trial).collect::<Result<_, _>>();
         let mut trials: Vec<v1::LeasedTrial> = leased.map_err(of_store)?;
         lessons::add(&self.context, &rows, &mut trials).await;
@@ -107,8 +110,9 @@ impl WorkerService for Workers {
         let beats = request.leases.iter().map(decode::beat).collect::<Result<Vec<_>, _>>()?;
         let renew = async {
             let mut transaction = self.context.store.begin_vital().await?;
-            worker::seen(&mut transaction, worker_id, instance_id, caller.name(), self.context.lease_ttl)
-                .await?;
+            let sign = worker::Sign { worker_id, instance_id, by: caller.name().map(str::to_owned) };
+            let seen = worker::seen(&mut transaction, &[sign], self.context.lease_ttl).await?;
+            seen.into_iter().collect::<store::Result<()>>()?;
             let orders =
                 lease::renew(&mut transaction, &beats, caller.name(), self.context.lease_ttl).await?;
             transaction.commit().await?;
@@ -182,27 +186,15 @@ impl WorkerService for Workers {
         let result = request.result.ok_or_else(|| invalid("result", "is missing"))?;
         let outcome = from_wire::outcome(result.outcome()).map_err(|error| of_wire(&error))?;
         let oom_count = result.oom_count;
-        let complete = async {
-            let last_seq = bigint("last_seq", request.last_seq)?;
-            let digest = Sha256::digest(result.encode_to_vec()).to_vec();
-            let mut transaction = self.context.store.begin().await?;
-            let Some(held) =
-                lease::hold(&mut transaction, &key, caller.name(), self.context.lease_ttl).await?
-            else {
-                return match lease::ended(&mut transaction, &key, caller.name()).await? {
-                    Some(attempt) if attempt.digest.as_ref() == Some(&digest) => Ok(()),
-                    _ => Err(lease::refusal(&mut transaction, &key, caller.name()).await),
-                };
-            };
-            if last_seq > held.acked_seq {
-                return Err(StoreError::RecordsMissing { acked_seq: held.acked_seq });
-            }
-            result::insert(&mut transaction, &key, &result).await?;
-            ending::with_result(&mut transaction, &key, held, outcome, &digest).await?;
-            checkpoint::forget(&mut transaction, &key).await?;
-            Ok(transaction.commit().await?)
+        let completion = Completion {
+            key,
+            by: caller.name().map(str::to_owned),
+            outcome,
+            last_seq: bigint("last_seq", request.last_seq).map_err(of_store)?,
+            digest: Sha256::digest(result.encode_to_vec()).to_vec(),
+            result: ResultRow::of(&result).map_err(of_store)?,
         };
-        complete.await.map_err(of_store)?;
+        self.context.completions.complete(completion).await.map_err(of_store)?;
         METRICS.completed(outcome, oom_count);
         Ok(Response::new(v1::CompleteTrialResponse {}))
     }
@@ -277,26 +269,6 @@ async fn register(
     Ok(registered)
 }
 
-async fn claim_trials(
-    context: &Context,
-    caller: &Caller,
-    claim: ClaimRequest,
-    deadline: Instant,
-) -> store::Result<Vec<store::claim::LeasedRow>> {
-    let seen = |()| async {
-        let mut connection = context.store.vital.acquire().await?;
-        worker::seen(&mut connection, claim.worker_id, claim.instance_id, caller.name(), context.lease_ttl)
-            .await
-    };
-    seen(()).await?;
-    let rows = context.claims.claim(claim, deadline).await?;
-    if rows.is_empty() {
-        // It may have been superseded while it waited; then it must know, not ask again.
-        seen(()).await?;
-    }
-    Ok(rows)
-}
-
 async fn report(
     context: &Context,
     caller: &Caller,
@@ -304,7 +276,11 @@ async fn report(
     request: &v1::ReportMetricsRequest,
 ) -> store::Result<i64> {
     let first_seq = bigint("first_seq", request.first_seq)?;
+    if let Some(acked_seq) = report_ahead(context, caller, key, first_seq, &request.records).await? {
+        return Ok(acked_seq);
+    }
     let mut transaction = context.store.begin().await?;
+    record::take_turn(&mut transaction, key.trial_id).await?;
     let Some(held) = lease::hold(&mut transaction, key, caller.name(), context.lease_ttl).await? else {
         // A worker that restarted may replay what its completed attempt had stored before.
         let last_seq = first_seq.saturating_add(i64::try_from(request.records.len()).unwrap_or(i64::MAX)) - 1;
@@ -319,6 +295,24 @@ async fn report(
     let acked_seq = record::append(&mut transaction, key, held, first_seq, &request.records).await?;
     transaction.commit().await?;
     METRICS.records.inc_by(u64::try_from(acked_seq - before).unwrap_or(0));
+    Ok(acked_seq)
+}
+
+/// Stores records while the lease stays free for heartbeats; `None`, and nothing done, where that does not do.
+async fn report_ahead(
+    context: &Context,
+    caller: &Caller,
+    key: &LeaseKey,
+    first_seq: i64,
+    records: &[v1::Record],
+) -> store::Result<Option<i64>> {
+    let mut transaction = context.store.begin().await?;
+    let acked_seq = record::append_ahead(&mut transaction, key, caller.name(), first_seq, records).await?;
+    if let Some(acked_seq) = acked_seq {
+        transaction.commit().await?;
+        let stored = acked_seq - first_seq + 1;
+        METRICS.records.inc_by(u64::try_from(stored).unwrap_or(0).min(records.len() as u64));
+    }
     Ok(acked_seq)
 }
 

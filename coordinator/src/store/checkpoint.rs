@@ -2,6 +2,7 @@
 
 use proto::v1;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::lease::{Held, LeaseKey};
 use super::{Result, StoreError, bigint};
@@ -37,12 +38,12 @@ pub async fn keep(
     Ok(())
 }
 
-/// Forgets the checkpoint of a trial that has a result.
+/// Forgets the checkpoints of trials that have a result.
 ///
 /// # Errors
 /// As any query.
-pub async fn forget(connection: &mut PgConnection, key: &LeaseKey) -> Result<()> {
-    sqlx::query_file!("queries/checkpoint/forget_checkpoint.sql", key.trial_id).execute(connection).await?;
+pub async fn forget(connection: &mut PgConnection, trial_ids: &[Uuid]) -> Result<()> {
+    sqlx::query_file!("queries/checkpoint/forget_checkpoints.sql", trial_ids).execute(connection).await?;
     Ok(())
 }
 

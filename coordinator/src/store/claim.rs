@@ -82,7 +82,12 @@ pub async fn claim(
     requests: &[ClaimRequest],
     ttl: Duration,
 ) -> Result<Vec<Vec<LeasedRow>>> {
-    let earlier = answers(connection, requests).await?;
+    let look = look(connection, requests).await?;
+    let earlier =
+        if look.answered.is_empty() { HashMap::new() } else { earlier_answers(connection, requests).await? };
+    if !look.waiting {
+        return Ok(in_order(requests, earlier));
+    }
     let current = current_instances(connection, requests).await?;
     let wanting: Vec<&ClaimRequest> = requests
         .iter()
@@ -110,8 +115,8 @@ pub async fn claim(
         leases.request_id.push(request.request_id);
         leases.request_index.push(index);
     }
-    leases.insert(connection, ttl).await?;
-    let answers = answers(connection, requests).await?;
+    let mut answers = earlier;
+    answers.extend(by_request(leases.insert(connection, ttl).await?));
     Ok(in_order(requests, answers))
 }
 
@@ -131,26 +136,51 @@ fn in_order(requests: &[ClaimRequest], mut answers: HashMap<Uuid, Vec<LeasedRow>
     requests.iter().map(|request| answers.remove(&request.request_id).unwrap_or_default()).collect()
 }
 
-/// What was handed out under these requests and is still held.
-async fn answers(
+/// What is to be known before anything is locked.
+struct Look {
+    answered: Vec<Uuid>,
+    waiting: bool,
+}
+
+async fn look(connection: &mut PgConnection, requests: &[ClaimRequest]) -> Result<Look> {
+    Ok(sqlx::query_file_as!(
+        Look,
+        "queries/claim/look.sql",
+        &column(requests, |request| request.worker_id),
+        &column(requests, |request| request.instance_id),
+        &column(requests, |request| request.request_id),
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+/// What was handed out under these requests before and is still held.
+async fn earlier_answers(
     connection: &mut PgConnection,
     requests: &[ClaimRequest],
 ) -> Result<HashMap<Uuid, Vec<LeasedRow>>> {
-    let column = |of: fn(&ClaimRequest) -> Uuid| requests.iter().map(of).collect::<Vec<_>>();
     let rows = sqlx::query_file_as!(
         LeasedRow,
         "queries/claim/leases_of_requests.sql",
-        &column(|request| request.worker_id),
-        &column(|request| request.instance_id),
-        &column(|request| request.request_id),
+        &column(requests, |request| request.worker_id),
+        &column(requests, |request| request.instance_id),
+        &column(requests, |request| request.request_id),
     )
     .fetch_all(connection)
     .await?;
+    Ok(by_request(rows))
+}
+
+fn column(requests: &[ClaimRequest], of: fn(&ClaimRequest) -> Uuid) -> Vec<Uuid> {
+    requests.iter().map(of).collect()
+}
+
+fn by_request(rows: Vec<LeasedRow>) -> HashMap<Uuid, Vec<LeasedRow>> {
     let mut answers: HashMap<_, Vec<_>> = HashMap::new();
     for row in rows {
         answers.entry(row.request_id).or_default().push(row);
     }
-    Ok(answers)
+    answers
 }
 
 /// The process that each worker's name belongs to, held fast until the transaction ends.
@@ -158,7 +188,7 @@ async fn current_instances(
     connection: &mut PgConnection,
     requests: &[ClaimRequest],
 ) -> Result<HashMap<Uuid, Uuid>> {
-    let workers: Vec<Uuid> = requests.iter().map(|request| request.worker_id).collect();
+    let workers = column(requests, |request| request.worker_id);
     let rows = sqlx::query_file!("queries/claim/lock_workers.sql", &workers).fetch_all(connection).await?;
     Ok(rows.into_iter().map(|row| (row.worker_id, row.instance_id)).collect())
 }
@@ -176,8 +206,9 @@ struct Leases {
 }
 
 impl Leases {
-    async fn insert(&self, connection: &mut PgConnection, ttl: Duration) -> Result<()> {
-        let inserted = sqlx::query_file!(
+    async fn insert(&self, connection: &mut PgConnection, ttl: Duration) -> Result<Vec<LeasedRow>> {
+        let inserted = sqlx::query_file_as!(
+            LeasedRow,
             "queries/claim/insert_leases.sql",
             &self.trial_id,
             &self.attempt,
@@ -189,10 +220,10 @@ impl Leases {
             &self.request_index,
             ttl.as_secs_f64(),
         )
-        .execute(connection)
+        .fetch_all(connection)
         .await;
         match inserted {
-            Ok(_) => Ok(()),
+            Ok(leases) => Ok(leases),
             Err(error) if breaks(&error, "lease_request_unique") => Err(StoreError::Unavailable(error)),
             Err(error) => Err(error.into()),
         }

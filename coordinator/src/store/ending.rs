@@ -6,7 +6,6 @@ use domain::lifecycle::{self, Outcome, TrialEvent, TrialStatus};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::lease::{Held, LeaseKey};
 use super::{Result, StoreError};
 
 /// Seconds before a trial's second try; each further one waits twice as long.
@@ -109,33 +108,45 @@ pub async fn without_result(
         .collect())
 }
 
-/// Ends a held attempt with a result, which the caller has stored.
+/// An attempt that ends with a result.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// The trial.
+    pub trial_id: Uuid,
+    /// The attempt.
+    pub attempt: i32,
+    /// Its records.
+    pub acked_seq: i64,
+    /// How the trial ended.
+    pub outcome: Outcome,
+    /// Hash of the result.
+    pub digest: Vec<u8>,
+    /// What its trial has counted of failures.
+    pub failures: i32,
+    /// And of preemptions.
+    pub preemptions: i32,
+}
+
+/// Ends held attempts with their results, which the caller has stored.
 ///
 /// # Errors
 /// As any query.
-pub async fn with_result(
-    connection: &mut PgConnection,
-    key: &LeaseKey,
-    held: Held,
-    outcome: Outcome,
-    digest: &[u8],
-) -> Result<()> {
-    let kept = sqlx::query_file!("queries/lease/lock_completion.sql", key.trial_id, key.attempt)
-        .fetch_optional(&mut *connection)
-        .await?
-        .ok_or_else(|| key.lost())?;
-    let status = after(TrialStatus::Running, TrialEvent::Completed(outcome), true)?;
-    let ending = Ending {
-        trial_id: key.trial_id,
-        attempt: key.attempt,
-        acked_seq: held.acked_seq,
-        outcome: status.word(),
-        digest: Some(digest.to_vec()),
-        failures: kept.failures,
-        preemptions: kept.preemptions,
-        ..Ending::new(status)
-    };
-    end(connection, &[ending]).await
+pub async fn with_results(connection: &mut PgConnection, accepted: Vec<Accepted>) -> Result<()> {
+    let mut endings = Vec::with_capacity(accepted.len());
+    for one in accepted {
+        let status = after(TrialStatus::Running, TrialEvent::Completed(one.outcome), true)?;
+        endings.push(Ending {
+            trial_id: one.trial_id,
+            attempt: one.attempt,
+            acked_seq: one.acked_seq,
+            outcome: status.word(),
+            digest: Some(one.digest),
+            failures: one.failures,
+            preemptions: one.preemptions,
+            ..Ending::new(status)
+        });
+    }
+    end(connection, &endings).await
 }
 
 /// What the life cycle needs to know of a running attempt.

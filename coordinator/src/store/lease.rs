@@ -1,4 +1,5 @@
-//! Leases: who may write for a trial. Every write of a worker begins with [`hold`].
+//! Leases: who may write for a trial. Every write of a worker begins with [`hold`], or with [`peek`] and ends with the
+//! watermark.
 //!
 //! A lease belongs to the worker that claimed it, and a worker to the principal that registered it. `by` is the name of
 //! the principal that calls, `None` where nobody has one: then whoever knows the lease may use it.
@@ -39,7 +40,7 @@ impl fmt::Debug for LeaseKey {
     }
 }
 
-/// A lease whose row is locked until the transaction ends.
+/// A lease that is held; by [`hold`] its row is locked until the transaction ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
     /// The watermark: records 1 to this number are stored.
@@ -122,6 +123,24 @@ pub async fn hold(
         Some(held) => Ok(Some(held)),
         None => reattach(connection, key, by, ttl).await,
     }
+}
+
+/// The watermark of a lease that its caller holds, at this moment: its row is not locked, so whoever writes by it moves the
+/// watermark last, which locks it and tells whether it was still held.
+///
+/// # Errors
+/// As any query.
+pub async fn peek(connection: &mut PgConnection, key: &LeaseKey, by: Option<&str>) -> Result<Option<Held>> {
+    Ok(sqlx::query_file_as!(
+        Held,
+        "queries/lease/peek_lease.sql",
+        key.trial_id,
+        key.attempt,
+        key.token,
+        by as Option<&str>,
+    )
+    .fetch_optional(connection)
+    .await?)
 }
 
 /// Gives an expired lease back to its holder, with the same attempt, where that is still possible.

@@ -2,10 +2,10 @@
 //! the schema when they are compiled.
 //!
 //! What holds at any time:
-//! - a trial is `running` if and only if it has a lease, of the same attempt ([`claim`], [`ending`], [`lease`]);
+//! - a trial is `running` if and only if it has a lease, of the same attempt ([`claim`], [`completion`], [`ending`], [`lease`]);
 //! - its attempt grows by one at each claim and never falls ([`claim`]);
-//! - a worker's write happens with the row of its lease locked, by the principal that holds it, or not at all ([`lease`],
-//!   [`record`]);
+//! - a worker's write is committed with the row of its lease locked, by the principal that holds it, or not at all
+//!   ([`lease`], [`record`]);
 //! - records of an attempt are numbered without gap up to the watermark of its lease ([`record`]);
 //! - all times are the database's clock.
 //!
@@ -21,6 +21,7 @@ pub mod trial;
 
 pub mod checkpoint;
 pub mod claim;
+pub mod completion;
 pub mod ending;
 pub mod expiry;
 pub mod lease;

@@ -2,16 +2,59 @@
 
 use proto::v1::{self, record::Kind};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
-use super::lease::{Held, LeaseKey};
+use super::error::breaks;
+use super::lease::{self, Held, LeaseKey};
 use super::{Result, StoreError, bigint, checkpoint};
+
+/// Stores records as [`append`] does, and locks the lease only at the end, by moving its watermark: so a heartbeat does not
+/// wait while thousands of rows are written. `None`, and nothing to commit, where the lease was not held with that
+/// watermark from the beginning to the end, or where the records are to be stored under its lock: ask [`append`] then.
+///
+/// # Errors
+/// As [`append`].
+pub async fn append_ahead(
+    connection: &mut PgConnection,
+    key: &LeaseKey,
+    by: Option<&str>,
+    first_seq: i64,
+    records: &[v1::Record],
+) -> Result<Option<i64>> {
+    // An attempt goes on from another's checkpoint before it tells anything else.
+    if records.iter().any(|record| matches!(record.kind, Some(Kind::Resumed(_)))) {
+        return Ok(None);
+    }
+    let Some(held) = lease::peek(connection, key, by).await? else { return Ok(None) };
+    match append(connection, key, held, first_seq, records).await {
+        Ok(acked_seq) => Ok(Some(acked_seq)),
+        Err(StoreError::LeaseLost { .. }) => Ok(None),
+        // Rows of a call that has been committed since.
+        Err(StoreError::Database(error)) if is_repetition(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Waits until no other report of the trial is being stored, which lasts until the transaction ends. To be asked for before
+/// the lease is locked.
+///
+/// # Errors
+/// As any query.
+pub async fn take_turn(connection: &mut PgConnection, trial_id: Uuid) -> Result<()> {
+    sqlx::query_file!("queries/record/take_turn.sql", trial_id).execute(connection).await?;
+    Ok(())
+}
+
+fn is_repetition(error: &sqlx::Error) -> bool {
+    ["metric_pkey", "split_pkey", "log_pkey"].iter().any(|constraint| breaks(error, constraint))
+}
 
 /// Stores the records numbered on from `first_seq`, those at or below the watermark left out, and moves the
 /// watermark. Gives the new one. The caller holds the lease and commits.
 ///
 /// # Errors
 /// [`StoreError::RecordsMissing`] when `first_seq` leaves a gap; [`StoreError::Invalid`] for a record that says
-/// nothing sensible.
+/// nothing sensible; [`StoreError::LeaseLost`] where the lease was not held as `held` says.
 pub async fn append(
     connection: &mut PgConnection,
     key: &LeaseKey,
@@ -33,10 +76,16 @@ pub async fn append(
     columns.metrics.insert(connection, key).await?;
     columns.splits.insert(connection, key).await?;
     columns.logs.insert(connection, key).await?;
-    sqlx::query_file!("queries/record/move_watermark.sql", key.trial_id, key.attempt, last_seq)
-        .execute(connection)
-        .await?;
-    Ok(last_seq)
+    let moved = sqlx::query_file!(
+        "queries/record/move_watermark.sql",
+        key.trial_id,
+        key.attempt,
+        last_seq,
+        held.acked_seq,
+    )
+    .execute(connection)
+    .await?;
+    if moved.rows_affected() == 0 { Err(key.lost()) } else { Ok(last_seq) }
 }
 
 #[derive(Default)]

@@ -145,30 +145,40 @@ async fn held_states(connection: &mut PgConnection, new: &NewWorker<'_>) -> Resu
     Ok(rows.into_iter().map(|row| state(row.known, row.ours)).collect())
 }
 
-/// Notes that a worker lives.
+/// A call that shows that a worker lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sign {
+    /// The worker.
+    pub worker_id: Uuid,
+    /// Its process.
+    pub instance_id: Uuid,
+    /// The principal that calls; `None` where nobody has one.
+    pub by: Option<String>,
+}
+
+/// Notes that workers live, and holds their names fast until the transaction ends. One answer for each call, in their
+/// order: [`StoreError::WorkerSuperseded`] when another process has its name now; [`StoreError::NotFound`] when it never
+/// registered; [`StoreError::NotHolder`] when it is somebody else's.
 ///
 /// # Errors
-/// [`StoreError::WorkerSuperseded`] when another process has its name now; [`StoreError::NotFound`] when it never
-/// registered; [`StoreError::NotHolder`] when it is somebody else's.
-pub async fn seen(
-    connection: &mut PgConnection,
-    worker_id: Uuid,
-    instance_id: Uuid,
-    by: Option<&str>,
-    ttl: Duration,
-) -> Result<()> {
-    let worker = sqlx::query_file!(
-        "queries/worker/worker_seen.sql",
-        worker_id,
-        instance_id,
+/// As any query.
+pub async fn seen(connection: &mut PgConnection, signs: &[Sign], ttl: Duration) -> Result<Vec<Result<()>>> {
+    let rows = sqlx::query_file!(
+        "queries/worker/workers_seen.sql",
+        &signs.iter().map(|sign| sign.worker_id).collect::<Vec<_>>(),
+        &signs.iter().map(|sign| sign.instance_id).collect::<Vec<_>>(),
+        &signs.iter().map(|sign| sign.by.clone()).collect::<Vec<_>>() as &[Option<String>],
         ttl.as_secs_f64(),
-        by as Option<&str>,
     )
-    .fetch_optional(connection)
-    .await?
-    .ok_or_else(|| StoreError::NotFound { kind: "worker", name: worker_id.to_string(), near: None })?;
-    if !worker.ours {
-        return Err(StoreError::NotHolder(format!("the worker `{}`", worker.name)));
-    }
-    if worker.instance_id == instance_id { Ok(()) } else { Err(StoreError::WorkerSuperseded(worker.name)) }
+    .fetch_all(connection)
+    .await?;
+    let answers = signs.iter().zip(rows).map(|(sign, row)| match (row.name, row.current) {
+        (Some(name), _) if !row.ours => Err(StoreError::NotHolder(format!("the worker `{name}`"))),
+        (Some(_), Some(true)) => Ok(()),
+        (Some(name), _) => Err(StoreError::WorkerSuperseded(name)),
+        (None, _) => {
+            Err(StoreError::NotFound { kind: "worker", name: sign.worker_id.to_string(), near: None })
+        }
+    });
+    Ok(answers.collect())
 }

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::PgConnection;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::METRICS;
 use crate::store::claim::{self, ClaimRequest, LeasedRow};
+use crate::store::worker::{self, Sign};
 use crate::store::{Store, StoreError};
 
 /// Trials claimed in one transaction at most.
@@ -24,7 +26,11 @@ const ERROR_PAUSE: Duration = Duration::from_millis(500);
 /// A waiting claim.
 struct Waiting {
     request: ClaimRequest,
+    /// The principal that calls; `None` where nobody has one.
+    by: Option<String>,
     deadline: Instant,
+    /// Whether its worker was found to be the caller's, and noted to live.
+    is_seen: bool,
     reply: oneshot::Sender<Result<Vec<LeasedRow>, StoreError>>,
 }
 
@@ -42,7 +48,9 @@ impl Claims {
         let (line, arrivals) = mpsc::channel(1_024);
         let wake = Arc::new(Notify::new());
         let claims = Self { line, wake: wake.clone() };
-        tokio::spawn(ClaimLoop { store, ttl, arrivals, wake, waiting: Vec::new() }.run(stop));
+        tokio::spawn(
+            ClaimLoop { store, ttl, arrivals, wake, waiting: Vec::new(), is_drained: false }.run(stop),
+        );
         claims
     }
 
@@ -54,15 +62,17 @@ impl Claims {
     /// Waits for trials until the deadline; none when none came.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database was away at the deadline.
+    /// As [`worker::seen`], where the worker is not the caller's; [`StoreError::Unavailable`] when the database was away at
+    /// the deadline.
     pub async fn claim(
         &self,
         request: ClaimRequest,
+        by: Option<String>,
         deadline: Instant,
     ) -> Result<Vec<LeasedRow>, StoreError> {
         let (reply, answer) = oneshot::channel();
         // The loop keeps the deadline: were it kept here, trials handed out at that moment would go to nobody.
-        if self.line.send(Waiting { request, deadline, reply }).await.is_err() {
+        if self.line.send(Waiting { request, by, deadline, is_seen: false, reply }).await.is_err() {
             return Ok(Vec::new());
         }
         answer.await.unwrap_or_else(|_| Ok(Vec::new()))
@@ -75,6 +85,9 @@ struct ClaimLoop {
     arrivals: mpsc::Receiver<Waiting>,
     wake: Arc<Notify>,
     waiting: Vec<Waiting>,
+    /// Whether the last look left claims unserved, and nothing has come since: then a claim that arrives waits for the
+    /// next poll with the others, so that a thousand idle workers cost no more looks than one.
+    is_drained: bool,
 }
 
 impl ClaimLoop {
@@ -86,9 +99,7 @@ impl ClaimLoop {
                 return;
             }
             while let Ok(waiting) = self.arrivals.try_recv() {
-                self.join(waiting);
-                // Each claim is looked for at least once, also one that will not wait.
-                look = true;
+                look |= self.join(waiting, next_poll);
             }
             if look {
                 next_poll = Instant::now() + POLL.mul_f64(jitter());
@@ -110,41 +121,46 @@ impl ClaimLoop {
         tokio::select! {
             () = stop.cancelled() => false,
             arrival = self.arrivals.recv() => match arrival {
-                Some(waiting) => {
-                    self.join(waiting);
-                    true
-                }
+                Some(waiting) => self.join(waiting, next_poll),
                 // Nobody can ask any more: the server is gone, and `stop` is about to say so.
                 None => {
                     stop.cancelled().await;
                     false
                 }
             },
-            () = self.wake.notified() => !self.waiting.is_empty(),
+            () = self.wake.notified() => {
+                self.is_drained = false;
+                !self.waiting.is_empty()
+            }
             () = sleep_until(poll) => true,
             () = sleep_until(deadline.unwrap_or(far)) => false,
         }
     }
 
-    /// Puts a claim in line. The same claim again takes the place of the first, whose caller no longer listens.
-    fn join(&mut self, arrived: Waiting) {
+    /// Puts a claim in line; whether it is to be looked for at once. The same claim again takes the place of the first,
+    /// whose caller no longer listens. Each is looked for at least once, also one that will not wait.
+    fn join(&mut self, arrived: Waiting, next_poll: Instant) -> bool {
+        let is_due = !self.is_drained || arrived.deadline <= next_poll;
         self.waiting.retain(|waiting| waiting.request != arrived.request);
         self.waiting.push(arrived);
+        is_due
     }
 
     /// Hands out trials until none wait or nobody does.
     async fn serve(&mut self) -> Result<(), StoreError> {
         loop {
             self.waiting.retain(|waiting| !waiting.reply.is_closed());
-            let size = batch_size(self.waiting.iter().map(|waiting| waiting.request.max_trials));
-            if size == 0 {
+            if self.waiting.is_empty() {
                 return Ok(());
             }
-            let requests: Vec<_> = self.waiting[..size].iter().map(|waiting| waiting.request).collect();
             let started = Instant::now();
             let mut transaction = self.store.begin_vital().await?;
+            self.admit(&mut transaction).await?;
+            let size = batch_size(self.waiting.iter().map(|waiting| waiting.request.max_trials));
+            let requests: Vec<_> = self.waiting[..size].iter().map(|waiting| waiting.request).collect();
             let answers = claim::claim(&mut transaction, &requests, self.ttl).await?;
             transaction.commit().await?;
+            self.waiting.iter_mut().for_each(|waiting| waiting.is_seen = true);
             METRICS.claim_seconds.observe(started.elapsed().as_secs_f64());
             METRICS.claims.inc_by(answers.iter().map(|leases| leases.len() as u64).sum());
             let mut unserved = Vec::new();
@@ -156,12 +172,41 @@ impl ClaimLoop {
                     let _ = waiting.reply.send(Ok(leases));
                 }
             }
-            let is_empty = !unserved.is_empty();
+            self.is_drained = !unserved.is_empty();
             self.waiting.splice(..0, unserved);
-            if is_empty {
+            if self.is_drained {
                 return Ok(());
             }
         }
+    }
+
+    /// Notes that the workers of new claims live, and turns away those that may not claim.
+    async fn admit(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        let signs: Vec<Sign> = self
+            .waiting
+            .iter()
+            .filter(|waiting| !waiting.is_seen)
+            .map(|Waiting { request, by, .. }| Sign {
+                worker_id: request.worker_id,
+                instance_id: request.instance_id,
+                by: by.clone(),
+            })
+            .collect();
+        if signs.is_empty() {
+            return Ok(());
+        }
+        let mut answers = worker::seen(connection, &signs, self.ttl).await?.into_iter();
+        let mut admitted = Vec::with_capacity(self.waiting.len());
+        for waiting in self.waiting.drain(..) {
+            match if waiting.is_seen { Some(Ok(())) } else { answers.next() } {
+                Some(Err(refused)) => {
+                    let _ = waiting.reply.send(Err(refused));
+                }
+                _ => admitted.push(waiting),
+            }
+        }
+        self.waiting = admitted;
+        Ok(())
     }
 
     fn answer_late(&mut self, answer: impl Fn() -> Result<Vec<LeasedRow>, StoreError>) {

@@ -3,16 +3,19 @@
 
 /// Each condition by which a query tells the attempt that holds the trial from one that held it: the query's name, the
 /// condition, and what it becomes: true, with its parameters still in their places.
-const CONDITIONS: [(&str, &str, &str); 10] = [
+const CONDITIONS: [(&str, &str, &str); 13] = [
     ("lock_lease", "lease.attempt = $2", "$2::integer is not null"),
     ("lock_lease", "lease.token = $3", "$3::bytea is not null"),
+    ("peek_lease", "lease.attempt = $2", "$2::integer is not null"),
+    ("peek_lease", "lease.token = $3", "$3::bytea is not null"),
     ("renew_leases", "using (trial_id, attempt, token)", "using (trial_id)"),
     ("renew_leases", "and lease.attempt = beat.attempt and lease.token = beat.token", ""),
     // The answer is looked up by what it says, which is a condition too.
     ("renew_leases", "    lease.attempt,\n    lease.token,", "    beat.attempt,\n    beat.token,"),
     ("reattach_lease", "and state.attempt = $2", "and $2::integer is not null"),
     ("move_watermark", "and attempt = $2", "and $2::integer is not null"),
-    ("lock_completion", "and attempt = $2", "and $2::integer is not null"),
+    ("lock_completions", "using (trial_id, attempt, token)", "using (trial_id)"),
+    ("lock_completions", "and state.attempt = brought.attempt", ""),
     ("end_attempts", "and state.attempt = ending.attempt", ""),
     ("end_attempts", "and lease.attempt = ending.attempt", ""),
 ];

@@ -10,6 +10,7 @@ use coordinator::service::{Context, Sweeps, Workers};
 use coordinator::store::connect;
 use coordinator::store::{Store, expiry};
 use coordinator::tasks::claims::Claims;
+use coordinator::tasks::completions::Completions;
 use coordinator::tasks::watches::Watches;
 use domain::spec::{
     BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, Labels, LearningRateAxis, MemorySpec,
@@ -48,6 +49,7 @@ impl World {
         let reader = public_url(&options).replacen("user=batchsweep", "user=batchsweep_reader", 1);
         let context = Context {
             claims: Claims::start(store.clone(), TTL, stop.clone()),
+            completions: Completions::start(store.clone(), TTL),
             watches: Watches::new(store.clone(), stop.clone()),
             known_memory: coordinator::service::ReadBefore::default(),
             reader: reader.parse().unwrap(),

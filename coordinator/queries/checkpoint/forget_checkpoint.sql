@@ -1,3 +1,0 @@
--- forget_checkpoint
-delete from core.checkpoint
-where trial_id = $1

@@ -1,0 +1,3 @@
+-- forget_checkpoints
+delete from core.checkpoint
+where trial_id = any($1)

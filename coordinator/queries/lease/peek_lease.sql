@@ -1,0 +1,12 @@
+-- peek_lease: as lock_lease, without the lock, and with the turn of this trial's reports, which take_turn tells of
+with turn as materialized (
+    select pg_advisory_xact_lock(hashtextextended($1::uuid::text, 0))
+)
+select lease.acked_seq
+from turn
+cross join core.lease
+join core.worker using (worker_id)
+where lease.trial_id = $1
+    and lease.attempt = $2
+    and lease.token = $3
+    and ($4::text is null or worker.principal = $4)
