@@ -19,7 +19,8 @@ const IDLE: Duration = Duration::from_secs(15);
 
 const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
-/// Follows the sweep and shows how far it is; gives its last state.
+/// Follows the sweep and shows how far it is; gives its last state. A sweep that was set aside is at its end as well: see
+/// [`is_set_aside`].
 ///
 /// # Errors
 /// When there is no such sweep, or the coordinator stays away.
@@ -48,7 +49,8 @@ pub async fn to_the_end(
 /// The exit code of a command that waited for a sweep.
 #[must_use]
 pub fn exit(sweep: &Sweep) -> Exit {
-    if sweep.counts.is_some_and(|counts| counts.failed > 0) { Exit::Failed } else { Exit::Success }
+    let has_failed = sweep.counts.is_some_and(|counts| counts.failed > 0);
+    if has_failed || is_set_aside(sweep) { Exit::Failed } else { Exit::Success }
 }
 
 async fn watch(
@@ -73,6 +75,9 @@ async fn watch(
         *away_since = None;
         show(session, sweep, &state, display).await;
         last = state.sweep;
+        if last.as_ref().is_some_and(is_set_aside) {
+            return Ok(last);
+        }
     }
 }
 
@@ -93,8 +98,36 @@ async fn show(session: &Session, sweep: &str, state: &WatchSweepResponse, displa
     }
 }
 
+/// It was paused because attempt after attempt failed, and nothing goes on before somebody has looked at it.
+#[must_use]
+pub fn is_set_aside(sweep: &Sweep) -> bool {
+    !sweep.pause_reason.is_empty() && sweep.counts.unwrap_or_default().running == 0
+}
+
 /// No trial is left that could change.
 fn has_ended(sweep: &Sweep) -> bool {
     let (all, ended) = trials(sweep.counts.as_ref());
     sweep.state() == SweepState::Finished || all == ended
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::v1::TrialCounts;
+
+    use super::*;
+
+    #[test]
+    fn a_sweep_that_was_set_aside_is_at_its_end_once_nothing_runs() {
+        let paused = |reason: &str, running| Sweep {
+            pause_reason: reason.to_owned(),
+            counts: Some(TrialCounts { pending: 30, running, ..TrialCounts::default() }),
+            ..Sweep::default()
+        };
+        let reason = "10 attempts in a row failed";
+        assert!(is_set_aside(&paused(reason, 0)) && !is_set_aside(&paused(reason, 1)));
+        assert_eq!(exit(&paused(reason, 0)), Exit::Failed);
+        // Whoever paused it will resume it.
+        assert!(!is_set_aside(&paused("", 0)));
+        assert_eq!(exit(&paused("", 0)), Exit::Success);
+    }
 }

@@ -148,6 +148,9 @@ impl Outcome {
 /// Failed attempts (errors and expired leases) after which a trial ends as failed.
 pub const MAX_FAILURES: u32 = 3;
 
+/// Failed attempts in a row, with no result in between, after which a sweep is paused that still has as many trials waiting.
+pub const MAX_FAILURES_IN_A_ROW: u32 = 10;
+
 /// Attempts given back by stopping workers after which a trial ends as failed: it is longer than its workers live.
 pub const MAX_PREEMPTIONS: u32 = 100;
 
@@ -161,6 +164,13 @@ pub fn is_requeued(preemptions: u32) -> bool {
 #[must_use]
 pub fn is_retried(failures: u32) -> bool {
     failures < MAX_FAILURES
+}
+
+/// Whether a sweep is paused for somebody to look at: so many attempts failed in a row, and so many trials wait. One that has
+/// few left is let end by itself.
+#[must_use]
+pub fn is_set_aside(failures_in_a_row: u32, pending: u64) -> bool {
+    failures_in_a_row >= MAX_FAILURES_IN_A_ROW && pending >= u64::from(MAX_FAILURES_IN_A_ROW)
 }
 
 #[cfg(test)]
@@ -205,6 +215,12 @@ mod tests {
         assert_eq!(running.after(TrialEvent::Released, false), Some(TrialStatus::Failed));
         assert!(is_requeued(99) && !is_requeued(100));
         assert!(is_retried(2) && !is_retried(3));
+    }
+
+    #[test]
+    fn a_sweep_is_set_aside_where_that_spares_something() {
+        assert!(is_set_aside(10, 10) && is_set_aside(11, 1_000));
+        assert!(!is_set_aside(9, 1_000) && !is_set_aside(30, 9));
     }
 
     #[test]

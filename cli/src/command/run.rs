@@ -180,6 +180,12 @@ async fn conclude(
     talk: Talk,
 ) -> Result<Exit, Failure> {
     conclusion::write_end(&findings::fetch(session, &last.sweep_id).await?, format, talk)?;
+    if follow::is_set_aside(last) && !interrupted {
+        talk.warn(format_args!("the sweep is paused: {}", last.pause_reason));
+        let id = &last.sweep_id;
+        talk.next(format_args!("batchsweep up && batchsweep resume {id}  (once the cause is mended)"));
+        return Ok(Exit::Failed);
+    }
     let exit = if interrupted { Exit::Interrupted } else { follow::exit(last) };
     match exit {
         Exit::Failed => talk.next("batchsweep logs INDEX  (what a failed trial said)"),

@@ -72,6 +72,7 @@ fn page(sweep: &Sweep) -> String {
     line("sweep", &sweep.sweep_id);
     line("name", &sweep.name);
     line("state", ls::state(sweep.state()));
+    line("paused", &sweep.pause_reason);
     line("trials", &watch::by_state(sweep.counts.as_ref()));
     if sweep.weight != 1.0 {
         line("weight", &human::exact(sweep.weight));
@@ -88,6 +89,7 @@ fn object(sweep: &Sweep, best: &Table) -> serde_json::Value {
         "sweep_id": sweep.sweep_id,
         "sweep_name": Some(&sweep.name).filter(|name| !name.is_empty()),
         "state": ls::state(sweep.state()),
+        "pause_reason": Some(&sweep.pause_reason).filter(|reason| !reason.is_empty()),
         "trials": {
             "pending": counts.pending,
             "running": counts.running,

@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::coordinator::session::{self, Purpose, Session};
 use crate::display::{Display, trials};
 use crate::failure::{Exit, Failure};
+use crate::talk::Talk;
 use crate::{durations, follow};
 
 /// Arguments of `watch`.
@@ -47,6 +48,9 @@ pub async fn follow(
 ) -> Result<Exit, Failure> {
     let last = until_end(session, sweep, timeout, Display::new(context.talk)).await?;
     context.talk.say(summary(last.counts.as_ref()));
+    if tell_set_aside(&last, context.talk) {
+        return Ok(follow::exit(&last));
+    }
     match follow::exit(&last) {
         Exit::Failed => context.talk.next(format_args!("batchsweep trials {sweep} --status failed")),
         _ => context.talk.next(format_args!("batchsweep results {sweep}")),
@@ -77,6 +81,16 @@ pub async fn until_end(
     };
     display.borrow_mut().finish();
     end
+}
+
+/// Says why a sweep was set aside, and how it goes on; whether it was.
+pub fn tell_set_aside(sweep: &Sweep, talk: Talk) -> bool {
+    if !follow::is_set_aside(sweep) {
+        return false;
+    }
+    talk.warn(format_args!("the sweep is paused: {}", sweep.pause_reason));
+    talk.next(format_args!("batchsweep resume {}  (once the cause is mended)", sweep.sweep_id));
+    true
 }
 
 /// Ctrl-C on a sweep that others train ends the watching, not the sweep.

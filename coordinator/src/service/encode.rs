@@ -32,6 +32,7 @@ pub fn sweep(row: &SweepRow) -> Result<v1::Sweep, StoreError> {
         spec: Some(sweep::decode_spec(row.sweep_id, &row.spec)?),
         source: row.source.clone(),
         weight: row.weight,
+        pause_reason: row.pause_reason.clone().unwrap_or_default(),
     })
 }
 
@@ -223,6 +224,7 @@ mod tests {
             source: String::new(),
             created_at: DateTime::UNIX_EPOCH,
             weight: 1.0,
+            pause_reason: None,
             state: "active".to_owned(),
             pending,
             running,

@@ -8,6 +8,7 @@ use proto::{MAX_RECORDS, PROTOCOL_VERSION, Reason, from_wire};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use super::status::{invalid, of_store, of_wire};
 use super::{Context, decode, encode, findings, lessons};
@@ -15,12 +16,12 @@ use crate::access::Caller;
 use crate::metrics::METRICS;
 use crate::store::claim::ClaimRequest;
 use crate::store::completion::Completion;
-use crate::store::ending::{self, Why};
+use crate::store::ending::{self, FailureKind, Why};
 use crate::store::lease::{self, LeaseKey};
 use crate::store::record::storable;
 use crate::store::result::ResultRow;
 use crate::store::worker::{self, NewWorker};
-use crate::store::{self, bigint, checkpoint, record};
+use crate::store::{self, bigint, breaker, checkpoint, record};
 
 /// Trials in one claim at most.
 const MAX_TRIALS: u32 = 256;
@@ -316,6 +317,20 @@ async fn report_ahead(
     Ok(acked_seq)
 }
 
+/// Pauses a sweep in which attempt after attempt fails. The attempt has ended whether this succeeds or not, so where it does
+/// not, the next failure tries again.
+async fn set_aside(context: &Context, sweep_id: Uuid, error: &str) {
+    let open = async {
+        let mut transaction = context.store.begin().await?;
+        breaker::open(&mut transaction, sweep_id, error).await?;
+        transaction.commit().await?;
+        store::Result::Ok(())
+    };
+    if let Err(error) = open.await {
+        tracing::warn!(%sweep_id, "not paused, though attempt after attempt fails: {error}");
+    }
+}
+
 /// How an attempt that ended without a result ended.
 struct EndedBy {
     will_retry: bool,
@@ -337,7 +352,17 @@ async fn end(context: &Context, caller: &Caller, key: &LeaseKey, why: &Why<'_>) 
         };
     }
     let ended = ending::without_result(&mut transaction, &[key.trial_id], why).await?;
+    let suspect = match why {
+        // Refused for its own settings, a trial says nothing of the others.
+        Why::Failed(kind, _) if *kind != FailureKind::Input => {
+            breaker::note_failure(&mut transaction, key.trial_id).await?
+        }
+        _ => None,
+    };
     transaction.commit().await?;
+    if let (Some(sweep_id), Why::Failed(_, error)) = (suspect, why) {
+        set_aside(context, sweep_id, error).await;
+    }
     METRICS.attempt_ended(if matches!(why, Why::Released(_)) { "released" } else { "failed" });
     context.claims.wake();
     let will_retry = ended.iter().any(|ended| ended.status == domain::lifecycle::TrialStatus::Pending);

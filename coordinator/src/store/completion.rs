@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::ending::{self, Accepted};
 use super::lease::{self, LeaseKey};
 use super::result::{self, ResultRow};
-use super::{Result, StoreError, checkpoint};
+use super::{Result, StoreError, breaker, checkpoint};
 
 /// A result that a worker brings.
 #[derive(Debug, Clone)]
@@ -71,6 +71,7 @@ pub async fn complete_held(connection: &mut PgConnection, completions: &[Complet
     ending::with_results(connection, accepted).await?;
     let ended: Vec<Uuid> = results.iter().map(|(key, _)| key.trial_id).collect();
     checkpoint::forget(connection, &ended).await?;
+    breaker::note_results(connection, &ended).await?;
     Ok(places)
 }
 

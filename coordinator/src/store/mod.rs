@@ -9,7 +9,8 @@
 //! - records of an attempt are numbered without gap up to the watermark of its lease ([`record`]);
 //! - all times are the database's clock.
 //!
-//! Locks are taken in one order: worker, sweep, lease, trial state; after them what is known of memory.
+//! Locks are taken in one order: worker, sweep, lease, trial state; after them the count of a sweep's failures ([`breaker`])
+//! and what is known of memory.
 
 pub mod connect;
 /// What can go wrong here.
@@ -19,6 +20,7 @@ pub mod resolve;
 pub mod sweep;
 pub mod trial;
 
+pub mod breaker;
 pub mod checkpoint;
 pub mod claim;
 pub mod completion;

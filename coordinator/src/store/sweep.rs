@@ -7,7 +7,7 @@ use proto::v1;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Result, StoreError};
+use super::{Result, StoreError, breaker};
 
 /// A sweep to submit.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub struct SweepRow {
     pub created_at: DateTime<Utc>,
     /// Its share of the workers beside other sweeps.
     pub weight: f64,
+    /// Why it was paused by itself; `None` where somebody paused it, or it is not paused.
+    pub pause_reason: Option<String>,
     /// `active`, `paused`, `cancelled` or `finished`.
     pub state: String,
     /// Trials that wait.
@@ -194,8 +196,11 @@ pub async fn set_paused(connection: &mut PgConnection, sweep_id: Uuid, paused: b
              and cancelled trials back into the queue"
         )));
     }
-    sqlx::query_file!("queries/sweep/set_paused.sql", sweep_id, paused).execute(connection).await?;
-    Ok(())
+    sqlx::query_file!("queries/sweep/set_paused.sql", sweep_id, paused, None::<String>)
+        .execute(&mut *connection)
+        .await?;
+    // Its failures were looked at by whoever wants it to go on.
+    if paused { Ok(()) } else { breaker::close(connection, sweep_id).await }
 }
 
 /// Gives a sweep another share of the workers. Trials that run stay where they are.

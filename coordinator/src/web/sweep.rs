@@ -100,6 +100,7 @@ fn state(row: &SweepRow) -> Markup {
             @if let Some(at) = row.finished_at { span { "finished " (words::moment(at)) } }
             code { (row.sweep_id) }
         }
+        @if let Some(reason) = &row.pause_reason { p.paused role="status" { "Paused: " (reason) } }
         (words::bar(row))
     }
 }

@@ -2,6 +2,7 @@
 //! its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a panic is how to fail")]
 
+mod breaker;
 mod certificates;
 mod checkpoints;
 mod served;

@@ -1,0 +1,8 @@
+-- note_failure: one more in a row; gives how many
+insert into core.sweep_breaker (sweep_id, failures_in_a_row)
+select sweep_id, 1
+from core.trial
+where trial_id = $1
+on conflict on constraint sweep_breaker_pkey do update
+set failures_in_a_row = sweep_breaker.failures_in_a_row + 1
+returning sweep_id, failures_in_a_row

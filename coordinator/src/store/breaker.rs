@@ -1,0 +1,90 @@
+//! The circuit breaker of a sweep. A sweep file that cannot work, or data that is not there, makes every attempt fail; three
+//! tries for each of a thousand trials would find out nothing more than the first ones. So a sweep is paused once attempt
+//! after attempt has failed and none brought a result in between, and the reason stands beside it.
+//!
+//! Attempts are counted in the transactions that end them; the pause is one of its own, as it locks the sweep, which comes
+//! before all else. Were the coordinator to die in between, the next failure would pause the sweep.
+
+use domain::lifecycle;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Result, count};
+
+/// The longest part of an error that the reason repeats, in characters.
+const LONGEST_ERROR: usize = 300;
+
+/// Counts a failed attempt of this trial. Gives its sweep where that may have to be paused: [`open`] knows.
+///
+/// # Errors
+/// As any query.
+pub async fn note_failure(connection: &mut PgConnection, trial_id: Uuid) -> Result<Option<Uuid>> {
+    let noted = sqlx::query_file!("queries/sweep/note_failure.sql", trial_id).fetch_one(connection).await?;
+    Ok(is_suspect(noted.failures_in_a_row).then_some(noted.sweep_id))
+}
+
+/// Notes that these trials have a result.
+///
+/// # Errors
+/// As any query.
+pub async fn note_results(connection: &mut PgConnection, trial_ids: &[Uuid]) -> Result<()> {
+    sqlx::query_file!("queries/sweep/note_results.sql", trial_ids).execute(connection).await?;
+    Ok(())
+}
+
+/// Pauses a sweep because attempt after attempt failed, the last one with this error; whether it did. One that somebody
+/// has paused, resumed or cancelled meanwhile, or that has brought a result or ended, is left alone.
+///
+/// # Errors
+/// As any query.
+pub async fn open(connection: &mut PgConnection, sweep_id: Uuid, error: &str) -> Result<bool> {
+    let sweep =
+        sqlx::query_file!("queries/sweep/lock_sweep.sql", sweep_id).fetch_one(&mut *connection).await?;
+    let failures = sqlx::query_file_scalar!("queries/sweep/failures_in_a_row.sql", sweep_id)
+        .fetch_optional(&mut *connection)
+        .await?
+        .unwrap_or(0);
+    let is_over = sweep.state == "finished" || sweep.cancelled.is_some() || sweep.paused;
+    if is_over || !lifecycle::is_set_aside(failures.unsigned_abs(), count(sweep.pending)) {
+        return Ok(false);
+    }
+    let reason = reason(failures, error);
+    sqlx::query_file!("queries/sweep/set_paused.sql", sweep_id, true, reason).execute(connection).await?;
+    tracing::warn!(%sweep_id, "paused: {reason}");
+    Ok(true)
+}
+
+/// Begins to count anew, as somebody wants the sweep to go on.
+///
+/// # Errors
+/// As any query.
+pub async fn close(connection: &mut PgConnection, sweep_id: Uuid) -> Result<()> {
+    sqlx::query_file!("queries/sweep/forget_failures.sql", sweep_id).execute(connection).await?;
+    Ok(())
+}
+
+fn is_suspect(failures: i32) -> bool {
+    failures.unsigned_abs() >= lifecycle::MAX_FAILURES_IN_A_ROW
+}
+
+fn reason(failures: i32, error: &str) -> String {
+    let line = error.lines().find(|line| !line.trim().is_empty()).unwrap_or("no error told").trim();
+    let said: String = line.chars().take(LONGEST_ERROR).collect();
+    let more = if said.len() < line.len() { "…" } else { "" };
+    format!("{failures} attempts in a row failed, the last with: {said}{more}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_is_one_line_and_not_endless() {
+        assert_eq!(
+            reason(10, "\nno file x.safetensors\nmore"),
+            "10 attempts in a row failed, the last with: no file x.safetensors"
+        );
+        let long = reason(10, &"é".repeat(1_000));
+        assert!(long.ends_with("é…") && long.chars().count() < 400, "{long}");
+    }
+}
