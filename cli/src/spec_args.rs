@@ -75,7 +75,7 @@ fn beside(file: &Path) -> Option<PathBuf> {
 
 /// Shows every mistake; what is left is the count.
 fn tell_all(name: &str, mistakes: &Mistakes) -> Failure {
-    let stderr = std::io::stderr();
+    let stderr = io::stderr();
     let color = anstream::AutoStream::choice(&stderr) != anstream::ColorChoice::Never;
     anstream::eprintln!("{}\n", mistakes.render(color));
     let count = report::human::count(mistakes.all.len() as u64, "mistake");
