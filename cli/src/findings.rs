@@ -3,7 +3,7 @@
 use domain::analysis::{self, Analysis, TrialRecord};
 use domain::spec::SweepDraft;
 use proto::v1::{GetSweepRequest, QueryRequest, Sweep, View};
-use report::{Table, records};
+use report::{Table, evaluations, records};
 
 use crate::coordinator::rows;
 use crate::coordinator::session::Session;
@@ -41,8 +41,7 @@ pub async fn fetch(session: &Session, sweep: &str) -> Result<Findings, Failure> 
     Ok(Findings { sweep, settings, results, analysis })
 }
 
-/// How far before the evaluation that met the target the one before it was: the curves tell. Where they cannot be
-/// asked, the analysis goes without.
+/// What the analysis takes from the curves. Where they cannot be asked, it goes without.
 async fn add_evaluation_gaps(
     session: &Session,
     sweep_id: &str,
@@ -50,25 +49,9 @@ async fn add_evaluation_gaps(
     records: &mut [TrialRecord],
 ) {
     let Some(target) = settings.and_then(|settings| settings.train.target) else { return };
-    let is_id = sweep_id.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
-    if !is_id || records.iter().all(|record| record.steps_to_target.is_none()) {
-        return;
-    }
-    let sql = format!(
-        "select result.trial_index, result.steps_to_target - coalesce(max(metric.step), 0) as steps \
-         from batchsweep.result left join batchsweep.metric on metric.sweep_id = result.sweep_id \
-         and metric.trial_id = result.trial_id and metric.name = '{}' and metric.step < result.steps_to_target \
-         where result.sweep_id = '{sweep_id}' and result.steps_to_target is not null group by 1, \
-         result.steps_to_target",
-        target.metric.word()
-    );
-    let Ok(answer) = session.client.clone().query(QueryRequest { sql }).await else { return };
-    let gaps = rows::table(answer.into_inner().table.unwrap_or_default());
-    for row in 0..gaps.rows.len() {
-        let index = gaps.whole(row, "trial_index");
-        if let Some(record) = records.iter_mut().find(|record| Some(record.trial_index) == index) {
-            record.steps_between_evaluations = gaps.whole(row, "steps");
-        }
+    let Some(sql) = evaluations::sql(sweep_id, target.metric, records) else { return };
+    if let Ok(answer) = session.client.clone().query(QueryRequest { sql }).await {
+        evaluations::add(records, &rows::table(answer.into_inner().table.unwrap_or_default()));
     }
 }
 

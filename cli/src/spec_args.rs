@@ -2,10 +2,11 @@
 
 use std::env;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
-use crate::spec_file::{self, DataPaths, Mistakes, SpecFile};
+use crate::spec_file::{self, DataPaths, Mistakes, SpecFile, nearest};
 
 /// A sweep file and what is laid over it.
 #[derive(Debug, Clone, clap::Args)]
@@ -44,7 +45,13 @@ impl SpecArgs {
         let name = self.spec.display().to_string();
         let bytes = fs::read(&self.spec).map_err(|error| {
             let failure = Failure::io(format!("cannot read the sweep file {name}"), &error);
-            Failure { exit: crate::failure::Exit::Usage, ..failure }
+            let failure = Failure { exit: crate::failure::Exit::Usage, ..failure };
+            match beside(&self.spec) {
+                Some(near) if error.kind() == io::ErrorKind::NotFound => {
+                    failure.hint(format!("did you mean {}?", near.display()))
+                }
+                _ => failure,
+            }
         })?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
@@ -57,9 +64,18 @@ impl SpecArgs {
     }
 }
 
+/// The file in the same folder with the name most like this one.
+fn beside(file: &Path) -> Option<PathBuf> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names = fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let names: Vec<String> = names.filter(|name| Path::new(name).extension() == file.extension()).collect();
+    let near = nearest(file.file_name()?.to_str()?, names.iter().map(String::as_str))?;
+    Some(file.with_file_name(near))
+}
+
 /// Shows every mistake; what is left is the count.
 fn tell_all(name: &str, mistakes: &Mistakes) -> Failure {
-    let stderr = std::io::stderr();
+    let stderr = io::stderr();
     let color = anstream::AutoStream::choice(&stderr) != anstream::ColorChoice::Never;
     anstream::eprintln!("{}\n", mistakes.render(color));
     let count = report::human::count(mistakes.all.len() as u64, "mistake");

@@ -55,6 +55,18 @@ fn a_missing_sweep_file_is_2() {
 }
 
 #[test]
+fn a_misspelt_sweep_file_is_answered_with_the_one_beside_it() {
+    let folder = state();
+    std::fs::write(folder.path().join("critical-batch.toml"), "").unwrap();
+    let misspelt = folder.path().join("critical-bach.toml");
+    assert_failure(
+        batchsweep(&folder).arg("plan").arg(misspelt),
+        2,
+        &["did you mean", "/critical-batch.toml?"],
+    );
+}
+
+#[test]
 fn a_bad_sweep_file_is_2_and_starts_nothing() {
     let folder = state();
     let file = folder.path().join("sweep.toml");

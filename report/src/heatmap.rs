@@ -31,14 +31,21 @@ pub fn render(grid: &Grid, best: &[BestRate], look: Look) -> String {
         .into_iter()
         .chain([Form::Step { spaced: true }, Form::Step { spaced: false }]);
     let fits = |form: &Form| look.width.is_none_or(|width| map.width(*form) <= width);
+    let rates = grid.learning_rates();
     match forms.into_iter().find(fits) {
-        Some(form) => map.draw(form, look),
-        None => format!(
-            "(the grid of {} learning rates is wider than this terminal; -o csv has all)\n",
-            grid.learning_rates().len()
-        ),
+        Some(form) => map.draw(form, 1, look),
+        None => match map.together(look.width.unwrap_or(usize::MAX)) {
+            Some(together) => map.draw(Form::Step { spaced: false }, together, look),
+            None => format!(
+                "(the grid of {} learning rates is wider than this terminal; -o csv has all)\n",
+                rates.len()
+            ),
+        },
     }
 }
+
+/// A grid drawn in fewer columns says nothing.
+const FEWEST_COLUMNS: usize = 10;
 
 /// What a cell shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,12 +166,29 @@ impl Map<'_> {
         self.margin() + between + columns * (Self::gap(form) + self.column(form))
     }
 
-    fn draw(&self, form: Form, look: Look) -> String {
+    /// How many neighbouring learning rates must share a column for the grid to fit.
+    fn together(&self, width: usize) -> Option<usize> {
+        let room = width.checked_sub(self.margin() + 2).filter(|&room| room >= FEWEST_COLUMNS)?;
+        Some(self.grid.learning_rates().len().div_ceil(room))
+    }
+
+    /// The cell that stands for some neighbouring learning rates: the best of the row, else the lowest score, else any.
+    fn cell_of(&self, batch_size: u64, rates: &[f64]) -> Option<&Cell> {
+        let cells = rates.iter().filter_map(|&rate| self.cell(batch_size, rate));
+        let score = |cell: &Cell| match cell.median {
+            _ if self.is_best(cell) => f64::NEG_INFINITY,
+            Some(score) => score,
+            None => f64::INFINITY,
+        };
+        cells.min_by(|left, right| score(left).total_cmp(&score(right)))
+    }
+
+    fn draw(&self, form: Form, together: usize, look: Look) -> String {
         let rates = self.grid.learning_rates();
         let (column, margin) = (self.column(form), self.margin());
         let gap = " ".repeat(Self::gap(form));
         let between = if gap.is_empty() { "  " } else { "" };
-        let mut out = wrap(&self.title(form), look.width, 0);
+        let mut out = wrap(&self.title(form, together), look.width, 0);
         let mut line = |text: &str| {
             out.push_str(text.trim_end());
             out.push('\n');
@@ -175,9 +199,9 @@ impl Map<'_> {
         }
         for size in self.grid.batch_sizes() {
             let mut row = format!("{size:>margin$}{between}");
-            for &rate in &rates {
+            for rates in rates.chunks(together) {
                 row.push_str(&gap);
-                match self.cell(size, rate) {
+                match self.cell_of(size, rates) {
                     Some(cell) => {
                         let text = format!("{:>column$}", self.text(cell, form));
                         row.push_str(&if look.color { self.painted(cell, &text) } else { text });
@@ -190,14 +214,15 @@ impl Map<'_> {
         out + &wrap(&self.legend(form).join(", "), look.width, 0)
     }
 
-    fn title(&self, form: Form) -> String {
+    fn title(&self, form: Form, together: usize) -> String {
         let name = self.grid.metric.name();
         let rates = self.grid.learning_rates();
         match (form, rates.first(), rates.last()) {
             (Form::Step { .. }, Some(&first), Some(&last)) => format!(
-                "{name}, median over seeds: batch size down, learning rate {} to {} across",
+                "{name}, median over seeds: batch size down, learning rate {} to {} across{}",
                 human::exact(first),
-                human::exact(last)
+                human::exact(last),
+                if together > 1 { format!(", the best of {together} in each place") } else { String::new() }
             ),
             _ => format!("{name}, median over seeds: batch size down, learning rate across"),
         }
@@ -332,6 +357,27 @@ mod tests {
         blank: not tried
         ");
         assert!(draw(&records(), Some(8), false).contains("wider than this terminal"));
+    }
+
+    #[test]
+    fn a_grid_wider_than_the_terminal_is_drawn_with_the_best_of_neighbouring_rates() {
+        let rate = |index: i32| (1e6 * 0.001 * 1.1_f64.powi(index)).round() / 1e6;
+        let loss = |index: i32, best: i32| 0.4 * (1.0 + 0.02 * f64::from((index - best).pow(2)));
+        let of = |size, best| (0..40).map(move |index| scored(size, rate(index), loss(index, best)));
+        let records: Vec<TrialRecord> = of(8, 13).chain(of(64, 30)).collect();
+        insta::assert_snapshot!(draw(&records, Some(23), false), @"
+        train-set loss, median
+        over seeds: batch size
+        down, learning rate
+        0.001 to 0.041145
+        across, the best of 3
+        in each place
+            8  8520*025899999
+           64  9999997420*136
+        * best of its batch
+        size, 0 best score to 9
+        worst
+        ");
     }
 
     #[test]

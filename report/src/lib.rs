@@ -9,7 +9,7 @@
 //! - [`human`]: numbers as people read them,
 //! - [`rows`]: any table as a sheet,
 //! - [`results`]: what a sweep found, as a sheet,
-//! - [`records`]: the same rows for the analysis,
+//! - [`records`]: the same rows for the analysis, [`evaluations`]: what it takes from the curves,
 //! - [`heatmap`] and [`conclusion`]: its grid in a terminal, and what it comes to,
 //! - [`best`]: what to train with, a row a batch size, and [`compare`]: several sweeps side by side,
 //! - [`plan`]: what a sweep would take, as a sheet,
@@ -33,6 +33,8 @@ pub mod rows;
 pub mod results;
 
 pub mod records;
+
+pub mod evaluations;
 
 pub mod heatmap;
 

@@ -37,6 +37,7 @@ use std::path::{Path, PathBuf};
 use domain::spec::{MemorySpec, ModelSpec, SpecIssue, SweepDraft, SweepSpec, TrainSpec};
 
 pub use mistake::Mistake;
+pub use nearest::nearest;
 use reader::{Field, Reader, Section};
 pub use source::{Place, SourceId, Sources};
 use tree::Table;

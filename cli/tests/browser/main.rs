@@ -12,3 +12,5 @@ mod sandbox;
 mod chromium;
 
 mod visit;
+
+mod large;

@@ -44,7 +44,7 @@ epochs = 1000000
 "#;
 
 /// The link that signs in, as a person finds it in a terminal.
-fn link(sandbox: &Sandbox) -> String {
+pub fn link(sandbox: &Sandbox) -> String {
     let said = sandbox.on_a_terminal_of_80_columns(&["status"]);
     let line = said.lines().find_map(|line| line.strip_prefix("live page: "));
     line.unwrap_or_else(|| panic!("no link in\n{said}")).trim().to_owned()
@@ -54,7 +54,7 @@ fn link(sandbox: &Sandbox) -> String {
 const TOLD: &str = r#"[...document.querySelectorAll("figure#heatmap svg.wide a title")].filter((tip) => !tip.textContent.includes("not finished")).length"#;
 
 /// The state of the sweep that is open.
-const STATE: &str = "document.querySelector('#piece-state .badge').textContent";
+pub const STATE: &str = "document.querySelector('#piece-state .badge').textContent";
 
 #[tokio::test]
 async fn a_sweep_is_watched_to_its_end_a_trial_opened_and_another_sweep_cancelled() {

@@ -27,7 +27,11 @@ pub fn of_store(error: StoreError) -> Status {
         StoreError::WrongState(_) => Reason::WrongState,
         StoreError::TooManyRows { .. } => Reason::LimitExceeded,
     };
-    reason.status(error.to_string())
+    let hint = match &error {
+        StoreError::NotFound { kind: "trial", .. } => "\nhint: list trials with: batchsweep trials SWEEP",
+        _ => "",
+    };
+    reason.status(format!("{error}{hint}"))
 }
 
 /// A statement's error.

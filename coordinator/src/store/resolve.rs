@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Result, StoreError, bigint};
+use super::{Result, StoreError, bigint, sweep};
 
 /// The fewest hex digits that count as a prefix; shorter ones are more likely a slip.
 const MIN_PREFIX: usize = 4;
@@ -36,9 +36,15 @@ pub async fn sweep(connection: &mut PgConnection, text: &str) -> Result<Uuid> {
         found.into_iter().filter_map(|row| Some((row.sweep_id?, row.name))).collect();
     match candidates.as_slice() {
         [] => {
-            let names =
-                sqlx::query_file_scalar!("queries/sweep/recent_names.sql").fetch_all(connection).await?;
-            Err(not_found(nearest(text, names)))
+            let mut names = sqlx::query_file_scalar!("queries/sweep/recent_names.sql")
+                .fetch_all(&mut *connection)
+                .await?;
+            names.push("@last".to_owned());
+            let near = match nearest(text, names) {
+                None => nearest_id(text, recent_ids(connection).await?),
+                near => near,
+            };
+            Err(not_found(near))
         }
         [(sweep_id, _)] => Ok(*sweep_id),
         several => Err(StoreError::Ambiguous {
@@ -97,6 +103,30 @@ fn prefix_range(text: &str) -> Option<(Uuid, Uuid)> {
     Some((fill("0")?, fill("f")?))
 }
 
+/// The ids of sweeps that somebody may mean, newest first.
+async fn recent_ids(connection: &mut PgConnection) -> Result<Vec<Uuid>> {
+    const RECENT: i64 = 100;
+    Ok(sweep::list(connection, None, RECENT).await?.into_iter().map(|row| row.sweep_id).collect())
+}
+
+/// The id that begins most like what was typed, with a slip or two; of several, the first. A short beginning may mean
+/// anything.
+fn nearest_id(text: &str, ids: Vec<Uuid>) -> Option<String> {
+    const SLIPS: usize = 2;
+    let digits = text.replace('-', "").to_ascii_lowercase();
+    if !(2 * MIN_PREFIX..=32 + SLIPS).contains(&digits.len()) || !digits.is_ascii() {
+        return None;
+    }
+    ids.into_iter()
+        .map(|id| {
+            let own = id.simple().to_string();
+            (strsim::osa_distance(&digits, &own[..digits.len().min(own.len())]), id)
+        })
+        .filter(|(slips, _)| *slips <= SLIPS)
+        .min_by_key(|(slips, _)| *slips)
+        .map(|(_, id)| id.to_string())
+}
+
 /// The name most like what was typed, if any is much like it.
 fn nearest(text: &str, names: Vec<String>) -> Option<String> {
     names
@@ -133,5 +163,23 @@ mod tests {
         assert_eq!(nearest("fashion-mnist", names()).as_deref(), Some("fashion-mnist-mlp"));
         assert_eq!(nearest("sede", names()).as_deref(), Some("seed"));
         assert_eq!(nearest("cifar", names()), None);
+        assert_eq!(nearest("@lst", vec!["@last".to_owned()]).as_deref(), Some("@last"));
+    }
+
+    #[test]
+    fn an_id_with_a_slip_is_suggested_and_one_unlike_it_is_not() {
+        let ids: Vec<Uuid> = ["01a20eea-9a79-7004-8541-adb19aeaffd4", "01a20ee1-4611-74d6-9255-cf16a2f857c3"]
+            .map(|id| Uuid::parse_str(id).unwrap())
+            .to_vec();
+        let near = |text| nearest_id(text, ids.clone()).map(|id| id[..8].to_owned());
+        for slip in
+            ["01a20eea-9a79-7004-8541-adb19aeaffdx", "01a20eea-9a79-7004-8541-adb19aeafd4", "01a2Oeea9a79"]
+        {
+            assert_eq!(near(slip).as_deref(), Some("01a20eea"), "{slip}");
+        }
+        assert_eq!(near("01a20ee14l11").as_deref(), Some("01a20ee1"));
+        for other in ["01a2x", "0199abcd0199", "fashion-mnist", "ßßßßßßßßß", ""] {
+            assert_eq!(near(other), None, "{other}");
+        }
     }
 }

@@ -10,11 +10,12 @@ use domain::spec::TrainSpec;
 use maud::html;
 use proto::v1;
 use report::page::{Report, SweepFacts};
-use report::{Column, ColumnKind, Sheet, Table, records, results};
+use report::{Column, ColumnKind, Sheet, Table, evaluations, records, results};
 use uuid::Uuid;
 
 use super::piece::Piece;
 use super::refusal::Refusal;
+use super::trial::{self, Beside};
 use super::words;
 use crate::service::Context;
 use crate::service::status::of_store;
@@ -40,7 +41,7 @@ pub struct Found {
     pub sheet: Sheet,
     /// How many batch sizes there are.
     pub series: usize,
-    /// In words, at `summary`, and in figures, at `figures`.
+    /// In words, at `summary`, and in figures, at `figures`; of one trial also its tables, at `trial`.
     pub pieces: Vec<Piece>,
 }
 
@@ -105,13 +106,14 @@ impl Findings {
 }
 
 async fn find(context: &Context, row: &SweepRow, trial: Option<Uuid>) -> Result<Found, Refusal> {
-    let (results, workers) = tables(context, row.sweep_id, trial).await?;
+    let Tables { results, workers, of_trial } = tables(context, row.sweep_id, trial).await?;
     let spec = sweep::decode_spec(row.sweep_id, &row.spec)?;
     let train = proto::from_wire::sweep(spec).ok().map(|draft| draft.train);
+    let gaps = evaluation_gaps(context, row.sweep_id, train.as_ref(), &results).await?;
     let facts = SweepFacts { sweep_id: row.sweep_id.to_string(), ..SweepFacts::default() };
     let page = trial.is_none().then(|| format!("/sweeps/{}", row.sweep_id));
     let report = blocking(move || {
-        let report = analyzed(facts, results, workers, train.as_ref());
+        let report = analyzed(facts, results, workers, train.as_ref(), &gaps);
         match page {
             Some(page) => report.for_live_page(page),
             None => report,
@@ -124,7 +126,8 @@ async fn find(context: &Context, row: &SweepRow, trial: Option<Uuid>) -> Result<
     }
     blocking(move || {
         let report = report.with_curves(curves);
-        let (series, pieces) = (report.series(), pieces(&report));
+        let (series, mut pieces) = (report.series(), pieces(&report));
+        pieces.extend(of_trial.iter().map(|(of, table)| of.piece(table)));
         let results = report.into_results();
         Found { sheet: results::sheet(&results), series, pieces, results }
     })
@@ -147,9 +150,31 @@ fn pieces(report: &Report) -> Vec<Piece> {
     pieces
 }
 
-fn analyzed(facts: SweepFacts, results: Table, workers: Table, train: Option<&TrainSpec>) -> Report {
-    let analysis = analysis::analyze(&records::records(&results), train);
+fn analyzed(
+    facts: SweepFacts,
+    results: Table,
+    workers: Table,
+    train: Option<&TrainSpec>,
+    gaps: &Table,
+) -> Report {
+    let mut records = records::records(&results);
+    evaluations::add(&mut records, gaps);
+    let analysis = analysis::analyze(&records, train);
     Report::new(facts, results, workers, analysis)
+}
+
+/// How far apart evaluations are where trials met their target, so that the page concludes what the command does.
+async fn evaluation_gaps(
+    context: &Context,
+    sweep_id: Uuid,
+    train: Option<&TrainSpec>,
+    results: &Table,
+) -> Result<Table, Refusal> {
+    let Some(target) = train.and_then(|train| train.target) else { return Ok(Table::default()) };
+    match evaluations::sql(&sweep_id.to_string(), target.metric, &records::records(results)) {
+        Some(sql) => curves_of(context, &sql).await,
+        None => Ok(Table::default()),
+    }
 }
 
 /// A report without curves is still one, so that a statement which takes too long costs them and not the page.
@@ -164,16 +189,24 @@ async fn curves_of(context: &Context, sql: &str) -> Result<Table, Refusal> {
     }
 }
 
-async fn tables(
-    context: &Context,
-    sweep_id: Uuid,
-    trial_id: Option<Uuid>,
-) -> Result<(Table, Table), StoreError> {
+/// Rows of a subject, as they are at one moment.
+struct Tables {
+    results: Table,
+    workers: Table,
+    /// What a trial's own page tells besides.
+    of_trial: Vec<(&'static Beside, Table)>,
+}
+
+async fn tables(context: &Context, sweep_id: Uuid, trial_id: Option<Uuid>) -> Result<Tables, StoreError> {
     let mut transaction = context.store.begin_reading().await?;
     let wanted = Wanted { sweep_id, trial_id, ..Wanted::default() };
     let results = rows::list(&mut transaction, View::Result, &wanted).await?;
     let workers = rows::list(&mut transaction, View::Worker, &Wanted::default()).await?;
-    Ok((table(results.table), table(workers.table)))
+    let mut of_trial = Vec::new();
+    for of in trial_id.iter().flat_map(|_| &trial::BESIDE) {
+        of_trial.push((of, table(rows::list(&mut transaction, of.view, &wanted).await?.table)));
+    }
+    Ok(Tables { results: table(results.table), workers: table(workers.table), of_trial })
 }
 
 /// Off the threads that answer calls: a large sweep takes a second.

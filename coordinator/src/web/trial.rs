@@ -4,16 +4,16 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::Html;
 use maud::html;
-use report::{human, results, rows as sheets};
+use report::{Table, human, results, rows as sheets};
 use serde_json::Value;
 
 use super::findings::Found;
 use super::layout::{Live, Place, page as whole};
 use super::piece::{self, Known, Piece};
 use super::refusal::Refusal;
-use super::{Web, findings, sheet, words};
+use super::{Web, sheet, words};
 use crate::store::resolve;
-use crate::store::rows::{self, View, Wanted};
+use crate::store::rows::View;
 use crate::store::sweep::{self, SweepRow};
 
 const PLACES: [&str; 3] = ["trial-facts", "figures", "trial"];
@@ -21,12 +21,34 @@ const PLACES: [&str; 3] = ["trial-facts", "figures", "trial"];
 /// Figures that say something of a trial alone.
 const FIGURES: [&str; 3] = ["curves", "evaluated-curves", "memory"];
 
-/// The views beside the result: heading, view, columns that say nothing here.
-const TABLES: [(&str, View, &[&str]); 3] = [
-    ("Splits", View::Split, &["sweep_id", "trial_id"]),
-    ("Attempts", View::Attempt, &["sweep_id", "trial_id", "trial_index"]),
-    ("Log", View::Log, &["sweep_id", "trial_id", "trial_index", "seq"]),
+/// A view that a trial's page shows beside the result.
+#[derive(Debug)]
+pub struct Beside {
+    /// The view.
+    pub view: View,
+    heading: &'static str,
+    /// Columns that say nothing here.
+    hidden: &'static [&'static str],
+}
+
+/// What a trial's page shows beside the result, in this order.
+pub const BESIDE: [Beside; 3] = [
+    Beside { view: View::Split, heading: "Splits", hidden: &["sweep_id", "trial_id"] },
+    Beside { view: View::Attempt, heading: "Attempts", hidden: &["sweep_id", "trial_id", "trial_index"] },
+    Beside { view: View::Log, heading: "Log", hidden: &["sweep_id", "trial_id", "trial_index", "seq"] },
 ];
+
+impl Beside {
+    /// Its rows under its heading.
+    pub fn piece(&self, table: &Table) -> Piece {
+        let markup = html! {
+            h2 { (self.heading) }
+            @if table.rows.is_empty() { p.note { "None yet." } }
+            @else { div.panel { (sheet::table(&sheets::readable(table, self.hidden), self.heading)) } }
+        };
+        Piece::new("trial", self.heading.to_lowercase(), &markup)
+    }
+}
 
 struct Made {
     row: SweepRow,
@@ -38,30 +60,17 @@ struct Made {
 }
 
 async fn made(web: &Web, trial: &str) -> Result<Made, Refusal> {
-    let mut tables = Vec::new();
     let (row, ids) = {
         let mut transaction = web.context.store.begin_reading().await?;
         let ids = resolve::trial(&mut transaction, None, trial).await?;
         let row = sweep::get(&mut transaction, ids.sweep_id).await?;
-        let wanted = Wanted { sweep_id: ids.sweep_id, trial_id: Some(ids.trial_id), ..Wanted::default() };
-        for (title, view, hidden) in TABLES {
-            let page = rows::list(&mut transaction, view, &wanted).await?;
-            tables.push((title, findings::table(page.table), hidden));
-        }
         (row, ids)
     };
     let found = web.findings.of(&web.context, &row, Some(ids.trial_id)).await?;
     let text = |name| found.results.text(0, name).unwrap_or_default().to_owned();
     let mut pieces = vec![Piece::new("trial-facts", "result", &facts(&found))];
-    pieces.extend(found.pieces.iter().filter(|piece| FIGURES.contains(&&*piece.id)).cloned());
-    for (title, table, hidden) in tables {
-        let markup = html! {
-            h2 { (title) }
-            @if table.rows.is_empty() { p.note { "None yet." } }
-            @else { div.panel { (sheet::table(&sheets::readable(&table, hidden), title)) } }
-        };
-        pieces.push(Piece::new("trial", title.to_lowercase(), &markup));
-    }
+    let is_shown = |piece: &&Piece| piece.place == "trial" || FIGURES.contains(&&*piece.id);
+    pieces.extend(found.pieces.iter().filter(is_shown).cloned());
     Ok(Made {
         title: format!("Trial {} of {}", text("trial_index"), words::name(&row)),
         path: format!("/trials/{}", ids.trial_id),

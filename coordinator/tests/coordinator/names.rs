@@ -51,6 +51,14 @@ async fn an_unknown_name_is_answered_with_the_nearest(pool: PgPool) {
         "{refused:?}"
     );
     assert_eq!(reason(refused), Reason::NotFound);
+    let sweep = world.submit(spec(1)).await;
+    let slip = format!("{}x", &sweep[..35]);
+    for (text, near) in [(slip.as_str(), sweep.as_str()), ("@lst", "@last")] {
+        let refused = found(&world, text).await;
+        let message = refused.as_ref().unwrap_err().message().to_owned();
+        assert!(message.contains(&format!("did you mean `{near}`?")), "{message}");
+        assert_eq!(reason(refused), Reason::NotFound);
+    }
     for text in ["", "cifar", "0000", "'; drop table core.sweep; --"] {
         assert_eq!(reason(found(&world, text).await), Reason::NotFound, "{text}");
     }

@@ -46,6 +46,8 @@ pub(crate) fn range_of(best: &BestRate, show: impl Fn(f64) -> String) -> String 
     match best.seeds {
         0 | 1 => String::new(),
         seeds if high.is_infinite() => format!("{} on, of {seeds}", show(low)),
+        // Steps are counted at evaluations: seeds often meet a target at the same.
+        seeds if show(low) == show(high) => format!("{} of {seeds}", show(low)),
         seeds => format!("{} to {} of {seeds}", show(low), show(high)),
     }
 }

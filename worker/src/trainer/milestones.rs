@@ -1,6 +1,8 @@
 //! When a trial is evaluated: at counts of training examples that do not depend on the batch size, so that curves
 //! and "examples to target" of different batch sizes are compared at the same places.
 
+use domain::spec::TargetMetric;
+
 /// One evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Milestone {
@@ -12,6 +14,10 @@ pub struct Milestone {
 
 /// Every epoch's end is one up to this many epochs.
 const EPOCH_ENDS: u64 = 20;
+
+/// With a target, evaluations of a long trial lie no further apart than this factor, so that what it took to meet the
+/// target is known to 8 %.
+const CLOSE: f64 = 1.08;
 
 /// A training set of no more numbers is evaluated every time: it takes next to nothing.
 const SMALL_SET: u64 = 1 << 16;
@@ -25,15 +31,15 @@ const TRAINING_COST: f64 = 3.0;
 /// The evaluations of a trial that sees `total_examples`, in order; the last one is its end.
 ///
 /// Up to 20 epochs: an eighth, a quarter and half of the first epoch, and the end of each. Longer trials: 20 counts
-/// in geometric progression from a quarter of an epoch. Evaluating a large training set takes a third of training on
-/// it, so it is done as often as costs a tenth of the training, besides the end; with `train_set_always`, because a
+/// in geometric progression from a quarter of an epoch, and more where a target is to be met. Evaluating a large training set takes a third of training on
+/// it, so it is done as often as costs a tenth of the training, besides the end; where the
 /// target is set on it, each time.
 #[must_use]
 pub fn milestones(
     train_examples: u64,
     total_examples: u64,
     feature_elements: u64,
-    train_set_always: bool,
+    target: Option<TargetMetric>,
 ) -> Vec<Milestone> {
     let epochs = total_examples / train_examples;
     let mut counts: Vec<u64> = [8, 4, 2].iter().map(|share| train_examples / share).collect();
@@ -42,15 +48,16 @@ pub fn milestones(
     } else {
         let first = (train_examples / 4).max(1) as f64;
         let growth = total_examples as f64 / first;
-        counts = (0..EPOCH_ENDS)
-            .map(|i| (first * growth.powf(i as f64 / (EPOCH_ENDS - 1) as f64)) as u64)
-            .collect();
+        let close = target.map_or(0, |_| (growth.ln() / CLOSE.ln()).ceil() as u64 + 1);
+        let count = close.max(EPOCH_ENDS);
+        counts = (0..count).map(|i| (first * growth.powf(i as f64 / (count - 1) as f64)) as u64).collect();
     }
     counts.retain(|&count| count > 0 && count < total_examples);
     counts.push(total_examples);
     counts.dedup();
 
-    let every = train_set_always || train_examples.saturating_mul(feature_elements) <= SMALL_SET;
+    let every = target == Some(TargetMetric::TrainSetLoss)
+        || train_examples.saturating_mul(feature_elements) <= SMALL_SET;
     let affordable = SHARE * TRAINING_COST * total_examples as f64 / train_examples as f64;
     let allowed = if every { counts.len() } else { (affordable as usize).min(counts.len()) };
     let last = counts.len() - 1;
@@ -68,7 +75,7 @@ mod tests {
     use super::*;
 
     fn counts(train: u64, total: u64) -> Vec<u64> {
-        milestones(train, total, 10, false).iter().map(|milestone| milestone.examples).collect()
+        milestones(train, total, 10, None).iter().map(|milestone| milestone.examples).collect()
     }
 
     #[test]
@@ -87,16 +94,28 @@ mod tests {
     }
 
     #[test]
+    fn a_long_trial_with_a_target_is_evaluated_often_enough_to_tell_when_it_was_met() {
+        for epochs in [21, 33, 1000] {
+            let all = milestones(55_000, epochs * 55_000, 784, Some(TargetMetric::ValidationError));
+            let pairs = all.windows(2).map(|pair| pair[1].examples as f64 / pair[0].examples as f64);
+            assert!(pairs.fold(0.0, f64::max) < 1.081, "{epochs}: {all:?}");
+            // Evaluating the training set takes no more than without one.
+            let passes = all.iter().filter(|milestone| milestone.train_set).count() as u64;
+            assert!(passes <= 1 + 3 * epochs / 10, "{passes} in {epochs} epochs");
+            assert_eq!(all.last().unwrap().examples, epochs * 55_000);
+        }
+    }
+
+    #[test]
     fn a_large_training_set_is_evaluated_for_a_tenth_of_the_training_besides_the_end() {
         for epochs in [1, 3, 10, 60] {
-            let all = milestones(60_000, epochs * 60_000, 784, false);
+            let all = milestones(60_000, epochs * 60_000, 784, None);
             let passes = all.iter().filter(|milestone| milestone.train_set).count() as u64;
             assert!(passes <= 1 + 3 * epochs / 10, "{passes} in {epochs} epochs");
             assert!(all.last().unwrap().train_set);
-            assert!(
-                milestones(60_000, epochs * 60_000, 784, true).iter().all(|milestone| milestone.train_set)
-            );
+            let all = milestones(60_000, epochs * 60_000, 784, Some(TargetMetric::TrainSetLoss));
+            assert!(all.iter().all(|milestone| milestone.train_set));
         }
-        assert!(milestones(1000, 3000, 10, false).iter().all(|milestone| milestone.train_set));
+        assert!(milestones(1000, 3000, 10, None).iter().all(|milestone| milestone.train_set));
     }
 }

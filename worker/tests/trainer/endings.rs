@@ -53,6 +53,22 @@ fn a_target_gives_steps_examples_and_seconds_and_may_end_the_trial() {
 }
 
 #[test]
+fn a_trial_that_ends_at_its_target_tells_the_loss_over_a_large_training_set_too() {
+    let _exclusive = exclusive();
+    let mut spec = trial(&[40], 2_100, ModelSpec::mlp(&[16]), 10, 3);
+    spec.data.validation = 100;
+    let target = Some(Target { metric: TargetMetric::ValidationLoss, below: 100.0 });
+    let spec = lasting(spec, Budget::Epochs(4));
+    let met =
+        run(&with(spec, TrainSpec { target, stop_at_target: true, ..TrainSpec::default() }), &mut host());
+    let met = met.unwrap();
+    assert_eq!(met.result.steps_to_target, Some(25), "an eighth of an epoch");
+    let at_end = met.curve(MetricName::TrainSetLoss);
+    assert_eq!(at_end.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [25]);
+    assert_eq!(met.result.train_set_loss, Some(at_end[0].1));
+}
+
+#[test]
 fn evaluations_come_at_the_same_examples_for_every_batch_size() {
     let _exclusive = exclusive();
     let examples = |batch_size| {

@@ -49,7 +49,15 @@
     if (focus >= 0) stops(fresh)[focus]?.focus({ preventScroll: true });
   };
 
-  const put = (place, list) => {
+  // Between two pieces a page listens to its reader, once it has worked for the length of a picture on the screen.
+  let since = 0;
+  const listen = async () => {
+    if (performance.now() - since < 16) return;
+    await new Promise((done) => setTimeout(done));
+    since = performance.now();
+  };
+
+  const put = async (place, list) => {
     const box = document.querySelector(`[data-place="${place}"]`);
     if (!box) { if (list.length) location.reload(); return; }
     const ids = new Set(list.map((piece) => piece.id));
@@ -58,6 +66,7 @@
     for (const { id, html } of list) {
       let piece = document.getElementById(`piece-${id}`);
       if (html !== null) {
+        await listen();
         const fresh = parsed(html);
         if (piece) swap(piece, fresh);
         piece = fresh;
@@ -76,7 +85,7 @@
       const answer = await fetch(`${pieces}${pieces.includes("?") ? "&" : "?"}known=${encodeURIComponent(known())}`);
       if (answer.status === 401) { location.reload(); return; }
       if (!answer.ok) return;
-      for (const [place, list] of Object.entries(await answer.json())) put(place, list);
+      for (const [place, list] of Object.entries(await answer.json())) await put(place, list);
     } catch { /* The coordinator is away; the next event tries again. */ } finally {
       // What takes long to get and to draw is asked for less often.
       setTimeout(() => { busy = false; catchUp(); }, Math.max(300, 3 * (performance.now() - start)));

@@ -162,7 +162,9 @@ fn lowest(facts: &Facts<'_>) -> Option<Choice> {
         median(&trials.into_iter().filter_map(|trial| trial.train_seconds).collect::<Vec<_>>())
     };
     let sooner = seconds(lowest).filter(|_| on_one_device).and_then(|of_lowest| {
-        let level = comparison.best.iter().filter(|best| best.edge.is_none() && are_level(best, lowest));
+        // A few seeds spread so wide that they touch the lowest do not make a much higher median as good.
+        let is_as_good = |best: &BestRate| are_level(best, lowest) && best.median <= lowest.range.high;
+        let level = comparison.best.iter().filter(|best| best.edge.is_none() && is_as_good(best));
         let timed = level.filter_map(|best| Some((best, seconds(best)?)));
         let (best, own) = timed.min_by(|left, right| left.1.total_cmp(&right.1))?;
         (of_lowest > WORTH_IT * own).then_some((best, of_lowest / own))

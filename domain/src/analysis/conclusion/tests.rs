@@ -66,6 +66,18 @@ fn among_batch_sizes_not_told_apart_the_one_done_sooner_is_chosen() {
 }
 
 #[test]
+fn a_batch_size_done_sooner_is_not_chosen_for_one_lucky_seed() {
+    let lucky = |trial: TrialRecord| match (trial.batch_size, trial.learning_rate == 0.1, trial.seed) {
+        (50, true, 0) => TrialRecord { train_set_loss: Some(0.505), ..trial },
+        _ => trial,
+    };
+    let trials = [row(10, 0.5, 2.0, 3), row(50, 0.8, 1.0, 3)].concat().into_iter().map(lucky);
+    let choice = analyze(&trials.collect::<Vec<_>>(), None).conclusion.choice.unwrap();
+    assert_eq!((choice.batch_size, choice.instead_of), (10, None));
+    assert_eq!(choice.level_with, [50], "seeds overlap all the same");
+}
+
+#[test]
 fn many_seeds_are_told_apart_by_the_interval_of_their_median() {
     let analysis = analyze(&[row(10, 0.5, 2.0, 12), row(50, 0.57, 1.0, 12)].concat(), None);
     let choice = analysis.conclusion.choice.as_ref().unwrap();

@@ -23,8 +23,7 @@ pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
                    in `[grid]`.";
         return Err(Absent::new(TITLE, why));
     }
-    let has_seeds = scope.scored().any(|(cell, _)| cell.scores.len() > 1);
-    let band = if has_seeds { " The band spans the seeds." } else { "" };
+    let band = if has_bands(scope) { " The band spans the seeds." } else { "" };
     let any = |state: CellState| scope.grid().cells.iter().any(|cell| cell.state() == state);
     let crosses = if any(CellState::Diverged) {
         " Crosses at the top are learning rates at which half of the seeds or more diverged."
@@ -50,6 +49,12 @@ pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
     })
 }
 
+/// Whether the range of the seeds is drawn: bands of many batch sizes would add up to a wall that hides the lines.
+fn has_bands(scope: &Scope<'_>) -> bool {
+    const MOST: usize = 6;
+    scope.batch_sizes().len() <= MOST && scope.scored().any(|(cell, _)| cell.scores.len() > 1)
+}
+
 fn chart(scope: &Scope<'_>) -> Chart {
     let scores = || {
         scope.scored().flat_map(|(cell, median)| {
@@ -62,6 +67,7 @@ fn chart(scope: &Scope<'_>) -> Chart {
     let spacing = if low > 0.0 && high > 5.0 * low { Spacing::Log10 } else { Spacing::Linear };
     let span = spacing.span(scores(), 0.07);
     let unit = if scope.is_by_steps() { Unit::Count } else { Unit::Plain };
+    let has_bands = has_bands(scope);
     let (mut layers, mut marks, mut keys) = (Vec::new(), Vec::new(), Vec::new());
     for size in scope.batch_sizes() {
         let ink = scope.ink(size);
@@ -74,7 +80,7 @@ fn chart(scope: &Scope<'_>) -> Chart {
                 .iter()
                 .filter_map(|cell| cell.range.map(|range| (cell.learning_rate, range.low, range.high)))
                 .collect();
-            if run.iter().any(|cell| cell.scores.len() > 1) {
+            if has_bands && run.iter().any(|cell| cell.scores.len() > 1) {
                 layers.push(Layer::new(Shape::Band(band), ink));
             }
             layers.push(Layer::strong_line(points, ink));

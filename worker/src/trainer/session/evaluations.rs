@@ -24,9 +24,7 @@ impl Session<'_, '_> {
         }
         let mut diverged = None;
         if train_set {
-            let loss = self.evaluate_rows(0, self.ready.shape.train_examples)?.loss;
-            self.summary.add_train_set(loss);
-            self.report_evaluation(MetricName::TrainSetLoss, loss);
+            let loss = self.evaluate_train_set()?;
             diverged = self.divergence.at_evaluation(loss);
         }
         self.evaluate_validation()?;
@@ -48,6 +46,24 @@ impl Session<'_, '_> {
         // What was found before any step is no result of training.
         self.summary = Summary::default();
         self.steps_again()
+    }
+
+    /// Evaluates the training set after the last step of a trial that ends where it met its target, if that milestone did
+    /// not: its last one, at which the training set is always evaluated, does not come.
+    pub(super) fn evaluate_trained(&mut self) -> Result<(), TrialError> {
+        if self.summary.train_set_loss.is_none() {
+            self.between_steps()?;
+            self.evaluate_train_set()?;
+            self.steps_again()?;
+        }
+        Ok(())
+    }
+
+    fn evaluate_train_set(&mut self) -> Result<f64, TrialError> {
+        let loss = self.evaluate_rows(0, self.ready.shape.train_examples)?.loss;
+        self.summary.add_train_set(loss);
+        self.report_evaluation(MetricName::TrainSetLoss, loss);
+        Ok(loss)
     }
 
     fn evaluate_validation(&mut self) -> Result<(), TrialError> {

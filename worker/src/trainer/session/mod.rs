@@ -11,7 +11,6 @@ mod stopwatch;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use domain::spec::TargetMetric;
 use domain::{AccumulationPlan, TrialSpec, schedule};
 use proto::v1::{self, SplitKind};
 
@@ -135,10 +134,9 @@ impl<'a, 'b> Session<'a, 'b> {
         checkpoints: Checkpoints,
     ) -> Result<Self, TrialError> {
         let (shape, course) = (&ready.shape, &ready.course);
-        let on_train_set =
-            spec.settings.train.target.is_some_and(|target| target.metric == TargetMetric::TrainSetLoss);
+        let target = spec.settings.train.target.map(|target| target.metric);
         let mut milestones =
-            milestones(shape.train_examples, course.total_examples(), shape.feature_elements(), on_train_set);
+            milestones(shape.train_examples, course.total_examples(), shape.feature_elements(), target);
         milestones.reverse();
         let tape = LossTape::new(host.device).doing("making room for step losses")?;
         Ok(Self {
@@ -193,6 +191,7 @@ impl<'a, 'b> Session<'a, 'b> {
                     return self.finish(v1::Outcome::Diverged, reason);
                 }
                 if self.spec.settings.train.stop_at_target && self.summary.to_target.is_some() {
+                    self.evaluate_trained()?;
                     break;
                 }
             }
