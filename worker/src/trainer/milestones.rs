@@ -30,9 +30,9 @@ const TRAINING_COST: f64 = 3.0;
 
 /// The evaluations of a trial that sees `total_examples`, in order; the last one is its end.
 ///
-/// Up to 20 epochs: an eighth, a quarter and half of the first epoch, and the end of each. Longer trials: 20 counts
-/// in geometric progression from a quarter of an epoch, and more where a target is to be met. Evaluating a large training set takes a third of training on
-/// it, so it is done as often as costs a tenth of the training, besides the end; where the
+/// Up to 20 epochs: an eighth, a quarter and half of the first epoch, and the end of each. Longer trials: 20 counts in
+/// geometric progression from a quarter of an epoch, and more where a target is to be met. Evaluating a large training set
+/// takes a third of training on it, so it is done as often as costs a tenth of the training, besides the end; where the
 /// target is set on it, each time.
 #[must_use]
 pub fn milestones(
