@@ -8,6 +8,7 @@ mod served;
 mod world;
 
 mod claims;
+mod dashboard;
 mod dropped;
 mod endings;
 mod expiry;
