@@ -13,31 +13,30 @@ build() {
     rebuild coordinator coordinator/src/service/mod.rs
 }
 
-# rebuild SERVICE FILE builds it from a copy with that file changed, under another name, and tells how long that took.
+# rebuild SERVICE FILE builds it with that file changed, under another name, and tells how long that took.
 rebuild() {
-    local start copy=$work/changed
-    mkdir -p "$copy"
-    tar -c --exclude ./target --exclude ./.git --exclude './deploy/secrets' . | tar -x -C "$copy"
-    echo '#[used] static CHANGED: &str = "changed";' >>"$copy/$2"
+    local start
+    echo '#[used] static CHANGED: &str = "changed";' >>"$2"
     start=$SECONDS
-    BATCHSWEEP_IMAGE=batchsweep:changed BATCHSWEEP_WORKER_IMAGE=batchsweep-worker:changed \
-        docker compose --project-directory "$copy" --profile cpu build --quiet "$1"
+    build_changed "$1"
     echo "test-compose: $1 built anew in $((SECONDS - start)) s after a change of $2" >&2
-    cp "$2" "$copy/$2"
-    BATCHSWEEP_IMAGE=batchsweep:changed BATCHSWEEP_WORKER_IMAGE=batchsweep-worker:changed \
-        docker compose --project-directory "$copy" --profile cpu build --quiet "$1"
+    cp "$root/$2" "$2"
+    build_changed "$1"
     docker image rm --force batchsweep:changed batchsweep-worker:changed >/dev/null 2>&1 || true
-    rm -rf "$copy"
+}
+
+build_changed() {
+    BATCHSWEEP_IMAGE=batchsweep:changed BATCHSWEEP_WORKER_IMAGE=batchsweep-worker:changed compose --profile cpu build --quiet "$1"
 }
 
 # Compared in all that is the training's: splits, every loss, memory to the byte.
 equals_a_local_run() {
     local sweep name
-    cargo build --quiet --package cli --package coordinator --package worker --bins
+    (cd "$root" && cargo build --quiet --package cli --package coordinator --package worker --bins)
     for sweep in examples/seed.toml "$work/sweeps/does-not-fit.toml"; do
         name=$(sed -n 's/^name *= "\(.*\)".*/\1/p' "$sweep")
         # As many workers as cores: one thread each, as in the containers.
-        target/debug/batchsweep run "$sweep" --state-dir "$work/local" --workers "$(nproc)" --memory-limit 2GiB -o csv \
+        "$root/target/debug/batchsweep" run "$sweep" --state-dir "$work/local" --workers "$(nproc)" --memory-limit 2GiB -o csv \
             >"$work/$name.local" 2>>"$work/cli.log"
         cli results "$name" -o csv >"$work/$name.compose"
         python3 scripts/compose-cases/same_results.py "$work/$name.compose" "$work/$name.local"

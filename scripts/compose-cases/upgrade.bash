@@ -6,8 +6,8 @@ newest_migration() { basename "$(printf '%s\n' migrations/*.sql | sort | tail -n
 # The commit before the newest migration, or nothing where git does not know it.
 previous_commit() {
     local added
-    added=$(git log --diff-filter=A --format=%H -1 -- "migrations/$(newest_migration)" 2>/dev/null) || return 0
-    [[ -z $added ]] || git rev-parse --verify --quiet "$added^" || return 0
+    added=$(git -C "$root" log --diff-filter=A --format=%H -1 -- "migrations/$(newest_migration)" 2>/dev/null) || return 0
+    [[ -z $added ]] || git -C "$root" rev-parse --verify --quiet "$added^" || return 0
 }
 
 # The images of that commit, kept under its name for the next time. In a folder of another name, so that what cargo keeps of
@@ -15,7 +15,7 @@ previous_commit() {
 build_previous() {
     local commit=$1 target
     mkdir -p "$work/previous"
-    git archive "$commit" | tar -x -C "$work/previous"
+    git -C "$root" archive "$commit" | tar -x -C "$work/previous"
     cp .dockerignore "$work/previous/"
     sed -i 's|/source|/previous|g' "$work/previous/deploy/Dockerfile"
     for target in batchsweep worker-cpu; do
@@ -28,7 +28,8 @@ build_previous() {
 # The compose file of that commit, in this folder.
 previous_compose() {
     BATCHSWEEP_IMAGE=batchsweep-before:$previous-batchsweep BATCHSWEEP_WORKER_IMAGE=batchsweep-before:$previous-worker-cpu \
-        docker compose --project-directory . --file "$work/previous/docker-compose.yml" --profile cpu "$@"
+        docker compose --project-directory . --file "$work/previous/docker-compose.yml" --file "$work/previous-spool.yml" \
+        --profile cpu "$@"
 }
 
 schema() { sql 'select max(version) from public._sqlx_migrations'; }
@@ -51,6 +52,8 @@ upgrade() {
     fi
     previous=${commit:0:12}
     build_previous "$commit"
+    # Commits between two releases may have no place for it in their images yet.
+    echo 'services: { worker-cpu: { environment: { BATCHSWEEP_SPOOL_DIR: /tmp/spool } } }' >"$work/previous-spool.yml"
     compose --profile cpu down --volumes
     previous_compose up -d --wait --wait-timeout 180
     old_schema=$(schema)
