@@ -1,6 +1,7 @@
 # Cases of scripts/test-compose: the images, what is in them, and that they train as the programs do outside. Read by it, not
 # run alone.
 
+# The images of this test, and their sizes.
 images() { docker image ls --format '{{.Repository}}:{{.Tag}} {{.Size}}' | grep '^batchsweep[^ ]*:0.1.0' | sort; }
 
 build() {
@@ -8,7 +9,6 @@ build() {
     compose --profile cpu build coordinator worker-cpu
     echo "test-compose: images built in $((SECONDS - start)) s" >&2
     images >&2
-    # A change that every program shows, and back again: cargo goes by the times of files, and keeps what is newest.
     rebuild worker-cpu worker/src/agent/mod.rs
     rebuild coordinator coordinator/src/service/mod.rs
 }
@@ -20,8 +20,12 @@ rebuild() {
     start=$SECONDS
     build_changed "$1"
     echo "test-compose: $1 built anew in $((SECONDS - start)) s after a change of $2" >&2
+    # Back again, with a new file that no program is made of: cargo goes by the times of files, so that what it keeps must be
+    # of these sources in the end, and Docker by contents, so that it would take the image of before.
     cp "$root/$2" "$2"
+    echo "$2 at $(date +%s)" >examples/built-anew
     build_changed "$1"
+    rm examples/built-anew
     docker image rm --force batchsweep:changed batchsweep-worker:changed >/dev/null 2>&1 || true
 }
 
