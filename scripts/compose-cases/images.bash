@@ -16,7 +16,7 @@ build() {
 # rebuild SERVICE FILE builds it with that file changed, under another name, and tells how long that took.
 rebuild() {
     local start
-    echo '#[used] static CHANGED: &str = "changed";' >>"$2"
+    echo "#[used] static CHANGED: &str = \"changed at $(date +%s)\";" >>"$2"
     start=$SECONDS
     build_changed "$1"
     echo "test-compose: $1 built anew in $((SECONDS - start)) s after a change of $2" >&2
