@@ -43,7 +43,7 @@ mutual_tls() {
     expect "commands for several hosts" "${#commands[@]}" 3
     export BATCHSWEEP_GRPC_PUBLISH=$gateway:17072
     compose --profile cpu down
-    PATH=$root/target/debug:$PATH bash -euc "${commands[0]}"
+    PATH=${CARGO_TARGET_DIR:-$root/target}/debug:$PATH bash -euc "${commands[0]}"
     bash -euc "${commands[1]/--profile cpu/} coordinator"
     bash -euc "${commands[2]/host-7.token/$work/host-7.token}"
     chmod 644 "$work/host-7.token"

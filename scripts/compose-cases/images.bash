@@ -35,12 +35,12 @@ build_changed() {
 
 # Compared in all that is the training's: splits, every loss, memory to the byte.
 equals_a_local_run() {
-    local sweep name
+    local sweep name programs=${CARGO_TARGET_DIR:-$root/target}/debug
     (cd "$root" && cargo build --quiet --package cli --package coordinator --package worker --bins)
     for sweep in examples/seed.toml "$work/sweeps/does-not-fit.toml"; do
         name=$(sed -n 's/^name *= "\(.*\)".*/\1/p' "$sweep")
         # As many workers as cores: one thread each, as in the containers.
-        "$root/target/debug/batchsweep" run "$sweep" --state-dir "$work/local" --workers "$(nproc)" --memory-limit 2GiB -o csv \
+        "$programs/batchsweep" run "$sweep" --state-dir "$work/local" --workers "$(nproc)" --memory-limit 2GiB -o csv \
             >"$work/$name.local" 2>>"$work/cli.log"
         cli results "$name" -o csv >"$work/$name.compose"
         python3 scripts/compose-cases/same_results.py "$work/$name.compose" "$work/$name.local"

@@ -9,6 +9,7 @@ mod world;
 
 mod claims;
 mod dashboard;
+mod deployment;
 mod dropped;
 mod endings;
 mod expiry;
