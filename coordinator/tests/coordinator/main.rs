@@ -9,6 +9,8 @@ mod served;
 mod world;
 
 mod claims;
+mod dashboard;
+mod deployment;
 mod dropped;
 mod endings;
 mod expiry;

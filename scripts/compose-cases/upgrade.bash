@@ -1,0 +1,84 @@
+# Cases of scripts/test-compose: an upgrade from the schema before this one, with the real programs of that time. Read by it,
+# not run alone.
+
+newest_migration() { basename "$(printf '%s\n' migrations/*.sql | sort | tail -n 1)"; }
+
+# The commit before the newest migration, or nothing where git does not know it.
+previous_commit() {
+    local added
+    added=$(git -C "$root" log --diff-filter=A --format=%H -1 -- "migrations/$(newest_migration)" 2>/dev/null) || return 0
+    [[ -z $added ]] || git -C "$root" rev-parse --verify --quiet "$added^" || return 0
+}
+
+# The images of that commit, kept under its name for the next time. In a folder of another name, so that what cargo keeps of
+# the two does not mix.
+build_previous() {
+    local commit=$1 target
+    mkdir -p "$work/previous"
+    git -C "$root" archive "$commit" | tar -x -C "$work/previous"
+    cp .dockerignore "$work/previous/"
+    sed -i 's|/source|/previous|g' "$work/previous/deploy/Dockerfile"
+    for target in batchsweep worker-cpu; do
+        docker image inspect "batchsweep-before:${commit:0:12}-$target" >/dev/null 2>&1 ||
+            docker build --quiet --file "$work/previous/deploy/Dockerfile" --target "$target" --build-arg LTO=off \
+                --tag "batchsweep-before:${commit:0:12}-$target" "$work/previous" >/dev/null
+    done
+}
+
+# The compose file of that commit, in this folder.
+previous_compose() {
+    BATCHSWEEP_IMAGE=batchsweep-before:$previous-batchsweep BATCHSWEEP_WORKER_IMAGE=batchsweep-before:$previous-worker-cpu \
+        docker compose --project-directory . --file "$work/previous/docker-compose.yml" --file "$work/previous-spool.yml" \
+        --profile cpu "$@"
+}
+
+schema() { sql 'select max(version) from public._sqlx_migrations'; }
+
+finished() { sql "select count(*) from batchsweep.result where status = 'succeeded'"; }
+
+finished_more_than() { [[ $(finished) -gt $1 ]]; }
+
+# another_finishes WHEN waits for one trial more than there are.
+another_finishes() {
+    until_true "the end of a trial $1" finished_more_than "$(finished)"
+}
+
+upgrade() {
+    local commit previous old_schema worker
+    commit=$(previous_commit)
+    if [[ -z $commit ]]; then
+        echo "test-compose: skipped: git does not know the commit before $(newest_migration)" >&2
+        return
+    fi
+    previous=${commit:0:12}
+    build_previous "$commit"
+    # Commits between two releases may have no place for it in their images yet.
+    echo 'services: { worker-cpu: { environment: { BATCHSWEEP_SPOOL_DIR: /tmp/spool } } }' >"$work/previous-spool.yml"
+    compose --profile cpu down --volumes
+    previous_compose up -d --wait --wait-timeout 180
+    old_schema=$(schema)
+    previous_compose run --rm -T cli submit /sweeps/long.toml >"$work/upgraded.id" 2>>"$work/cli.log"
+    another_finishes "before the upgrade"
+    worker=$(previous_compose ps -q worker-cpu)
+
+    # The new schema under the old programs.
+    compose run --rm -T migrate 2>>"$work/cli.log"
+    [[ $(schema) -gt $old_schema ]] || { echo "test-compose: the schema stayed $old_schema" >&2; exit 1; }
+    another_finishes "of old programs on the new schema"
+
+    # The new coordinator and the old worker.
+    compose up -d --wait --wait-timeout 120 coordinator
+    expect "the coordinator's image" "$(image_of "$(compose ps -q coordinator)")" batchsweep:0.1.0
+    another_finishes "of the old worker under the new coordinator"
+    expect "the old worker" "$(image_of "$worker") $(docker inspect --format '{{.State.Running}} {{.RestartCount}}' "$worker")" \
+        "batchsweep-before:$previous-worker-cpu true 0"
+
+    # The new worker in the old one's place, which gives its trial back.
+    compose --profile cpu up -d --wait --wait-timeout 180
+    cli watch "$(<"$work/upgraded.id")" >/dev/null
+    expect "the sweep under which all was upgraded" "$(whole_sweep "$(<"$work/upgraded.id")")" "$long_sweep"
+    expect "what must always hold" "$(sql 'select count(*) from core.broken_invariant')" 0
+    echo "test-compose: schema $old_schema to $(schema)" >&2
+}
+
+image_of() { docker inspect --format '{{.Config.Image}}' "$1"; }
