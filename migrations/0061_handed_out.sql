@@ -21,7 +21,6 @@ select
     checkpoint.path as checkpoint_path,
     checkpoint.sha256 as checkpoint_sha256,
     checkpoint.bytes as checkpoint_bytes,
-    sweep.spec,
     sweep.data_sha256
 from core.trial
 join core.sweep using (sweep_id)
@@ -40,5 +39,4 @@ comment on column core.handed_out.checkpoint_last_seq is 'Number of the last rec
 comment on column core.handed_out.checkpoint_path is 'Where it is in the store.';
 comment on column core.handed_out.checkpoint_sha256 is 'Hash of its file.';
 comment on column core.handed_out.checkpoint_bytes is 'Size of its file.';
-comment on column core.handed_out.spec is 'What its sweep was submitted with, encoded as on the wire.';
 comment on column core.handed_out.data_sha256 is 'Hash of the files that its sweep''s trials are trained on, once it is known.';

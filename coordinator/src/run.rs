@@ -22,7 +22,7 @@ use crate::access::guard::GuardLayer;
 use crate::access::rates::Rates;
 use crate::config::{ConfigError, LimitsConfig, ServeConfig};
 use crate::http::{self, HttpListen};
-use crate::service::{Context, ReadBefore, Sweeps, Tokens, Workers};
+use crate::service::{Context, ReadBefore, Specs, Sweeps, Tokens, Workers};
 use crate::store::connect::{self, ConnectError};
 use crate::tasks::claims::Claims;
 use crate::tasks::completions::Completions;
@@ -117,6 +117,7 @@ pub async fn run(
     let context = Context {
         watches: Watches::new(store.clone(), stop.clone()),
         known_memory: ReadBefore::default(),
+        specs: Specs::default(),
         reader: config.reader_options()?,
         store: store.clone(),
         claims,

@@ -16,7 +16,6 @@ select
     handed_out.checkpoint_path,
     handed_out.checkpoint_sha256,
     handed_out.checkpoint_bytes,
-    handed_out.spec as "spec!",
     handed_out.data_sha256,
     worker.device,
     worker.device_description,

@@ -1,5 +1,6 @@
 -- look: which of these requests were answered before, and whether any trial waits; locks and writes nothing, so that
--- looking in vain costs next to nothing
+-- looking in vain costs next to nothing. What waits is looked for along the queue's index: read in any other order, all that
+-- has ended would be read first.
 select
     array(
         select distinct wanted.request_id
@@ -7,5 +8,12 @@ select
         join core.lease using (worker_id, instance_id, request_id)
     ) as "answered!",
     exists (
-        select from core.trial_state where status = 'pending' and run_after <= now()
+        select
+        from (
+            select
+            from core.trial_state
+            where status = 'pending' and run_after <= now()
+            order by sweep_id, priority desc, run_after, trial_id
+            limit 1
+        ) first
     ) as "waiting!"

@@ -113,8 +113,7 @@ fn running(row: &RunningRow) -> v1::RunningTrial {
 }
 
 /// A trial handed out.
-pub fn leased_trial(row: &LeasedRow) -> Result<v1::LeasedTrial, StoreError> {
-    let spec = sweep::decode_spec(row.sweep_id, &row.spec)?;
+pub fn leased_trial(row: &LeasedRow, spec: &v1::SweepSpec) -> Result<v1::LeasedTrial, StoreError> {
     let killed_at: Vec<_> = row.killed_at.iter().map(|&at| Some(count(at)).filter(|&at| at > 0)).collect();
     let micro_batch_cap = micro_batch_cap(count(row.batch_size), &killed_at);
     Ok(v1::LeasedTrial {
@@ -126,9 +125,9 @@ pub fn leased_trial(row: &LeasedRow) -> Result<v1::LeasedTrial, StoreError> {
         checkpoint: checkpoint(row),
         data_sha256: row.data_sha256.clone().unwrap_or_default(),
         spec: Some(v1::TrialSpec {
-            data: spec.data,
-            model: spec.model,
-            memory: spec.memory,
+            data: spec.data.clone(),
+            model: spec.model.clone(),
+            memory: spec.memory.clone(),
             settings: Some(trial::decode_settings(row.trial_id, &row.settings)?),
         }),
         lease: Some(v1::Lease {

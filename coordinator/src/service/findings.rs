@@ -86,19 +86,19 @@ async fn store(
 
 fn family_of_finder(key: &LeaseKey, finder: &Finder) -> store::Result<String> {
     let device = DeviceKind::new(&finder.device, &finder.device_description, &finder.libtorch_version);
-    family(&device, (finder.sweep_id, &finder.spec), (key.trial_id, &finder.settings))
+    let spec = sweep::decode_spec(finder.sweep_id, &finder.spec)?;
+    family(&device, &spec, (key.trial_id, &finder.settings))
 }
 
 /// Which family a stored trial is of, on such a device.
 pub fn family(
     device: &DeviceKind,
-    (sweep_id, spec): (uuid::Uuid, &[u8]),
+    spec: &v1::SweepSpec,
     (trial_id, settings): (uuid::Uuid, &[u8]),
 ) -> store::Result<String> {
     let corrupt = |error| StoreError::corrupt(format!("what trial {trial_id} trains"), error);
-    let spec = sweep::decode_spec(sweep_id, spec)?;
     let settings = trial::decode_settings(trial_id, settings)?;
-    let model = from_wire::model(spec.model.unwrap_or_default()).map_err(corrupt)?;
+    let model = from_wire::model(spec.model.clone().unwrap_or_default()).map_err(corrupt)?;
     let settings = from_wire::settings(settings).map_err(corrupt)?;
     Ok(device.family(&model, &settings.train))
 }

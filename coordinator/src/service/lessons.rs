@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::memory::DeviceKind;
 use proto::v1;
+use uuid::Uuid;
 
-use super::Context;
 use super::findings::family;
+use super::{Context, specs};
 use crate::store::claim::LeasedRow;
 use crate::store::{self, StoreError, memory};
 
@@ -62,13 +63,18 @@ impl ReadBefore {
 
 /// Adds to leased trials what is known of their memory. Of several that share it, the first one carries it. A trial can
 /// be planned without: where this fails it is only logged, for a claim is worth more.
-pub async fn add(context: &Context, rows: &[LeasedRow], trials: &mut [v1::LeasedTrial]) {
+pub async fn add(
+    context: &Context,
+    rows: &[LeasedRow],
+    specs: &HashMap<Uuid, Arc<v1::SweepSpec>>,
+    trials: &mut [v1::LeasedTrial],
+) {
     if rows.is_empty() {
         return;
     }
     let of_row = |row: &LeasedRow| {
         let device = DeviceKind::new(&row.device, &row.device_description, &row.libtorch_version);
-        family(&device, (row.sweep_id, &row.spec), (row.trial_id, &row.settings))
+        family(&device, specs::shared(specs, row)?, (row.trial_id, &row.settings))
     };
     let families: store::Result<Vec<String>> = rows.iter().map(of_row).collect();
     let known = async {

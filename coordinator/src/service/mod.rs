@@ -4,6 +4,7 @@ mod decode;
 mod encode;
 mod findings;
 mod lessons;
+mod specs;
 pub(crate) mod status;
 pub(crate) mod steer;
 mod submit;
@@ -12,6 +13,7 @@ mod tokens;
 mod workers;
 
 pub use lessons::ReadBefore;
+pub use specs::Specs;
 pub use sweeps::Sweeps;
 pub use tokens::Tokens;
 pub use workers::Workers;
@@ -43,6 +45,8 @@ pub struct Context {
     pub watches: Watches,
     /// What was read before of the memory that trials take.
     pub known_memory: ReadBefore,
+    /// What is common to the trials of sweeps.
+    pub specs: Specs,
     /// How long a lease lasts without a heartbeat.
     pub lease_ttl: Duration,
     /// How often workers send one.

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::status::{invalid, of_store, of_wire};
-use super::{Context, decode, encode, findings, lessons};
+use super::{Context, decode, encode, findings, lessons, specs};
 use crate::access::Caller;
 use crate::metrics::METRICS;
 use crate::store::claim::ClaimRequest;
@@ -97,9 +97,11 @@ impl WorkerService for Workers {
         let deadline = arrived + wait.min(MAX_WAIT);
         let by = caller.name().map(str::to_owned);
         let rows = self.context.claims.claim(claim, by, deadline).await.map_err(of_store)?;
-        let leased = rows.iter().map(encode::leased_trial).collect::<Result<_, _>>();
-        let mut trials: Vec<v1::LeasedTrial> = leased.map_err(of_store)?;
-        lessons::add(&self.context, &rows, &mut trials).await;
+        // Where this fails, the same request asked again is answered with the same leases.
+        let specs = self.context.specs.of(&self.context.store, &rows).await.map_err(of_store)?;
+        let leased = rows.iter().map(|row| encode::leased_trial(row, specs::shared(&specs, row)?));
+        let mut trials = leased.collect::<store::Result<Vec<_>>>().map_err(of_store)?;
+        lessons::add(&self.context, &rows, &specs, &mut trials).await;
         Ok(Response::new(v1::ClaimTrialsResponse { trials }))
     }
 

@@ -58,8 +58,6 @@ pub struct LeasedRow {
     pub checkpoint_sha256: Option<String>,
     /// Its size.
     pub checkpoint_bytes: Option<i64>,
-    /// Encoded `v1::SweepSpec`.
-    pub spec: Vec<u8>,
     /// Hash of the files that the sweep's trials are trained on, once it is known.
     pub data_sha256: Option<String>,
     /// The worker's device, such as `cuda:0`.

@@ -15,7 +15,7 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 const REQUEST_CONNECTIONS: u32 = 12;
 
 /// Connections for what leases depend on.
-const VITAL_CONNECTIONS: u32 = 4;
+const VITAL_CONNECTIONS: u32 = 6;
 
 /// How long a call waits for a connection before it is told that the database is out of reach.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -186,12 +186,18 @@ pub fn open(options: &PgConnectOptions) -> Store {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(options)
     };
-    // Queries take a millisecond; compiling one for its guessed cost takes hundreds. And a plan that was made and kept
-    // while a table was empty reads all of it for ever; planning anew costs a part of a millisecond.
-    let options = in_public(options).options([("jit", "off"), ("plan_cache_mode", "force_custom_plan")]);
+    // Queries take a millisecond; compiling one for its guessed cost takes hundreds.
+    let options = in_public(options).options([("jit", "off")]);
+    // A plan that was made and kept while a table was empty reads all of it for ever; planning anew costs a part of a
+    // millisecond.
+    let requests = options.clone().options([("plan_cache_mode", "force_custom_plan")]);
+    // Here that part is half of all the work, and every query goes by keys: so plans may be kept, and none is made that reads a
+    // whole table, or the whole of an index for a join, as long as there is any other.
+    let by_key = [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+    let vital = options.options(by_key);
     Store {
-        requests: pool(options.clone().application_name("batchsweep-coordinator"), REQUEST_CONNECTIONS),
-        vital: pool(options.application_name("batchsweep-coordinator (leases)"), VITAL_CONNECTIONS),
+        requests: pool(requests.application_name("batchsweep-coordinator"), REQUEST_CONNECTIONS),
+        vital: pool(vital.application_name("batchsweep-coordinator (leases)"), VITAL_CONNECTIONS),
     }
 }
 

@@ -52,7 +52,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub struct Store {
     /// For requests.
     pub requests: PgPool,
-    /// For heartbeats, claims and the reaper, so that a flood of requests cannot make leases expire.
+    /// For heartbeats, claims, results and the reaper, so that a flood of requests cannot make leases expire.
     pub vital: PgPool,
 }
 

@@ -262,6 +262,16 @@ pub async fn keep_data_sha256(
     Ok(sqlx::query_file_scalar!("queries/sweep/data_sha256.sql", sweep_id).fetch_one(connection).await?)
 }
 
+/// The specs of these sweeps.
+///
+/// # Errors
+/// [`StoreError::Corrupt`].
+pub async fn specs(connection: &mut PgConnection, sweep_ids: &[Uuid]) -> Result<Vec<(Uuid, v1::SweepSpec)>> {
+    let rows =
+        sqlx::query_file!("queries/sweep/specs_of_sweeps.sql", sweep_ids).fetch_all(connection).await?;
+    rows.into_iter().map(|row| Ok((row.sweep_id, decode_spec(row.sweep_id, &row.spec)?))).collect()
+}
+
 /// The spec of a stored sweep.
 ///
 /// # Errors

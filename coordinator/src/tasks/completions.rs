@@ -77,7 +77,7 @@ async fn run(store: Store, ttl: Duration, mut arrivals: mpsc::Receiver<Brought>)
 }
 
 async fn together(store: &Store, completions: &[Completion]) -> Result<Vec<usize>, StoreError> {
-    let mut transaction = store.begin().await?;
+    let mut transaction = store.begin_vital().await?;
     let done = completion::complete_held(&mut transaction, completions).await?;
     transaction.commit().await?;
     Ok(done)

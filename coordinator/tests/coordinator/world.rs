@@ -52,6 +52,7 @@ impl World {
             completions: Completions::start(store.clone(), TTL),
             watches: Watches::new(store.clone(), stop.clone()),
             known_memory: coordinator::service::ReadBefore::default(),
+            specs: coordinator::service::Specs::default(),
             reader: reader.parse().unwrap(),
             store: store.clone(),
             lease_ttl: TTL,
