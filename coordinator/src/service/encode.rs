@@ -127,7 +127,7 @@ pub fn leased_trial(row: &LeasedRow, spec: &v1::SweepSpec) -> Result<v1::LeasedT
         spec: Some(v1::TrialSpec {
             data: spec.data.clone(),
             model: spec.model.clone(),
-            memory: spec.memory.clone(),
+            memory: spec.memory,
             settings: Some(trial::decode_settings(row.trial_id, &row.settings)?),
         }),
         lease: Some(v1::Lease {
