@@ -182,3 +182,18 @@ pub async fn seen(connection: &mut PgConnection, signs: &[Sign], ttl: Duration) 
     });
     Ok(answers.collect())
 }
+
+/// Which of these processes have lost their worker's name to another one: their places, each with the name.
+///
+/// # Errors
+/// As any query.
+pub async fn superseded(
+    connection: &mut PgConnection,
+    processes: &[(Uuid, Uuid)],
+) -> Result<Vec<(usize, String)>> {
+    let (workers, instances): (Vec<Uuid>, Vec<Uuid>) = processes.iter().copied().unzip();
+    let rows = sqlx::query_file!("queries/worker/superseded.sql", &workers, &instances)
+        .fetch_all(connection)
+        .await?;
+    Ok(rows.into_iter().filter_map(|row| Some((usize::try_from(row.place - 1).ok()?, row.name))).collect())
+}

@@ -180,29 +180,19 @@ impl ClaimLoop {
         }
     }
 
-    /// Notes that the workers of new claims live, and turns away those that may not claim.
+    /// Turns away those that may not claim: new ones whose worker is not theirs, and those that were superseded while they
+    /// waited. Notes of the other new ones that their workers live.
     async fn admit(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
-        let signs: Vec<Sign> = self
-            .waiting
-            .iter()
-            .filter(|waiting| !waiting.is_seen)
-            .map(|Waiting { request, by, .. }| Sign {
-                worker_id: request.worker_id,
-                instance_id: request.instance_id,
-                by: by.clone(),
-            })
-            .collect();
-        if signs.is_empty() {
-            return Ok(());
-        }
-        let mut answers = worker::seen(connection, &signs, self.ttl).await?.into_iter();
+        let (seen, new): (Vec<Waiting>, Vec<Waiting>) =
+            self.waiting.drain(..).partition(|waiting| waiting.is_seen);
+        let answers = refusals(connection, &seen, &new, self.ttl).await;
+        self.waiting = seen;
+        self.waiting.extend(new);
         let mut admitted = Vec::with_capacity(self.waiting.len());
-        for waiting in self.waiting.drain(..) {
-            match if waiting.is_seen { Some(Ok(())) } else { answers.next() } {
-                Some(Err(refused)) => {
-                    let _ = waiting.reply.send(Err(refused));
-                }
-                _ => admitted.push(waiting),
+        for (waiting, refusal) in self.waiting.drain(..).zip(answers?) {
+            match refusal {
+                Some(refusal) => drop(waiting.reply.send(Err(refusal))),
+                None => admitted.push(waiting),
             }
         }
         self.waiting = admitted;
@@ -218,6 +208,33 @@ impl ClaimLoop {
             let _ = waiting.reply.send(answer());
         }
     }
+}
+
+/// Why each of these claims is refused, if it is: those that were seen before, then the new ones.
+async fn refusals(
+    connection: &mut PgConnection,
+    seen: &[Waiting],
+    new: &[Waiting],
+    ttl: Duration,
+) -> Result<Vec<Option<StoreError>>, StoreError> {
+    let mut refusals: Vec<Option<StoreError>> = seen.iter().map(|_| None).collect();
+    if !seen.is_empty() {
+        let process = |waiting: &Waiting| (waiting.request.worker_id, waiting.request.instance_id);
+        let processes: Vec<_> = seen.iter().map(process).collect();
+        for (place, name) in worker::superseded(connection, &processes).await? {
+            refusals[place] = Some(StoreError::WorkerSuperseded(name));
+        }
+    }
+    if !new.is_empty() {
+        let sign = |Waiting { request, by, .. }: &Waiting| Sign {
+            worker_id: request.worker_id,
+            instance_id: request.instance_id,
+            by: by.clone(),
+        };
+        let signs: Vec<Sign> = new.iter().map(sign).collect();
+        refusals.extend(worker::seen(connection, &signs, ttl).await?.into_iter().map(Result::err));
+    }
+    Ok(refusals)
 }
 
 /// How many requests, from the first on, ask for at most a batch together; at least one.
