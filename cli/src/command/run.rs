@@ -24,6 +24,7 @@ use crate::talk::Talk;
 use crate::{conclusion, findings, follow, submission};
 
 use super::up::WorkerArgs;
+use super::watch;
 
 /// Arguments of `run`.
 #[derive(Debug, Clone, clap::Args)]
@@ -180,10 +181,7 @@ async fn conclude(
     talk: Talk,
 ) -> Result<Exit, Failure> {
     conclusion::write_end(&findings::fetch(session, &last.sweep_id).await?, format, talk)?;
-    if follow::is_set_aside(last) && !interrupted {
-        talk.warn(format_args!("the sweep is paused: {}", last.pause_reason));
-        let id = &last.sweep_id;
-        talk.next(format_args!("batchsweep up && batchsweep resume {id}  (once the cause is mended)"));
+    if !interrupted && watch::tell_set_aside(last, "batchsweep up && ", talk) {
         return Ok(Exit::Failed);
     }
     let exit = if interrupted { Exit::Interrupted } else { follow::exit(last) };

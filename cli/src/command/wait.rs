@@ -31,7 +31,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         let display = Display::notes(context.talk);
         let last = watch::until_end(session, &args.sweep, args.timeout, display).await?;
         context.talk.detail(watch::summary(last.counts.as_ref()));
-        watch::tell_set_aside(&last, context.talk);
+        watch::tell_set_aside(&last, "", context.talk);
         Ok(follow::exit(&last))
     });
     watch::tell_detached(outcome.await, &args.sweep, context)

@@ -48,7 +48,7 @@ pub async fn follow(
 ) -> Result<Exit, Failure> {
     let last = until_end(session, sweep, timeout, Display::new(context.talk)).await?;
     context.talk.say(summary(last.counts.as_ref()));
-    if tell_set_aside(&last, context.talk) {
+    if tell_set_aside(&last, "", context.talk) {
         return Ok(follow::exit(&last));
     }
     match follow::exit(&last) {
@@ -83,13 +83,13 @@ pub async fn until_end(
     end
 }
 
-/// Says why a sweep was set aside, and how it goes on; whether it was.
-pub fn tell_set_aside(sweep: &Sweep, talk: Talk) -> bool {
+/// Says why a sweep was set aside, and how it goes on, after what is to be done `first`; whether it was.
+pub fn tell_set_aside(sweep: &Sweep, first: &str, talk: Talk) -> bool {
     if !follow::is_set_aside(sweep) {
         return false;
     }
     talk.warn(format_args!("the sweep is paused: {}", sweep.pause_reason));
-    talk.next(format_args!("batchsweep resume {}  (once the cause is mended)", sweep.sweep_id));
+    talk.next(format_args!("{first}batchsweep resume {}  (once the cause is mended)", sweep.sweep_id));
     true
 }
 
