@@ -310,13 +310,11 @@ async fn report_ahead(
     records: &[v1::Record],
 ) -> store::Result<Option<i64>> {
     let mut transaction = context.store.begin().await?;
-    let acked_seq = record::append_ahead(&mut transaction, key, caller.name(), first_seq, records).await?;
-    if let Some(acked_seq) = acked_seq {
-        transaction.commit().await?;
-        let stored = acked_seq - first_seq + 1;
-        METRICS.records.inc_by(u64::try_from(stored).unwrap_or(0).min(records.len() as u64));
-    }
-    Ok(acked_seq)
+    let appended = record::append_ahead(&mut transaction, key, caller.name(), first_seq, records).await?;
+    let Some((before, acked_seq)) = appended else { return Ok(None) };
+    transaction.commit().await?;
+    METRICS.records.inc_by(u64::try_from(acked_seq - before.acked_seq).unwrap_or(0));
+    Ok(Some(acked_seq))
 }
 
 /// Pauses a sweep in which attempt after attempt fails. The attempt has ended whether this succeeds or not, so where it does

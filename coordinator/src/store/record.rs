@@ -8,7 +8,7 @@ use super::error::breaks;
 use super::lease::{self, Held, LeaseKey};
 use super::{Result, StoreError, bigint, checkpoint};
 
-/// Stores records as [`append`] does, and locks the lease only at the end, by moving its watermark: so a heartbeat does not
+/// Stores records as [`append`] does, gives the watermark before and after, and locks the lease only at the end, by moving its watermark: so a heartbeat does not
 /// wait while thousands of rows are written. `None`, and nothing to commit, where the lease was not held with that
 /// watermark from the beginning to the end, or where the records are to be stored under its lock: ask [`append`] then.
 ///
@@ -20,14 +20,14 @@ pub async fn append_ahead(
     by: Option<&str>,
     first_seq: i64,
     records: &[v1::Record],
-) -> Result<Option<i64>> {
+) -> Result<Option<(Held, i64)>> {
     // An attempt goes on from another's checkpoint before it tells anything else.
     if records.iter().any(|record| matches!(record.kind, Some(Kind::Resumed(_)))) {
         return Ok(None);
     }
     let Some(held) = lease::peek(connection, key, by).await? else { return Ok(None) };
     match append(connection, key, held, first_seq, records).await {
-        Ok(acked_seq) => Ok(Some(acked_seq)),
+        Ok(acked_seq) => Ok(Some((held, acked_seq))),
         Err(StoreError::LeaseLost { .. }) => Ok(None),
         // Rows of a call that has been committed since.
         Err(StoreError::Database(error)) if is_repetition(&error) => Ok(None),
