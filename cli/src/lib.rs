@@ -28,6 +28,8 @@ pub mod local;
 
 pub mod submission;
 
+mod uploading;
+
 pub mod follow;
 
 pub mod display;

@@ -1,7 +1,8 @@
 //! A sweep's settings as key and text, by the keys of the sweep file, to set sweeps side by side.
 
 use domain::spec::{
-    BatchSizeAxis, Budget, DataSource, LearningRateAxis, MicroBatchPolicy, ModelSpec, ScalingRule, SweepDraft,
+    BatchSizeAxis, Budget, DataSource, FileSource, LearningRateAxis, MicroBatchPolicy, ModelSpec,
+    ScalingRule, SweepDraft, Upload,
 };
 use report::human;
 
@@ -39,12 +40,20 @@ fn data(sweep: &SweepDraft, add: &mut impl FnMut(&str, String)) {
     if let Some(path) = data.source.path() {
         add("data.path", path.to_owned());
     }
+    if let Some(file) = data.source.upload() {
+        add("data.upload", sent(file));
+    }
     add("data.validation", data.validation.to_string());
     if let Some(limit) = data.limit {
         add("data.limit", limit.to_string());
     }
     let normalize = domain::spec::Normalize::ALL.into_iter().find(|(_, value)| *value == data.normalize);
     add("data.normalize", normalize.map_or("", |(word, _)| word).to_owned());
+}
+
+/// Two files of one name may differ: what they are is their hash.
+fn sent(file: &Upload) -> String {
+    format!("{}, SHA-256 {:.8}", file.name, file.hash.to_string())
 }
 
 fn model(sweep: &SweepDraft, add: &mut impl FnMut(&str, String)) {
@@ -68,7 +77,10 @@ fn model(sweep: &SweepDraft, add: &mut impl FnMut(&str, String)) {
             add("model.width", resnet.width.to_string());
             add("model.norm", resnet.norm.word().to_owned());
         }
-        ModelSpec::TorchScript(module) => add("model.path", module.path.clone()),
+        ModelSpec::TorchScript(module) => match &module.file {
+            FileSource::OnWorker(path) => add("model.path", path.clone()),
+            FileSource::Upload(file) => add("model.upload", sent(file)),
+        },
     }
 }
 
@@ -131,7 +143,7 @@ fn train(sweep: &SweepDraft, add: &mut impl FnMut(&str, String)) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec_file::{DataPaths, parse};
+    use crate::spec_file::{Paths, Readers, parse};
 
     fn of(overrides: &[&str]) -> Vec<(String, String)> {
         let text = r#"
@@ -153,10 +165,12 @@ mod tests {
             target = { metric = "train_set_loss", below = 0.5 }
         "#;
         let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
-        let sweep = parse("test", text, &overrides, &DataPaths::OnWorker).unwrap_or_else(|mistakes| {
+        let paths =
+            Paths { file_folder: "/".into(), working_folder: "/".into(), readers: Readers::ThisCommand };
+        let file = parse("test", text, &overrides, &paths).unwrap_or_else(|mistakes| {
             panic!("{}", mistakes.render(false));
         });
-        settings(&sweep)
+        settings(&file.sweep)
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
-use crate::spec_file::{self, DataPaths, Mistakes, SpecFile, nearest};
+use crate::spec_file::{self, Mistakes, Paths, Readers, SpecFile, nearest};
 
 /// A sweep file and what is laid over it.
 #[derive(Debug, Clone, clap::Args)]
@@ -21,27 +21,16 @@ pub struct SpecArgs {
 }
 
 impl SpecArgs {
-    /// The sweep, with data on this machine: relative paths start from the file.
+    /// The sweep, with its files read by those.
     ///
     /// # Errors
     /// When the file cannot be read, or for every mistake in it at once.
-    pub fn load_here(&self) -> Result<SpecFile, Failure> {
+    pub fn load(&self, readers: Readers) -> Result<SpecFile, Failure> {
         let doing = |error| Failure::io("cannot tell the working folder", &error);
         let working_folder = env::current_dir().map_err(doing)?;
         let file = std::path::absolute(&self.spec).map_err(doing)?;
         let file_folder = file.parent().map_or_else(|| working_folder.clone(), Path::to_owned);
-        self.load(&DataPaths::Here { file_folder, working_folder })
-    }
-
-    /// The sweep, with data on the workers: paths stay as they are.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or for every mistake in it at once.
-    pub fn load_for_workers(&self) -> Result<SpecFile, Failure> {
-        self.load(&DataPaths::OnWorker)
-    }
-
-    fn load(&self, paths: &DataPaths) -> Result<SpecFile, Failure> {
+        let paths = Paths { file_folder, working_folder, readers };
         let name = self.spec.display().to_string();
         let bytes = fs::read(&self.spec).map_err(|error| {
             let failure = Failure::io(format!("cannot read the sweep file {name}"), &error);
@@ -57,10 +46,7 @@ impl SpecArgs {
             let at = error.utf8_error().valid_up_to();
             Failure::usage(format!("the sweep file {name} is not UTF-8 text (byte {at})"))
         })?;
-        match spec_file::parse(&name, &text, &self.set, paths) {
-            Ok(sweep) => Ok(SpecFile { sweep, text }),
-            Err(mistakes) => Err(tell_all(&name, &mistakes)),
-        }
+        spec_file::parse(&name, &text, &self.set, &paths).map_err(|mistakes| tell_all(&name, &mistakes))
     }
 }
 

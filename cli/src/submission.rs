@@ -13,17 +13,19 @@ use crate::coordinator::session::Session;
 use crate::failure::Failure;
 use crate::spec_file::SpecFile;
 use crate::talk::Talk;
+use crate::uploading;
 
 /// Submits the sweep. A lost answer is asked for again under the same request id, so that there is one sweep.
 ///
 /// # Errors
-/// When the coordinator refuses it, or stays away.
+/// When the coordinator refuses it, or stays away, and when a file cannot be sent.
 pub async fn submit(
     session: &Session,
     spec: &SpecFile,
     weight: Option<SweepWeight>,
     talk: Talk,
 ) -> Result<Sweep, Failure> {
+    uploading::send_all(session, &spec.uploads, talk).await?;
     let request = CreateSweepRequest {
         request_id: uuid::Uuid::new_v4().to_string(),
         spec: Some(to_wire::sweep(&spec.sweep)),
@@ -50,7 +52,7 @@ pub async fn submit(
 
 /// What has been tried.
 #[derive(Debug, Default)]
-struct Tries {
+pub struct Tries {
     /// Calls that got no answer.
     unanswered: u32,
     /// Calls that were asked to come back later.
@@ -59,7 +61,7 @@ struct Tries {
 
 impl Tries {
     /// How long to wait before the next try; `None` when there is none.
-    fn pause_after(&mut self, status: &Status) -> Option<Duration> {
+    pub fn pause_after(&mut self, status: &Status) -> Option<Duration> {
         const MOST_UNANSWERED: u32 = 20;
         const MOST_WAITS: u32 = 5;
         const LONGEST_WAIT: Duration = Duration::from_secs(60);

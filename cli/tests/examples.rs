@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use cli::spec_file::{self, DataPaths};
+use cli::spec_file::{self, Paths, Readers};
 use domain::spec::{BatchSizeAxis, Budget, ModelSpec};
 use domain::{SweepSpec, expand};
 
@@ -20,8 +20,11 @@ fn examples() -> Vec<(String, String)> {
 }
 
 fn parse(name: &str, text: &str) -> SweepSpec {
-    spec_file::parse(name, text, &[], &DataPaths::OnWorker)
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let paths = Paths { file_folder: folder.clone(), working_folder: folder, readers: Readers::Workers };
+    spec_file::parse(name, text, &[], &paths)
         .unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
+        .sweep
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cli::command::init;
-use cli::spec_file::{self, DataPaths, schema};
+use cli::spec_file::{self, Paths, Readers, schema};
 use jsonschema::Validator;
 use serde_json::Value;
 
@@ -26,7 +26,9 @@ fn json(toml: &str) -> Value {
 
 /// What the reader says is wrong; empty when nothing is.
 fn mistakes(text: &str) -> String {
-    spec_file::parse("sweep.toml", text, &[], &DataPaths::OnWorker)
+    // Whether a file is there is not the schema's affair.
+    let paths = Paths { file_folder: examples(), working_folder: examples(), readers: Readers::ThisCommand };
+    spec_file::parse("sweep.toml", text, &[], &paths)
         .err()
         .map_or_else(String::new, |mistakes| mistakes.render(false))
 }
@@ -135,6 +137,11 @@ fn cases() -> Vec<String> {
             "format = 'cifar10'\npath = 'x'",
             "format = 'cifar100'\npath = ''",
             "format = 'safetensors'\npath = 'x'\nclasses = 3",
+            "format = 'safetensors'\nupload = 'x'",
+            "format = 'safetensors'\nupload = ''",
+            "format = 'safetensors'\nupload = 'x'\npath = 'x'",
+            "format = 'safetensors'",
+            "format = 'idx'\nupload = 'x'",
             "format = 'csv'\npath = 'x'",
             "path = 'x'",
             "format = 'synthetic'\nexamples = 0\nfeatures = [4]\nclasses = 2",

@@ -14,6 +14,7 @@ use clap::{Args, ValueEnum};
 use proto::connection::pem::PemError;
 use proto::token::TokenFileError;
 use sqlx::postgres::PgConnectOptions;
+use storage::place::state_folder;
 
 pub use auth::{AuthConfig, AuthMode};
 pub use limits::LimitsConfig;
@@ -97,6 +98,12 @@ pub struct ServeConfig {
     /// TLS on the gRPC port.
     #[command(flatten)]
     pub tls: TlsConfig,
+
+    /// Where files are kept that people send along with sweeps: a folder, or s3://BUCKET/PREFIX in builds with the feature
+    /// s3. Several coordinators behind one address need the same one
+    /// [default: batchsweep/store in the user's state folder]
+    #[arg(long, env = "BATCHSWEEP_UPLOAD_STORE", value_name = "PLACE")]
+    pub upload_store: Option<String>,
 
     /// Who may call.
     #[command(flatten)]
@@ -230,6 +237,13 @@ impl ServeConfig {
             return Err(ConfigError::PublicHttp { listen });
         }
         self.auth.check(listen, &self.tls, self.insecure)
+    }
+
+    /// Where files are kept that people send along with sweeps.
+    #[must_use]
+    pub fn upload_store(&self) -> String {
+        let default = || state_folder("store").to_string_lossy().into_owned();
+        self.upload_store.clone().filter(|place| !place.is_empty()).unwrap_or_else(default)
     }
 
     /// The connection to Postgres as the reader role.

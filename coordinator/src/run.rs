@@ -22,12 +22,12 @@ use crate::access::guard::GuardLayer;
 use crate::access::rates::Rates;
 use crate::config::{ConfigError, LimitsConfig, ServeConfig};
 use crate::http::{self, HttpListen};
-use crate::service::{Context, ReadBefore, Specs, Sweeps, Tokens, Workers};
+use crate::service::{Context, ReadBefore, Specs, Sweeps, Tokens, Uploads, Workers};
 use crate::store::connect::{self, ConnectError};
 use crate::tasks::claims::Claims;
 use crate::tasks::completions::Completions;
 use crate::tasks::watches::Watches;
-use crate::tasks::{health, notices, reaper};
+use crate::tasks::{self, health, notices, reaper};
 
 /// How long to wait for Postgres at the start.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -114,8 +114,11 @@ pub async fn run(
     tokio::spawn(health::run(store.clone(), reporter, drain.clone()));
     tokio::spawn(notices::run(store.clone(), claims.clone(), stop.clone()));
     tokio::spawn(reaper::run(store.clone(), claims.clone(), config.lease_ttl, stop.clone()));
+    let uploads = Arc::new(Uploads::new(config.upload_store(), config.limits.max_upload.0));
+    tokio::spawn(tasks::uploads::run(store.clone(), Arc::clone(&uploads), stop.clone()));
     let context = Context {
         watches: Watches::new(store.clone(), stop.clone()),
+        uploads,
         known_memory: ReadBefore::default(),
         specs: Specs::default(),
         reader: config.reader_options()?,

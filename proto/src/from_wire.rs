@@ -4,11 +4,11 @@
 use domain::lifecycle::Outcome;
 use domain::memory::{KnownMemory, MemoryParts, MicroBatchSearch, StaticParts};
 use domain::spec::{
-    BatchSizeAxis, Budget, CifarData, CnnModel, DataSource, DataSpec, GridSpec, IdxData, Labels,
+    BatchSizeAxis, Budget, CifarData, CnnModel, DataSource, DataSpec, FileSource, GridSpec, IdxData, Labels,
     LearningRateAxis, Loss, MemorySpec, MicroBatchPolicy, MlpModel, ModelSpec, Norm, Normalize,
     OptimizerKind, Precision, ResNetModel, SafetensorsData, ScalingRule, ScheduleKind, ScriptModel,
     SweepDraft, SyntheticData, Target, TargetMetric, TrainAxis, TrainKey, TrainSpec, TrialSettings,
-    TrialSpec, Value,
+    TrialSpec, Upload, Value,
 };
 use domain::units::{BatchSize, Bytes, LearningRate};
 
@@ -91,9 +91,37 @@ pub fn data(message: v1::DataSpec) -> Result<DataSpec, WireError> {
         Source::Idx(data) => DataSource::Idx(IdxData { path: data.path }),
         Source::Cifar10(data) => DataSource::Cifar10(CifarData { path: data.path }),
         Source::Cifar100(data) => DataSource::Cifar100(CifarData { path: data.path }),
-        Source::Safetensors(data) => DataSource::Safetensors(SafetensorsData { path: data.path }),
+        Source::Safetensors(data) => {
+            let file = file("data", data.path, data.upload)?;
+            DataSource::Safetensors(SafetensorsData { file })
+        }
     };
     Ok(DataSpec { source, validation: message.validation, limit: message.limit, normalize })
+}
+
+/// `path` or `upload` of a section.
+fn file(section: &'static str, path: String, sent: Option<v1::Upload>) -> Result<FileSource, WireError> {
+    let field = match section {
+        "data" => "data.upload",
+        _ => "model.upload",
+    };
+    match sent {
+        None => Ok(FileSource::OnWorker(path)),
+        Some(_) if !path.is_empty() => {
+            Err(WireError { field, problem: "excludes `path`: a file has one place".to_owned() })
+        }
+        Some(sent) => upload(field, sent).map(FileSource::Upload),
+    }
+}
+
+/// A file that is sent along; `field` is what it stands in.
+///
+/// # Errors
+/// [`WireError`] when its hash is none.
+pub fn upload(field: &'static str, message: v1::Upload) -> Result<Upload, WireError> {
+    let v1::Upload { name, sha256, bytes } = message;
+    let hash = sha256.parse().map_err(|error| WireError { field, problem: format!("sha256 {error}") })?;
+    Ok(Upload { name, hash, bytes })
 }
 
 /// `[model]`.
@@ -122,7 +150,9 @@ pub fn model(message: v1::ModelSpec) -> Result<ModelSpec, WireError> {
             width: model.width,
             norm: word("model.norm", &Norm::ALL, &model.norm)?,
         }),
-        Kind::Torchscript(model) => ModelSpec::TorchScript(ScriptModel { path: model.path }),
+        Kind::Torchscript(model) => {
+            ModelSpec::TorchScript(ScriptModel { file: file("model", model.path, model.upload)? })
+        }
     })
 }
 

@@ -32,6 +32,12 @@ pub enum Reason {
     ProtocolMismatch,
     /// The call does not fit the state of the sweep.
     WrongState,
+    /// A file that a sweep names was not sent along, or is gone.
+    UploadMissing,
+    /// The file that came is not the one that was announced.
+    UploadDamaged,
+    /// This coordinator cannot keep files now: it has no store, or its store is full.
+    StoreUnavailable,
     /// Too much at once.
     LimitExceeded,
     /// Too often; `RetryInfo` says when to ask again.
@@ -57,7 +63,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [(Self, &'static str, Code); 21] = [
+    const ALL: [(Self, &'static str, Code); 24] = [
         (Self::InvalidSpec, "INVALID_SPEC", Code::InvalidArgument),
         (Self::InvalidRequest, "INVALID_REQUEST", Code::InvalidArgument),
         (Self::NotFound, "NOT_FOUND", Code::NotFound),
@@ -68,6 +74,9 @@ impl Reason {
         (Self::WorkerSuperseded, "WORKER_SUPERSEDED", Code::FailedPrecondition),
         (Self::ProtocolMismatch, "PROTOCOL_MISMATCH", Code::FailedPrecondition),
         (Self::WrongState, "WRONG_STATE", Code::FailedPrecondition),
+        (Self::UploadMissing, "UPLOAD_MISSING", Code::FailedPrecondition),
+        (Self::UploadDamaged, "UPLOAD_DAMAGED", Code::DataLoss),
+        (Self::StoreUnavailable, "STORE_UNAVAILABLE", Code::FailedPrecondition),
         (Self::LimitExceeded, "LIMIT_EXCEEDED", Code::ResourceExhausted),
         (Self::RateLimited, "RATE_LIMITED", Code::ResourceExhausted),
         (Self::TokenMissing, "TOKEN_MISSING", Code::Unauthenticated),

@@ -2,9 +2,9 @@
 
 use domain::memory::{KnownMemory, MemoryParts, MicroBatchSearch};
 use domain::spec::{
-    BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, Labels, LearningRateAxis, MemorySpec,
+    BatchSizeAxis, Budget, DataSource, DataSpec, FileSource, GridSpec, Labels, LearningRateAxis, MemorySpec,
     MicroBatchPolicy, ModelSpec, Normalize, ScalingRule, SweepDraft, TrainAxis, TrainSpec, TrialSettings,
-    TrialSpec, Value,
+    TrialSpec, Upload, Value,
 };
 
 use crate::v1;
@@ -52,7 +52,10 @@ pub fn data(spec: &DataSpec) -> v1::DataSpec {
         DataSource::Idx(data) => Source::Idx(v1::IdxData { path: data.path.clone() }),
         DataSource::Cifar10(data) => Source::Cifar10(v1::CifarData { path: data.path.clone() }),
         DataSource::Cifar100(data) => Source::Cifar100(v1::CifarData { path: data.path.clone() }),
-        DataSource::Safetensors(data) => Source::Safetensors(v1::SafetensorsData { path: data.path.clone() }),
+        DataSource::Safetensors(data) => {
+            let (path, upload) = file(&data.file);
+            Source::Safetensors(v1::SafetensorsData { path, upload })
+        }
     };
     let normalize = match spec.normalize {
         Normalize::Unit => v1::Normalize::Unit,
@@ -87,7 +90,10 @@ pub fn model(spec: &ModelSpec) -> v1::ModelSpec {
             width: resnet.width,
             norm: resnet.norm.word().to_owned(),
         }),
-        ModelSpec::TorchScript(script) => Kind::Torchscript(v1::ScriptModel { path: script.path.clone() }),
+        ModelSpec::TorchScript(script) => {
+            let (path, upload) = file(&script.file);
+            Kind::Torchscript(v1::ScriptModel { path, upload })
+        }
     };
     v1::ModelSpec { kind: Some(kind) }
 }
@@ -242,4 +248,17 @@ fn known_steps(search: &MicroBatchSearch) -> v1::KnownSteps {
         measured: measured.map(|(micro_batch, bytes)| v1::MeasuredStep { micro_batch, bytes }).collect(),
         failed: failed.map(|(micro_batch, room_bytes)| v1::FailedStep { micro_batch, room_bytes }).collect(),
     }
+}
+
+fn file(file: &FileSource) -> (String, Option<v1::Upload>) {
+    match file {
+        FileSource::OnWorker(path) => (path.clone(), None),
+        FileSource::Upload(file) => (String::new(), Some(upload(file))),
+    }
+}
+
+/// A file that is sent along.
+#[must_use]
+pub fn upload(upload: &Upload) -> v1::Upload {
+    v1::Upload { name: upload.name.clone(), sha256: upload.hash.to_string(), bytes: upload.bytes }
 }

@@ -4,16 +4,23 @@
 
 use domain::memory::{KnownMemory, MicroBatchSearch};
 use domain::spec::{
-    BatchSizeAxis, Budget, CifarData, CnnModel, DataSource, DataSpec, GridSpec, IdxData, Labels,
+    BatchSizeAxis, Budget, CifarData, CnnModel, DataSource, DataSpec, FileSource, GridSpec, IdxData, Labels,
     LearningRateAxis, Loss, MemorySpec, MicroBatchPolicy, MlpModel, ModelSpec, Norm, Normalize,
     OptimizerKind, Precision, ResNetModel, SafetensorsData, ScalingRule, ScheduleKind, ScriptModel,
     SweepDraft, SyntheticData, Target, TargetMetric, TrainAxis, TrainKey, TrainSpec, TrialSettings,
-    TrialSpec, Value,
+    TrialSpec, Upload, Value,
 };
-use domain::units::{BatchSize, Bytes, LearningRate};
+use domain::units::{BatchSize, Bytes, ContentHash, LearningRate};
 use proptest::prelude::*;
 use prost::Message;
 use proto::{frame, from_wire, to_wire, v1};
+
+fn any_file() -> impl Strategy<Value = FileSource> {
+    let upload = (".{0,9}", any::<[u8; 4]>(), any::<u64>()).prop_map(|(name, content, bytes)| {
+        FileSource::Upload(Upload { name, hash: ContentHash::of(&content), bytes })
+    });
+    prop_oneof![".{0,9}".prop_map(FileSource::OnWorker), upload]
+}
 
 fn any_data() -> impl Strategy<Value = DataSpec> {
     let labels = prop_oneof![Just(Labels::Random), Just(Labels::Teacher)];
@@ -22,14 +29,14 @@ fn any_data() -> impl Strategy<Value = DataSpec> {
             .prop_map(|(examples, features, classes, labels, seed)| {
                 DataSource::Synthetic(SyntheticData { examples, features, classes, labels, seed })
             });
-    let files = (".{0,9}", 0usize..4).prop_map(|(path, format)| match format {
+    let folders = (".{0,9}", 0usize..3).prop_map(|(path, format)| match format {
         0 => DataSource::Idx(IdxData { path }),
         1 => DataSource::Cifar10(CifarData { path }),
-        2 => DataSource::Cifar100(CifarData { path }),
-        _ => DataSource::Safetensors(SafetensorsData { path }),
+        _ => DataSource::Cifar100(CifarData { path }),
     });
+    let files = any_file().prop_map(|file| DataSource::Safetensors(SafetensorsData { file }));
     let normalize = prop_oneof![Just(Normalize::Unit), Just(Normalize::Standard), Just(Normalize::None)];
-    (prop_oneof![synthetic, files], any::<u64>(), any::<Option<u64>>(), normalize)
+    (prop_oneof![synthetic, folders, files], any::<u64>(), any::<Option<u64>>(), normalize)
         .prop_map(|(source, validation, limit, normalize)| DataSpec { source, validation, limit, normalize })
 }
 
@@ -46,7 +53,7 @@ fn any_model() -> impl Strategy<Value = ModelSpec> {
         ),
         (any::<u64>(), any::<u64>(), norm())
             .prop_map(|(depth, width, norm)| ModelSpec::ResNet(ResNetModel { depth, width, norm })),
-        ".{0,9}".prop_map(|path| ModelSpec::TorchScript(ScriptModel { path })),
+        any_file().prop_map(|file| ModelSpec::TorchScript(ScriptModel { file })),
     ]
 }
 

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result, bail};
 use domain::spec::{
     CnnModel, DataSource, DataSpec, IdxData, MemorySpec, MicroBatchPolicy, ModelSpec, Norm, Normalize,
-    Precision, ResNetModel, ScriptModel, TrainKey, TrainSpec, TrialSettings, TrialSpec, Value,
+    Precision, ResNetModel, TrainKey, TrainSpec, TrialSettings, TrialSpec, Value,
 };
 use domain::units::{BatchSize, LearningRate};
 use proto::v1::trainer_event::Kind as EventKind;
@@ -177,7 +177,7 @@ fn model(model: &Json) -> Result<ModelSpec> {
         }),
         "torchscript" => {
             let path = fixtures().join("modules").join(text(&model["path"])?);
-            ModelSpec::TorchScript(ScriptModel { path: path.display().to_string() })
+            ModelSpec::script(path.display().to_string())
         }
         other => bail!("{other} is no model"),
     })

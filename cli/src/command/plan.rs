@@ -15,6 +15,7 @@ use crate::failure::{Exit, Failure};
 use crate::local::programs;
 use crate::output::{self, OutputArgs};
 use crate::spec_args::SpecArgs;
+use crate::spec_file::Readers;
 use crate::trainer::{Trainer, TrainerOptions};
 
 use super::up;
@@ -43,7 +44,7 @@ pub struct Args {
 /// For a bad sweep file, data that cannot be opened, and a device that cannot be used.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let start = std::time::Instant::now();
-    let spec = args.spec.load_here()?;
+    let spec = args.spec.load(Readers::ThisCommand)?;
     let trials = expand(&spec.sweep);
     let (rows, probes) = match programs::find(programs::WORKER) {
         Ok(program) => {

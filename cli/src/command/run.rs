@@ -19,7 +19,7 @@ use crate::local::service::Event;
 use crate::local::{Lifetime, Stack, StackOptions};
 use crate::output::{Format, OutputArgs};
 use crate::spec_args::SpecArgs;
-use crate::spec_file::SpecFile;
+use crate::spec_file::{Readers, SpecFile};
 use crate::talk::Talk;
 use crate::{conclusion, findings, follow, submission};
 
@@ -56,7 +56,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         return Err(Failure::usage("`run` trains on this machine and takes no --coordinator")
             .hint("to have another coordinator run it: batchsweep submit SPEC --wait"));
     }
-    let spec = args.spec.load_here()?;
+    let spec = args.spec.load(Readers::LocalWorkers)?;
     let lifetime = if args.keep { Lifetime::Stays } else { Lifetime::WithUs };
     let options = StackOptions { workers: Some(args.workers.workers()?), lifetime };
     let state = context.state_dir()?;

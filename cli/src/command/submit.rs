@@ -10,6 +10,7 @@ use crate::coordinator::session::{self, Purpose};
 use crate::display::trials;
 use crate::failure::{Exit, Failure};
 use crate::spec_args::SpecArgs;
+use crate::spec_file::Readers;
 use crate::{durations, output, submission};
 
 use super::{watch, weight};
@@ -38,7 +39,7 @@ pub struct Args {
 /// # Errors
 /// For a bad sweep file, and when no coordinator takes it.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let spec = args.spec.load_for_workers()?;
+    let spec = args.spec.load(Readers::Workers)?;
     let mut submitted = String::new();
     let outcome = session::with(context, Purpose::Work, async |session| {
         let sweep = submission::submit(session, &spec, args.weight, context.talk).await?;

@@ -124,6 +124,8 @@ impl Starter<'_> {
             self.token()?.into_os_string(),
             "--http-address-file".into(),
             page_file.clone().into_os_string(),
+            "--upload-store".into(),
+            self.state.file("store").into_os_string(),
             "--lease-ttl=10s".into(),
             "--heartbeat-interval=1s".into(),
         ];
@@ -215,6 +217,8 @@ impl Starter<'_> {
                 format!("--threads={}", workers.threads).into(),
                 "--spool-dir".into(),
                 self.state.file("spool").into_os_string(),
+                "--upload-dir".into(),
+                self.state.file("uploads").into_os_string(),
                 "--checkpoint-store".into(),
                 self.state.file("store").into_os_string(),
             ];

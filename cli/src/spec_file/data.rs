@@ -4,8 +4,8 @@ use domain::spec::{
     CifarData, DataSource, DataSpec, IdxData, Labels, Normalize, SafetensorsData, SyntheticData,
 };
 
+use super::files::Files;
 use super::reader::{Field, Reader, Section};
-use super::source::SourceId;
 
 /// The words for the formats.
 pub(super) const FORMATS: [(&str, Format); 5] = [
@@ -26,42 +26,36 @@ pub(super) enum Format {
     Synthetic,
 }
 
-/// `[data]` as read, and where its path came from: a path in the file is relative to the file, one after `--set` to
-/// the working folder.
-#[derive(Debug)]
-pub struct ReadData {
-    /// What it says; values that could not be read are filled in, and their mistakes noted.
-    pub spec: DataSpec,
-    /// The source of `path`.
-    pub path_source: Option<SourceId>,
-}
-
 /// Stands in where [data] could not be read.
 #[must_use]
-pub fn placeholder() -> ReadData {
-    ReadData { spec: data_spec(DataSource::Synthetic(synthetic_placeholder())), path_source: None }
+pub fn placeholder() -> DataSpec {
+    data_spec(DataSource::Synthetic(synthetic_placeholder()))
 }
 
-/// Reads the section.
-pub fn read(mut section: Section<'_>, reader: &mut Reader) -> ReadData {
+/// Reads the section; values that cannot be read are filled in, and their mistakes noted.
+pub(super) fn read(mut section: Section<'_>, files: &mut Files<'_>, reader: &mut Reader) -> DataSpec {
     let format =
         section.require("format", "format = \"synthetic\"").and_then(|field| reader.word(&field, &FORMATS));
-    let mut path_source = None;
-    let mut path = |example| {
-        let field = section.require("path", example);
-        path_source = field.as_ref().map(|field| field.node.place.source);
-        field.and_then(|field| reader.text(&field)).unwrap_or_else(|| "unread".to_owned())
-    };
     let source = match format {
-        Some(Format::Idx) => DataSource::Idx(IdxData { path: path("path = \"fashion-mnist\"") }),
+        Some(Format::Idx) => {
+            let path = files.path(&mut section, reader, "path = \"fashion-mnist\"");
+            DataSource::Idx(IdxData { path })
+        }
         Some(Format::Cifar10) => {
-            DataSource::Cifar10(CifarData { path: path("path = \"cifar-10-batches-bin\"") })
+            let path = files.path(&mut section, reader, "path = \"cifar-10-batches-bin\"");
+            DataSource::Cifar10(CifarData { path })
         }
         Some(Format::Cifar100) => {
-            DataSource::Cifar100(CifarData { path: path("path = \"cifar-100-binary\"") })
+            let path = files.path(&mut section, reader, "path = \"cifar-100-binary\"");
+            DataSource::Cifar100(CifarData { path })
         }
         Some(Format::Safetensors) => {
-            DataSource::Safetensors(SafetensorsData { path: path("path = \"my.safetensors\"") })
+            let file = files.file(
+                &mut section,
+                reader,
+                "path = \"my.safetensors\"` or `upload = \"my.safetensors\"",
+            );
+            DataSource::Safetensors(SafetensorsData { file })
         }
         Some(Format::Synthetic) => DataSource::Synthetic(synthetic(&mut section, reader)),
         None => {
@@ -79,7 +73,7 @@ pub fn read(mut section: Section<'_>, reader: &mut Reader) -> ReadData {
         ..data_spec(source)
     };
     section.finish(reader, |key| explain(key, format));
-    ReadData { spec, path_source }
+    spec
 }
 
 fn synthetic(section: &mut Section<'_>, reader: &mut Reader) -> SyntheticData {
@@ -105,9 +99,12 @@ fn explain(key: &str, format: Option<Format>) -> Option<String> {
     let of_synthetic = ["examples", "features", "classes", "labels", "seed"].contains(&key);
     let is_file = !matches!(format, None | Some(Format::Synthetic));
     let help = match key {
-        "upload" => {
-            "`upload` is not supported by this version; put the files on the worker, use `path`".to_owned()
+        "upload" if is_file => {
+            "this format is a folder of several files: put it on the workers and use `path`; one file of format = \"safetensors\" \
+             can be sent along"
+                .to_owned()
         }
+        "upload" => "synthetic data is made on the worker; there is nothing to send along".to_owned(),
         "path" if !is_file => {
             "`path` belongs to the formats that are read from files; synthetic data has none".to_owned()
         }

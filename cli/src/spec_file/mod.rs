@@ -4,6 +4,7 @@
 //! - `tree`: TOML whose every value knows its place,
 //! - `overrides`: what `--set` lays over it,
 //! - `reader`: typed values, and what is wrong with them,
+//! - `files`: what its paths mean, and what is sent along,
 //! - `data`, `model`, `grid`, `train`, `memory`: the sections,
 //! - `mistake`: how a mistake is shown,
 //! - [`schema`]: all of this as JSON schema.
@@ -15,6 +16,8 @@ mod tree;
 mod overrides;
 
 mod reader;
+
+mod files;
 
 mod data;
 
@@ -32,10 +35,10 @@ mod mistake;
 
 pub mod schema;
 
-use std::path::{Path, PathBuf};
-
 use domain::spec::{MemorySpec, ModelSpec, SpecIssue, SweepDraft, SweepSpec, TrainSpec};
 
+use files::Files;
+pub use files::{LocalFile, Paths, Readers};
 pub use mistake::Mistake;
 pub use nearest::nearest;
 use reader::{Field, Reader, Section};
@@ -49,6 +52,8 @@ pub struct SpecFile {
     pub sweep: SweepSpec,
     /// Its text, as it stands in the file.
     pub text: String,
+    /// The files that are sent along with it.
+    pub uploads: Vec<LocalFile>,
 }
 
 /// What is wrong with a sweep file, and the texts it is shown in.
@@ -60,35 +65,20 @@ pub struct Mistakes {
     pub sources: Sources,
 }
 
-/// Where relative paths of the sweep file start from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DataPaths {
-    /// On the worker: the file's paths stay as they are.
-    OnWorker,
-    /// On this machine: the file's paths start from the file's folder, those of `--set` from the working folder.
-    Here {
-        /// The file's folder, absolute.
-        file_folder: PathBuf,
-        /// The working folder, absolute.
-        working_folder: PathBuf,
-    },
-}
-
-/// Reads, overrides and checks a sweep file's text; `name` is what it is called in messages.
+/// Reads, overrides and checks a sweep file's text; `name` is what it is called in messages. The files that are sent along are
+/// read, too.
 ///
 /// # Errors
 /// Every mistake found.
-pub fn parse(
-    name: &str,
-    text: &str,
-    overrides: &[String],
-    paths: &DataPaths,
-) -> Result<SweepSpec, Box<Mistakes>> {
+pub fn parse(name: &str, text: &str, overrides: &[String], paths: &Paths) -> Result<SpecFile, Box<Mistakes>> {
     let mut sources = Sources::new(name.to_owned(), text.to_owned());
     let read = tree::parse(SourceId::FILE, text).and_then(|mut document| {
         let mut mistakes = overrides::apply(&mut document, overrides, &mut sources);
-        match check(&document, paths) {
-            Ok(sweep) if mistakes.is_empty() => Ok(sweep),
+        let mut files = Files::new(paths);
+        match check(&document, &mut files) {
+            Ok(sweep) if mistakes.is_empty() => {
+                Ok(SpecFile { sweep, text: text.to_owned(), uploads: files.sent })
+            }
             Ok(_) => Err(mistakes),
             Err(more) => {
                 mistakes.extend(more);
@@ -107,9 +97,9 @@ impl Mistakes {
     }
 }
 
-fn check(document: &Table, paths: &DataPaths) -> Result<SweepSpec, Vec<Mistake>> {
+fn check(document: &Table, files: &mut Files<'_>) -> Result<SweepSpec, Vec<Mistake>> {
     let mut reader = Reader::default();
-    let draft = draft(document, paths, &mut reader);
+    let draft = draft(document, files, &mut reader);
     match SweepSpec::try_new(draft) {
         Ok(sweep) => {
             let mistakes = reader.into_mistakes();
@@ -134,13 +124,13 @@ fn check(document: &Table, paths: &DataPaths) -> Result<SweepSpec, Vec<Mistake>>
 }
 
 /// The document as a draft. What could not be read is filled in so that the checks of the rest can go on.
-fn draft(document: &Table, paths: &DataPaths, reader: &mut Reader) -> SweepDraft {
+fn draft(document: &Table, files: &mut Files<'_>, reader: &mut Reader) -> SweepDraft {
     let mut root = Section::new("", None, document);
     let name = root.take("name").and_then(|field| reader.text(&field));
-    let mut data = section(&mut root, "data", Some("[data]"), reader)
-        .map_or_else(data::placeholder, |s| data::read(s, reader));
-    let mut model = section(&mut root, "model", Some("[model]"), reader)
-        .map_or_else(model::placeholder, |s| model::read(s, reader));
+    let data = section(&mut root, "data", Some("[data]"), reader)
+        .map_or_else(data::placeholder, |s| data::read(s, files, reader));
+    let model = section(&mut root, "model", Some("[model]"), reader)
+        .map_or(ModelSpec::Linear, |s| model::read(s, files, reader));
     let grid = section(&mut root, "grid", Some("[grid]"), reader)
         .map_or_else(grid::placeholder, |s| grid::read(s, reader));
     let train = section(&mut root, "train", Some("[train]"), reader).map_or_else(
@@ -153,7 +143,7 @@ fn draft(document: &Table, paths: &DataPaths, reader: &mut Reader) -> SweepDraft
         let home = [
             ("grid", &["batch_size", "learning_rate", "seed"][..]),
             ("train", &["epochs", "steps", "examples", "optimizer", "loss", "schedule", "precision"]),
-            ("data", &["format", "path", "limit", "validation"]),
+            ("data", &["format", "path", "upload", "limit", "validation"]),
             ("model", &["kind", "hidden", "channels", "depth", "dropout", "norm"]),
             ("memory", &["budget", "micro_batch"]),
         ];
@@ -161,13 +151,7 @@ fn draft(document: &Table, paths: &DataPaths, reader: &mut Reader) -> SweepDraft
             .find(|(_, keys)| keys.contains(&key))
             .map(|(section, _)| format!("`{key}` belongs in [{section}]"))
     });
-    if let Some(path) = data.spec.source.path_mut() {
-        make_absolute(path, data.path_source, paths);
-    }
-    if let ModelSpec::TorchScript(script) = &mut model.spec {
-        make_absolute(&mut script.path, model.path_source, paths);
-    }
-    SweepDraft { name, data: data.spec, model: model.spec, grid, train, memory }
+    SweepDraft { name, data, model, grid, train, memory }
 }
 
 fn section<'a>(
@@ -183,15 +167,6 @@ fn section<'a>(
         }
         (None, Some(example)) => root.require(key, example).and(None),
         (None, None) => None,
-    }
-}
-
-fn make_absolute(path: &mut String, source: Option<SourceId>, paths: &DataPaths) {
-    if let DataPaths::Here { file_folder, working_folder } = paths
-        && !path.is_empty()
-    {
-        let base: &Path = if source == Some(SourceId::FILE) { file_folder } else { working_folder };
-        *path = base.join(&path).to_string_lossy().into_owned();
     }
 }
 

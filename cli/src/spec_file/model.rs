@@ -2,8 +2,8 @@
 
 use domain::spec::{CnnModel, MlpModel, ModelSpec, Norm, ResNetModel, ScriptModel};
 
+use super::files::Files;
 use super::reader::{Field, Reader, Section};
-use super::source::SourceId;
 
 /// The kind of a model, before its other keys are read.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +25,7 @@ pub(super) const KINDS: [(&str, Kind); 5] = [
 ];
 
 /// Each key of a model, and the kinds that it belongs to.
-const HOMES: [(&str, &str); 9] = [
+const HOMES: [(&str, &str); 10] = [
     ("hidden", "kind = \"mlp\" or \"cnn\""),
     ("dropout", "kind = \"mlp\" or \"cnn\""),
     ("channels", "kind = \"cnn\""),
@@ -35,28 +35,12 @@ const HOMES: [(&str, &str); 9] = [
     ("depth", "kind = \"resnet\""),
     ("width", "kind = \"resnet\""),
     ("path", "kind = \"torchscript\""),
+    ("upload", "kind = \"torchscript\""),
 ];
 
-/// `[model]` as read, and where its path came from: a path in the file is relative to the file, one after `--set` to
-/// the working folder.
-#[derive(Debug)]
-pub struct ReadModel {
-    /// What it says; values that could not be read are filled in, and their mistakes noted.
-    pub spec: ModelSpec,
-    /// The source of `path`.
-    pub path_source: Option<SourceId>,
-}
-
-/// Stands in where [model] could not be read.
-#[must_use]
-pub fn placeholder() -> ReadModel {
-    ReadModel { spec: ModelSpec::Linear, path_source: None }
-}
-
-/// Reads the section.
-pub fn read(mut section: Section<'_>, reader: &mut Reader) -> ReadModel {
+/// Reads the section; values that cannot be read are filled in, and their mistakes noted.
+pub(super) fn read(mut section: Section<'_>, files: &mut Files<'_>, reader: &mut Reader) -> ModelSpec {
     let kind = section.require("kind", "kind = \"mlp\"").and_then(|field| reader.word(&field, &KINDS));
-    let mut path_source = None;
     let spec = match kind {
         Some(Kind::Linear) => ModelSpec::Linear,
         Some(Kind::Mlp) => {
@@ -74,10 +58,8 @@ pub fn read(mut section: Section<'_>, reader: &mut Reader) -> ReadModel {
             })
         }
         Some(Kind::TorchScript) => {
-            let field = section.require("path", "path = \"net.pt\"");
-            path_source = field.as_ref().map(|field| field.node.place.source);
-            let path = field.and_then(|field| reader.text(&field));
-            ModelSpec::TorchScript(ScriptModel { path: path.unwrap_or_else(|| "unread".to_owned()) })
+            let file = files.file(&mut section, reader, "path = \"net.pt\"` or `upload = \"net.pt\"");
+            ModelSpec::TorchScript(ScriptModel { file })
         }
         None => {
             section.allow_all();
@@ -85,7 +67,7 @@ pub fn read(mut section: Section<'_>, reader: &mut Reader) -> ReadModel {
         }
     };
     section.finish(reader, explain);
-    ReadModel { spec, path_source }
+    spec
 }
 
 fn cnn(section: &mut Section<'_>, reader: &mut Reader) -> CnnModel {
@@ -120,11 +102,6 @@ fn norm(section: &mut Section<'_>, reader: &mut Reader) -> Option<Norm> {
 }
 
 fn explain(key: &str) -> Option<String> {
-    if key == "upload" {
-        return Some(
-            "`upload` is not supported by this version; put the file on the worker, use `path`".to_owned(),
-        );
-    }
     let (_, home) = HOMES.iter().find(|(known, _)| *known == key)?;
     Some(format!("`{key}` belongs to {home}"))
 }

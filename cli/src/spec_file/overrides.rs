@@ -1,7 +1,7 @@
 //! `--set KEY=VALUE`: a line of TOML laid over the sweep file.
 
 use super::mistake::Mistake;
-use super::source::Sources;
+use super::source::{SourceId, Sources};
 use super::tree::{self, Kind, Table};
 
 /// Lays every argument over the file's document, and gives back a mistake for each that is not a line of TOML.
@@ -23,15 +23,17 @@ pub fn apply(document: &mut Table, arguments: &[String], sources: &mut Sources) 
     mistakes
 }
 
-/// A shell takes quotes away: a bare word is meant as a string, as in `--set train.optimizer=adam`.
+/// A shell takes quotes away: what is no value in TOML but a word, a path or a size is meant as a string, as in
+/// `--set train.optimizer=adam`, `--set model.upload=nets/my.pt` or `--set memory.budget=64MiB`.
 fn quoted(argument: &str) -> String {
-    let is_word = |text: &str| {
-        text.starts_with(|c: char| c.is_ascii_alphabetic())
-            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-            && !["true", "false", "inf", "nan"].contains(&text)
+    let is_plain = |text: &str| {
+        !text.is_empty()
+            && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | '+'))
     };
     match argument.split_once('=') {
-        Some((key, value)) if is_word(value.trim()) => format!("{key}=\"{}\"", value.trim()),
+        Some((key, value)) if is_plain(value.trim()) && tree::parse(SourceId::FILE, argument).is_err() => {
+            format!("{key}=\"{}\"", value.trim())
+        }
         _ => argument.to_owned(),
     }
 }

@@ -20,6 +20,8 @@ mod images;
 
 mod modules;
 
+mod uploads;
+
 mod fleet;
 
 mod waiting;

@@ -20,12 +20,14 @@ const READ: Access = Access::Scope(Scope::Read);
 const ADMIN: Access = Access::Scope(Scope::Admin);
 
 /// Every method, by its path.
-const METHODS: [(&str, Access); 28] = [
+const METHODS: [(&str, Access); 31] = [
     ("/grpc.health.v1.Health/Check", Access::Open),
     ("/grpc.health.v1.Health/Watch", Access::Open),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Access::AnyToken),
     // What a coordinator is: the first call of every client, whatever it wants next.
     ("/batchsweep.v1.SweepService/GetServerInfo", Access::AnyToken),
+    ("/batchsweep.v1.SweepService/FindUpload", SUBMIT),
+    ("/batchsweep.v1.SweepService/UploadFile", SUBMIT),
     ("/batchsweep.v1.SweepService/CreateSweep", SUBMIT),
     ("/batchsweep.v1.SweepService/PauseSweep", SUBMIT),
     ("/batchsweep.v1.SweepService/ResumeSweep", SUBMIT),
@@ -40,6 +42,7 @@ const METHODS: [(&str, Access); 28] = [
     ("/batchsweep.v1.SweepService/Query", READ),
     ("/batchsweep.v1.WorkerService/RegisterWorker", WORK),
     ("/batchsweep.v1.WorkerService/ClaimTrials", WORK),
+    ("/batchsweep.v1.WorkerService/FetchUpload", WORK),
     ("/batchsweep.v1.WorkerService/Heartbeat", WORK),
     ("/batchsweep.v1.WorkerService/ReportMetrics", WORK),
     ("/batchsweep.v1.WorkerService/ReportFindings", WORK),

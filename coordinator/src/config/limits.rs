@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use domain::Bytes;
 
 use super::duration;
 
@@ -22,6 +23,10 @@ pub struct LimitsConfig {
     #[arg(long, env = "BATCHSWEEP_MAX_ROWS_PER_SECOND", value_name = "N", default_value_t = Self::default().max_rows_per_second)]
     pub max_rows_per_second: u32,
 
+    /// The longest file that may be sent along with a sweep.
+    #[arg(long, env = "BATCHSWEEP_MAX_UPLOAD", value_name = "SIZE", default_value_t = Self::default().max_upload)]
+    pub max_upload: Bytes,
+
     /// Sweeps a minute that one token may submit; 0 for no limit.
     #[arg(
         long,
@@ -38,6 +43,7 @@ impl Default for LimitsConfig {
             max_connections: 4_096,
             max_connection_age: Duration::from_secs(30 * 60),
             max_rows_per_second: 100_000,
+            max_upload: Bytes(16 << 30),
             max_submissions_per_minute: 60,
         }
     }

@@ -10,12 +10,14 @@ pub(crate) mod steer;
 mod submit;
 mod sweeps;
 mod tokens;
+pub(crate) mod uploads;
 mod workers;
 
 pub use lessons::ReadBefore;
 pub use specs::Specs;
 pub use sweeps::Sweeps;
 pub use tokens::Tokens;
+pub use uploads::{Uploads, forget as forget_uploads};
 pub use workers::Workers;
 
 use std::sync::Arc;
@@ -43,6 +45,8 @@ pub struct Context {
     pub completions: Completions,
     /// Watched sweeps.
     pub watches: Watches,
+    /// Where files are kept that were sent along with sweeps.
+    pub uploads: Arc<Uploads>,
     /// What was read before of the memory that trials take.
     pub known_memory: ReadBefore,
     /// What is common to the trials of sweeps.

@@ -24,6 +24,7 @@ pub fn of_store(error: StoreError) -> Status {
         StoreError::NotHolder(_) => Reason::NotHolder,
         StoreError::RecordsMissing { .. } => Reason::RecordsMissing,
         StoreError::WorkerSuperseded(_) => Reason::WorkerSuperseded,
+        StoreError::UploadMissing(_) => Reason::UploadMissing,
         StoreError::WrongState(_) => Reason::WrongState,
         StoreError::TooManyRows { .. } => Reason::LimitExceeded,
     };
@@ -119,6 +120,7 @@ mod tests {
             (StoreError::NotHolder("it".to_owned()), Reason::NotHolder),
             (missing, Reason::RecordsMissing),
             (StoreError::WorkerSuperseded("w".to_owned()), Reason::WorkerSuperseded),
+            (StoreError::UploadMissing("net.pt".to_owned()), Reason::UploadMissing),
             (StoreError::WrongState("no".to_owned()), Reason::WrongState),
             (StoreError::TooManyRows { limit: 32 }, Reason::LimitExceeded),
         ];

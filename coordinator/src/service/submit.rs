@@ -12,7 +12,7 @@ use super::status::{invalid, of_issues, of_store, of_wire};
 use super::{Context, decode, encode};
 use crate::access::Caller;
 use crate::store::sweep::{self, NewSweep};
-use crate::store::{StoreError, trial};
+use crate::store::{StoreError, trial, upload};
 
 /// The longest sweep file, in bytes.
 const MAX_SOURCE: usize = 1 << 20;
@@ -79,6 +79,7 @@ async fn store(
     let sweep_id = match sweep::insert(&mut transaction, &new).await? {
         Some(earlier) => earlier,
         None => {
+            upload::attach(&mut transaction, new.sweep_id, &spec.uploads().collect::<Vec<_>>()).await?;
             let trials = expand(spec);
             trial::insert_all(&mut transaction, new.sweep_id, &trials).await?;
             context.store.notify_trials(&mut transaction).await?;

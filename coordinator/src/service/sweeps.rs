@@ -5,11 +5,11 @@ use std::pin::Pin;
 use proto::v1::{self, sweep_service_server::SweepService};
 use proto::{MAX_MESSAGE_BYTES, PROTOCOL_VERSION, Reason};
 use tokio_stream::Stream;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use super::status::{ask_again, invalid, of_reader, of_store, shutting_down};
 use super::steer::{Steer, steer};
-use super::{Context, decode, encode, findings, submit};
+use super::{Context, decode, encode, findings, submit, uploads};
 use crate::access::Caller;
 use crate::config::public_url;
 use crate::store::rows::{self, Page, View, Wanted};
@@ -51,6 +51,20 @@ impl SweepService for Sweeps {
             database_version,
             reader_url: public_url(&self.context.reader),
         }))
+    }
+
+    async fn find_upload(&self, request: Request<v1::FindUploadRequest>) -> Answer<v1::FindUploadResponse> {
+        let found = uploads::find(&self.context, request.get_ref()).await?;
+        Ok(Response::new(v1::FindUploadResponse { found }))
+    }
+
+    async fn upload_file(
+        &self,
+        request: Request<Streaming<v1::UploadFileRequest>>,
+    ) -> Answer<v1::UploadFileResponse> {
+        let caller = Caller::of(&request);
+        uploads::take(&self.context, &caller, request.into_inner()).await?;
+        Ok(Response::new(v1::UploadFileResponse {}))
     }
 
     async fn create_sweep(

@@ -11,6 +11,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::status::{invalid, of_store, of_wire};
+use super::uploads::{self, Pieces};
 use super::{Context, decode, encode, findings, lessons, specs};
 use crate::access::Caller;
 use crate::metrics::METRICS;
@@ -103,6 +104,16 @@ impl WorkerService for Workers {
         let mut trials = leased.collect::<store::Result<Vec<_>>>().map_err(of_store)?;
         lessons::add(&self.context, &rows, &specs, &mut trials).await;
         Ok(Response::new(v1::ClaimTrialsResponse { trials }))
+    }
+
+    type FetchUploadStream = Pieces;
+
+    async fn fetch_upload(
+        &self,
+        request: Request<v1::FetchUploadRequest>,
+    ) -> Answer<Self::FetchUploadStream> {
+        let caller = Caller::of(&request);
+        uploads::give(&self.context, &caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn heartbeat(&self, request: Request<v1::HeartbeatRequest>) -> Answer<v1::HeartbeatResponse> {

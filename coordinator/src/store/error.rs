@@ -69,6 +69,9 @@ pub enum StoreError {
     /// Another process has registered under the worker's name.
     #[error("another process has registered as worker `{0}`; this one is to stop")]
     WorkerSuperseded(String),
+    /// A sweep names a file that is not here.
+    #[error("the sweep's file {0} was not sent along, or is gone; `batchsweep submit` sends it")]
+    UploadMissing(String),
     /// The call does not fit the state of the sweep.
     #[error("{0}")]
     WrongState(String),

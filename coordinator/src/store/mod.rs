@@ -31,6 +31,7 @@ pub mod load;
 pub mod memory;
 pub mod record;
 pub mod result;
+pub mod upload;
 pub mod worker;
 
 pub mod token;

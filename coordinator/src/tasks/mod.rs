@@ -6,4 +6,5 @@ pub mod completions;
 pub mod health;
 pub mod notices;
 pub mod reaper;
+pub mod uploads;
 pub mod watches;

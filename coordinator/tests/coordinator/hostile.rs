@@ -83,6 +83,12 @@ fn sensible(path: &str) -> Vec<u8> {
             }
             .encode_to_vec()
         }
+        "FindUpload" => v1::FindUploadRequest { sha256: "ab".repeat(32) }.encode_to_vec(),
+        "UploadFile" => {
+            let file = v1::Upload { name: "net.pt".to_owned(), sha256: "ab".repeat(32), bytes: 3 };
+            v1::UploadFileRequest { file: Some(file), data: b"abc".to_vec() }.encode_to_vec()
+        }
+        "FetchUpload" => v1::FetchUploadRequest { lease: lease(), sha256: "ab".repeat(32) }.encode_to_vec(),
         "PauseSweep" => v1::PauseSweepRequest { sweep: sweep() }.encode_to_vec(),
         "ResumeSweep" => v1::ResumeSweepRequest { sweep: sweep() }.encode_to_vec(),
         "CancelSweep" => v1::CancelSweepRequest { sweep: sweep(), drain: true }.encode_to_vec(),

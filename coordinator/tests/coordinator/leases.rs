@@ -84,6 +84,7 @@ fn messages(lease: &v1::Lease, worker: &(String, String)) -> Vec<(&'static str, 
         lease: lease(),
         checkpoint: Some(v1::Checkpoint { attempt, ..checkpoint(1, 0) }),
     };
+    let fetch = v1::FetchUploadRequest { lease: lease(), sha256: "ab".repeat(32) };
     vec![
         ("Heartbeat", beat.encode_to_vec()),
         ("ReportMetrics", report.encode_to_vec()),
@@ -92,6 +93,7 @@ fn messages(lease: &v1::Lease, worker: &(String, String)) -> Vec<(&'static str, 
         ("CompleteTrial", complete.encode_to_vec()),
         ("FailTrial", fail.encode_to_vec()),
         ("ReleaseTrial", release.encode_to_vec()),
+        ("FetchUpload", fetch.encode_to_vec()),
     ]
 }
 

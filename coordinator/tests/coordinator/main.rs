@@ -39,6 +39,7 @@ mod submission;
 mod tls;
 mod token_command;
 mod tokens;
+mod uploads;
 mod watching;
 mod web;
 mod workers;

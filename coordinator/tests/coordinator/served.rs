@@ -41,6 +41,7 @@ pub fn config(pool: &PgPool) -> ServeConfig {
         address_file: None,
         lease_ttl: Duration::from_secs(30),
         heartbeat_interval: Duration::from_secs(5),
+        upload_store: Some("/nowhere".to_owned()),
         no_migrate: false,
         insecure: false,
         tls: TlsConfig::default(),

@@ -51,6 +51,7 @@ impl World {
             claims: Claims::start(store.clone(), TTL, stop.clone()),
             completions: Completions::start(store.clone(), TTL),
             watches: Watches::new(store.clone(), stop.clone()),
+            uploads: Arc::new(coordinator::service::Uploads::new("/nowhere".to_owned(), 1 << 20)),
             known_memory: coordinator::service::ReadBefore::default(),
             specs: coordinator::service::Specs::default(),
             reader: reader.parse().unwrap(),

@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn what_is_in_a_users_module_is_not_known_here() {
-        let model = ModelSpec::TorchScript(crate::spec::ScriptModel { path: "net.pt".into() });
+        let model = ModelSpec::script("net.pt");
         assert_eq!(layers(&model, &images()), Ok(None));
     }
 }

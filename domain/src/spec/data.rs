@@ -1,5 +1,7 @@
 //! `[data]`: where the examples come from.
 
+use super::{FileSource, Upload};
+
 /// The examples of a sweep.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DataSpec {
@@ -41,26 +43,36 @@ impl DataSource {
         }
     }
 
-    /// The file or folder on the worker; `None` where there is none to read.
+    /// The file or folder on the worker; `None` where the examples are made, or were sent along.
     #[must_use]
     pub fn path(&self) -> Option<&str> {
         match self {
             Self::Synthetic(_) => None,
             Self::Idx(IdxData { path })
             | Self::Cifar10(CifarData { path })
-            | Self::Cifar100(CifarData { path })
-            | Self::Safetensors(SafetensorsData { path }) => Some(path),
+            | Self::Cifar100(CifarData { path }) => Some(path),
+            Self::Safetensors(SafetensorsData { file }) => file.path(),
         }
     }
 
-    /// The same, to be changed.
+    /// The file that was sent along; `None` where none was.
+    #[must_use]
+    pub fn upload(&self) -> Option<&Upload> {
+        match self {
+            Self::Safetensors(SafetensorsData { file }) => file.upload(),
+            Self::Synthetic(_) | Self::Idx(_) | Self::Cifar10(_) | Self::Cifar100(_) => None,
+        }
+    }
+
+    /// The path on the worker, to be changed.
     pub fn path_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::Synthetic(_) => None,
             Self::Idx(IdxData { path })
             | Self::Cifar10(CifarData { path })
             | Self::Cifar100(CifarData { path })
-            | Self::Safetensors(SafetensorsData { path }) => Some(path),
+            | Self::Safetensors(SafetensorsData { file: FileSource::OnWorker(path) }) => Some(path),
+            Self::Safetensors(SafetensorsData { file: FileSource::Upload(_) }) => None,
         }
     }
 }
@@ -111,8 +123,8 @@ pub struct CifarData {
 /// `format = "safetensors"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SafetensorsData {
-    /// The file on the worker.
-    pub path: String,
+    /// The file.
+    pub file: FileSource,
 }
 
 /// What is done to the inputs before the model sees them.

@@ -4,6 +4,7 @@
 mod axis;
 mod check;
 mod data;
+mod file;
 mod memory;
 mod model;
 mod train;
@@ -12,6 +13,7 @@ mod trial;
 pub use axis::{BatchSizeAxis, GridSpec, LearningRateAxis, ScalingRule, TrainAxis};
 pub use check::SpecIssue;
 pub use data::{CifarData, DataSource, DataSpec, IdxData, Labels, Normalize, SafetensorsData, SyntheticData};
+pub use file::{FileSource, Upload};
 pub use memory::{MemorySpec, MicroBatchPolicy};
 pub use model::{CnnModel, MlpModel, ModelSpec, Norm, ResNetModel, ScriptModel};
 pub use train::{
@@ -42,6 +44,13 @@ pub struct SweepDraft {
 /// A sweep that passed every check. It derefs to its [`SweepDraft`] for reading; it cannot be changed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepSpec(SweepDraft);
+
+impl SweepDraft {
+    /// The files that are sent along with it.
+    pub fn uploads(&self) -> impl Iterator<Item = &Upload> {
+        self.data.source.upload().into_iter().chain(self.model.upload())
+    }
+}
 
 impl SweepSpec {
     /// The most trials one sweep may hold.

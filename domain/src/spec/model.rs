@@ -1,5 +1,7 @@
 //! `[model]`: what is trained. The layers follow in [`crate::architecture`].
 
+use super::{FileSource, Upload};
+
 /// A model by its description.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ModelSpec {
@@ -70,8 +72,8 @@ impl Default for ResNetModel {
 /// `kind = "torchscript"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptModel {
-    /// The file on the worker.
-    pub path: String,
+    /// The file.
+    pub file: FileSource,
 }
 
 /// What normalises the outputs of a convolution.
@@ -103,6 +105,21 @@ impl Norm {
 }
 
 impl ModelSpec {
+    /// The scripted module in a file on the worker.
+    #[must_use]
+    pub fn script(path: impl Into<String>) -> Self {
+        Self::TorchScript(ScriptModel { file: FileSource::OnWorker(path.into()) })
+    }
+
+    /// The file that was sent along; `None` where none was.
+    #[must_use]
+    pub fn upload(&self) -> Option<&Upload> {
+        match self {
+            Self::TorchScript(ScriptModel { file }) => file.upload(),
+            Self::Linear | Self::Mlp(_) | Self::Cnn(_) | Self::ResNet(_) => None,
+        }
+    }
+
     /// An MLP of these widths.
     #[must_use]
     pub fn mlp(hidden: &[u64]) -> Self {

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::breaker::Went;
 use super::checkpoint::Checkpointing;
 use super::checkpoint::link::CheckpointLink;
-use super::coordinator::Coordinator;
+use super::coordinator::{Coordinator, is_lease_lost};
 use super::findings::{FindingsLink, OtherData};
 use super::hand_in::{self, Settled};
 use super::heartbeat::Heartbeat;
@@ -18,6 +18,7 @@ use super::spool::Spool;
 use super::spool::backlog::Backlog;
 use super::trainer_process::{Death, Heard, TrainerProcess};
 use super::uplink::{Uplink, UplinkError};
+use super::uploads::{UploadError, Uploads};
 use super::watchdog::Watchdog;
 
 /// How long a trainer that was told to stop may take to reach the end of its step, and to save the trial, before it is
@@ -42,6 +43,8 @@ pub struct Attempt<'a> {
     pub trainer_timeout: Duration,
     /// How the trial is saved.
     pub checkpointing: &'a Checkpointing,
+    /// Where the files are that were sent along with its sweep.
+    pub uploads: &'a Uploads,
     /// Changes when the trial is to be saved now.
     pub save: &'a mut watch::Receiver<()>,
     /// Fires when the agent is to stop.
@@ -128,6 +131,19 @@ impl End {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "made of it")]
+    fn of_upload(error: UploadError) -> Self {
+        let kind = match &error {
+            UploadError::Refused(status) if is_lease_lost(status) => return Self::LeaseLost,
+            // Another worker may have room.
+            UploadError::Disk { .. } => FailureKind::Trainer,
+            UploadError::Refused(_) | UploadError::Unreadable(_) | UploadError::Damaged { .. } => {
+                FailureKind::Input
+            }
+        };
+        Self::Failed { kind, message: error.to_string() }
+    }
+
     fn of_trouble(trouble: &UplinkError) -> Self {
         let kind = match trouble {
             UplinkError::LeaseLost => return Self::LeaseLost,
@@ -156,7 +172,7 @@ impl Attempt<'_> {
     /// is lost, is no longer ours to tell; nothing is left for the caller but a trainer that may be gone, and what this
     /// says about the worker.
     pub async fn run(mut self, trainer: &mut TrainerProcess, leased: v1::LeasedTrial) -> Went {
-        let (Some(lease), Some(spec)) = (leased.lease.clone(), leased.spec.clone()) else {
+        let (Some(lease), Some(mut spec)) = (leased.lease.clone(), leased.spec.clone()) else {
             tracing::error!("the coordinator sent a trial without lease or spec; ignoring it");
             return Went::Neither;
         };
@@ -176,15 +192,15 @@ impl Attempt<'_> {
             micro_batch_cap: leased.micro_batch_cap,
             micro_batch_cap_reason: leased.micro_batch_cap_reason,
         };
-        let (checkpointing, problem) = tokio::select! {
-            fetched = links.checkpoints.fetch() => fetched,
-            () = self.shutdown.cancelled() => Default::default(),
+        let end = match self.prepare(&lease, &mut spec, &mut links).await {
+            Ok(checkpointing) => {
+                trainer.send(trainer_request::Kind::Learn(lessons)).await;
+                trainer.send(trainer_request::Kind::Checkpointing(checkpointing)).await;
+                trainer.send(trainer_request::Kind::Train(spec)).await;
+                self.follow(trainer, &lease, &mut links).await
+            }
+            Err(end) => end,
         };
-        links.uplink.send(problem.into_iter().collect()).await;
-        trainer.send(trainer_request::Kind::Learn(lessons)).await;
-        trainer.send(trainer_request::Kind::Checkpointing(checkpointing)).await;
-        trainer.send(trainer_request::Kind::Train(spec)).await;
-        let end = self.follow(trainer, &lease, &mut links).await;
         end.count(&trainer.device().name);
         let went = end.went();
         let Links { uplink, findings, mut checkpoints } = links;
@@ -204,6 +220,31 @@ impl Attempt<'_> {
         }
         self.heartbeat.carry(None);
         went
+    }
+
+    /// Brings what the trainer is to read: the checkpoint to go on from, and the files that were sent along.
+    async fn prepare(
+        &mut self,
+        lease: &v1::Lease,
+        spec: &mut v1::TrialSpec,
+        links: &mut Links,
+    ) -> Result<v1::Checkpointing, End> {
+        let (coordinator, uploads) = (self.coordinator, self.uploads);
+        let bring = async {
+            uploads.bring(coordinator, lease, spec).await?;
+            Ok(links.checkpoints.fetch().await)
+        };
+        let brought = tokio::select! {
+            brought = bring => brought,
+            order = self.heartbeat.order(lease) => return Err(match order {
+                LeaseOrder::Stop => End::Released { reason: CANCELLED },
+                _ => End::LeaseLost,
+            }),
+            () = self.shutdown.cancelled() => return Err(End::Released { reason: STOPPING }),
+        };
+        let (checkpointing, problem) = brought.map_err(End::of_upload)?;
+        links.uplink.send(problem.into_iter().collect()).await;
+        Ok(checkpointing)
     }
 
     /// Passes on what the trainer tells until the attempt ends.

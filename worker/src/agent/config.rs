@@ -1,6 +1,5 @@
 //! What the agent's command line says.
 
-use std::env;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use domain::Bytes;
 use proto::connection::{CredentialError, CredentialFiles, Credentials};
+use storage::place::state_folder;
 
 /// Settings of one worker.
 #[derive(Debug, Clone, Args)]
@@ -86,6 +86,15 @@ pub struct AgentConfig {
     #[arg(long, env = "BATCHSWEEP_CHECKPOINT_STEPS", value_name = "N", default_value_t = 0)]
     pub checkpoint_steps: u64,
 
+    /// The folder for files that were sent along with sweeps, so that each is fetched once; workers may share it
+    /// [default: batchsweep/uploads in the user's state folder]
+    #[arg(long, env = "BATCHSWEEP_UPLOAD_DIR", value_name = "DIR")]
+    pub upload_dir: Option<PathBuf>,
+
+    /// Remove those used longest ago where all together take more than this
+    #[arg(long, env = "BATCHSWEEP_UPLOAD_LIMIT", value_name = "SIZE", default_value = "64GiB")]
+    pub upload_limit: Bytes,
+
     /// Kill a trainer that trains, evaluates or reads nothing at all for this long; its trial is tried again
     #[arg(
         long,
@@ -124,18 +133,6 @@ fn interval(text: &str) -> Result<Duration, String> {
     if text == "0" { Ok(Duration::ZERO) } else { duration(text) }
 }
 
-/// A folder of this user's that outlives the process: `batchsweep/NAME` where such folders are kept.
-fn state_folder(name: &str) -> PathBuf {
-    let from_env = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let in_state = |folder: PathBuf| folder.join("batchsweep").join(name);
-    let user = nix::unistd::geteuid();
-    user.is_root()
-        .then(|| in_state("/var/lib".into()))
-        .or_else(|| from_env("XDG_STATE_HOME").map(in_state))
-        .or_else(|| from_env("HOME").map(|home| in_state(home.join(".local/state"))))
-        .unwrap_or_else(|| env::temp_dir().join(format!("batchsweep-{name}-{user}")))
-}
-
 impl AgentConfig {
     /// What the coordinator is trusted by and shown.
     ///
@@ -164,6 +161,12 @@ impl AgentConfig {
     #[must_use]
     pub fn spool_dir(&self) -> PathBuf {
         self.spool_dir.clone().unwrap_or_else(|| state_folder("spool"))
+    }
+
+    /// The folder for files that were sent along.
+    #[must_use]
+    pub fn upload_dir(&self) -> PathBuf {
+        self.upload_dir.clone().unwrap_or_else(|| state_folder("uploads"))
     }
 
     /// The folder for checkpoints.

@@ -68,6 +68,12 @@ impl Coordinator {
         &self.address
     }
 
+    /// For a call that answers with a stream, and that its caller repeats.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// Makes a call, each try within `timeout`.
     ///
     /// # Errors
@@ -122,7 +128,8 @@ impl Coordinator {
 }
 
 /// Whether asking again may be answered otherwise.
-fn passes_by_itself(status: &Status) -> bool {
+#[must_use]
+pub fn passes_by_itself(status: &Status) -> bool {
     match status.code() {
         _ if retry_delay(status).is_some() => true,
         Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Aborted => true,

@@ -11,6 +11,7 @@
 //! - [`hand_in`]: tells it how the attempt ended,
 //! - [`findings`]: brings what an attempt found out and others can use,
 //! - [`checkpoint`]: keeps the state of trials, for later attempts to go on from,
+//! - [`uploads`]: brings the files that were sent along with a sweep,
 //! - [`breaker`]: pauses a worker on which trial after trial fails,
 //! - [`trainer_process`]: the child process; [`watchdog`]: whether it hangs,
 //! - [`attempt`]: one leased trial, from its claim to its end,
@@ -31,6 +32,7 @@ pub mod slots;
 pub mod spool;
 pub mod trainer_process;
 pub mod uplink;
+pub mod uploads;
 pub mod watchdog;
 
 use std::path::PathBuf;
@@ -55,6 +57,7 @@ use spool::Spool;
 use spool::file::{LeftBehind, SpoolFile};
 use spool::replay::Replay;
 use trainer_process::TrainerProcess;
+use uploads::Uploads;
 
 /// How long one claim waits at the coordinator for a trial.
 const CLAIM_WAIT: Duration = Duration::from_secs(20);
@@ -145,6 +148,7 @@ pub async fn run(config: AgentConfig, wishes: Wishes) -> Result<(), AgentError> 
         Replay { coordinator: &coordinator, heartbeat: &heartbeat, checkpoints: &checkpointing.store };
     replay.hand_in(left, &registered.held, &shutdown).await;
 
+    let uploads = Uploads::new(config.upload_dir(), config.upload_limit.0);
     let mut breaker = Breaker::default();
     while let Some(leased) = claim(&coordinator, &registered, &shutdown).await? {
         let attempt = Attempt {
@@ -153,6 +157,7 @@ pub async fn run(config: AgentConfig, wishes: Wishes) -> Result<(), AgentError> 
             spool: &spool,
             trainer_timeout: config.trainer_timeout,
             checkpointing: &checkpointing,
+            uploads: &uploads,
             save: &mut save,
             shutdown: &shutdown,
         };

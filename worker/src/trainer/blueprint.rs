@@ -42,11 +42,16 @@ impl Blueprint {
         match (layers(model, shape)?, model) {
             (Some(layers), _) => Ok(Self::Layers(layers)),
             (None, ModelSpec::TorchScript(script)) => {
-                let path = PathBuf::from(&script.path);
+                // The agent brings a module that was sent along, and says where it is.
+                let Some(path) = script.file.path() else {
+                    let problem = "a module was sent along with the sweep, and not brought to the trainer";
+                    return Err(TrialError::Unsupported(problem.to_owned()));
+                };
+                let path = PathBuf::from(path);
                 let sha256 = File::open(&path).and_then(sha256_of).map_err(|error| TrialError::Module {
-                    path: script.path.clone(),
+                    path: path.display().to_string(),
                     reason: error.to_string(),
-                    help: "the file must be on the worker, under this path",
+                    help: "the file must be on the worker, under this path; or send it along with `upload` in place of `path`",
                 })?;
                 Ok(Self::Script { path, sha256 })
             }

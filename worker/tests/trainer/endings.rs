@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use domain::spec::{Budget, Labels, ModelSpec, ScheduleKind, ScriptModel, Target, TargetMetric, TrainSpec};
+use domain::spec::{Budget, Labels, ModelSpec, ScheduleKind, Target, TargetMetric, TrainSpec};
 use domain::{LearningRate, TrialSpec};
 use proto::v1::{MetricName, Outcome, trainer_event};
 use worker::trainer::report::Reporter;
@@ -105,7 +105,7 @@ fn the_learning_rate_is_told_whenever_it_changes() {
 fn what_this_worker_cannot_do_is_refused_with_advice() {
     let _exclusive = exclusive();
     let mut missing = seed_example(8, 0);
-    missing.model = ModelSpec::TorchScript(ScriptModel { path: "/nowhere/net.pt".into() });
+    missing.model = ModelSpec::script("/nowhere/net.pt");
     let error = run(&missing, &mut host()).unwrap_err();
     assert!(
         error.to_string().starts_with("/nowhere/net.pt cannot be used as a model: No such file"),

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use domain::TrialSpec;
-use domain::spec::{CifarData, DataSource, ModelSpec, Normalize, Precision, SafetensorsData, TrainSpec};
+use domain::spec::{
+    CifarData, DataSource, FileSource, ModelSpec, Normalize, Precision, SafetensorsData, TrainSpec,
+};
 use proto::v1::{FailureKind, Outcome};
 use worker::trainer::setup::Ready;
 
@@ -36,7 +38,10 @@ fn from(source: DataSource, normalize: Normalize) -> TrialSpec {
 }
 
 fn from_file(path: &Path, normalize: Normalize) -> TrialSpec {
-    from(DataSource::Safetensors(SafetensorsData { path: path.display().to_string() }), normalize)
+    from(
+        DataSource::Safetensors(SafetensorsData { file: FileSource::OnWorker(path.display().to_string()) }),
+        normalize,
+    )
 }
 
 /// All rows as the model sees them.

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use domain::memory::MemoryParts;
 use domain::spec::{
     Budget, CnnModel, DataSource, DataSpec, Labels, MemorySpec, ModelSpec, Norm, Normalize, OptimizerKind,
-    ScriptModel, SyntheticData, TrainSpec,
+    SyntheticData, TrainSpec,
 };
 use domain::{BatchSize, Bytes, LearningRate, TrialSettings, TrialSpec};
 use proto::v1::{self, MetricName, trainer_event};
@@ -83,7 +83,7 @@ pub fn stateful_trial(examples: u64, batch_size: u64) -> TrialSpec {
 /// A file of the PyTorch fixtures.
 pub fn module(name: &str) -> ModelSpec {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/modules/");
-    ModelSpec::TorchScript(ScriptModel { path: format!("{path}{name}.pt") })
+    ModelSpec::script(format!("{path}{name}.pt"))
 }
 
 /// The trial, with a memory budget.

@@ -163,7 +163,7 @@ fn an_unusable_module_is_refused_with_the_reason() {
     }
     let text = refusal(module("convolutional"), &[3, 9, 7]);
     assert!(text.contains("for examples of shape [3, 9, 7] it fails"), "{text}");
-    let many = ModelSpec::TorchScript(domain::spec::ScriptModel { path: "/nowhere/net.pt".into() });
+    let many = ModelSpec::script("/nowhere/net.pt");
     assert!(refusal(many, &[4]).contains("the file must be on the worker"));
 }
 
@@ -171,10 +171,10 @@ fn an_unusable_module_is_refused_with_the_reason() {
 fn a_broken_file_gets_an_error_whatever_is_broken_in_it() {
     let _exclusive = exclusive();
     let ModelSpec::TorchScript(script) = module("seeded") else { unreachable!() };
-    let good = std::fs::read(Path::new(&script.path)).unwrap();
+    let good = std::fs::read(Path::new(script.file.path().unwrap())).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("broken.pt");
-    let broken = ModelSpec::TorchScript(domain::spec::ScriptModel { path: path.display().to_string() });
+    let broken = ModelSpec::script(path.display().to_string());
     let spec = lasting(trial(&[1, 9, 7], 20, broken, 4, 1), Budget::Steps(1));
     let mut refused = 0;
     let mut state = 1u64;

@@ -4,7 +4,7 @@ use domain::spec::{Labels, Normalize};
 use serde_json::{Value, json};
 
 use super::super::data::{FORMATS, Format};
-use super::{LARGEST, by_word, described, whole, with_default, words};
+use super::{LARGEST, by_word, described, upload, whole, with_default, with_one_file, words};
 
 pub(super) fn section() -> Value {
     let tables = FORMATS.iter().map(|&(word, format)| table(word, format)).collect();
@@ -28,8 +28,8 @@ fn table(word: &str, format: Format) -> Value {
         }
         Format::Safetensors => (
             "A file of tensors train_x, train_y and, if wanted, validation_x, validation_y",
-            path("A safetensors file"),
-            &["path"],
+            file("A safetensors file"),
+            &[],
         ),
         Format::Synthetic => {
             ("Standard normal inputs, made from a seed", synthetic(), &["examples", "features", "classes"])
@@ -46,13 +46,21 @@ fn table(word: &str, format: Format) -> Value {
         words(&Normalize::ALL),
     );
     let required = [&["format"], required].concat();
-    json!({
+    let is_file = properties.get("upload").is_some();
+    let table = json!({
         "title": title,
         "type": "object",
         "required": required,
         "properties": properties,
         "additionalProperties": false
-    })
+    });
+    if is_file { with_one_file(table) } else { table }
+}
+
+fn file(what: &str) -> Value {
+    let mut properties = path(what);
+    properties["upload"] = upload(what);
+    properties
 }
 
 fn path(what: &str) -> Value {

@@ -128,6 +128,19 @@ fn list(items: Value) -> Value {
 }
 
 /// A table whose other keys depend on the word under `key`: one table for each word.
+/// `upload`, in place of `path`.
+fn upload(what: &str) -> Value {
+    let description =
+        format!("{what}, on this machine, relative to the sweep file: it is sent along; in place of `path`.");
+    json!({ "description": description, "type": "string", "minLength": 1 })
+}
+
+/// A table that names one file, in one of the two ways.
+fn with_one_file(mut table: Value) -> Value {
+    table["oneOf"] = json!([{ "required": ["path"] }, { "required": ["upload"] }]);
+    table
+}
+
 fn by_word(description: &str, key: &str, tables: Vec<Value>) -> Value {
     let words: Vec<&Value> = tables.iter().map(|table| &table["properties"][key]["const"]).collect();
     json!({

@@ -4,7 +4,7 @@ use domain::spec::{CnnModel, MlpModel, Norm, ResNetModel};
 use serde_json::{Value, json};
 
 use super::super::model::{KINDS, Kind};
-use super::{by_word, described, share, whole, with_default, words};
+use super::{by_word, described, share, upload, whole, with_default, with_one_file, words};
 
 pub(super) fn section() -> Value {
     let tables = KINDS.iter().map(|&(word, kind)| table(word, kind)).collect();
@@ -21,17 +21,18 @@ fn table(word: &str, kind: Kind) -> Value {
             ("A convolution, ReLU and max pooling for each channel count, then as mlp", cnn(), &["channels"])
         }
         Kind::ResNet => ("A residual network for small images (He et al. 2016)", resnet(), &["depth"]),
-        Kind::TorchScript => ("A scripted module of one's own", script(), &["path"]),
+        Kind::TorchScript => ("A scripted module of one's own", script(), &[]),
     };
     properties["kind"] = described("The kind of the model.", json!({ "const": word }));
     let required = [&["kind"], required].concat();
-    json!({
+    let table = json!({
         "title": title,
         "type": "object",
         "required": required,
         "properties": properties,
         "additionalProperties": false
-    })
+    });
+    if matches!(kind, Kind::TorchScript) { with_one_file(table) } else { table }
 }
 
 fn mlp() -> Value {
@@ -74,7 +75,10 @@ fn resnet() -> Value {
 fn script() -> Value {
     let description =
         "The module on the worker, as torch.jit.save writes it; under `run`, relative to the sweep file.";
-    json!({ "path": { "description": description, "type": "string", "minLength": 1 } })
+    json!({
+        "path": { "description": description, "type": "string", "minLength": 1 },
+        "upload": upload("The module, as torch.jit.save writes it")
+    })
 }
 
 fn sizes(least: u64) -> Value {

@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::{
     BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, LearningRateAxis, MemorySpec, MicroBatchPolicy,
-    SweepDraft, SweepSpec, SyntheticData, TargetMetric, TrainKey, TrainSpec,
+    SweepDraft, SweepSpec, SyntheticData, TargetMetric, TrainKey, TrainSpec, Upload,
 };
 use crate::grid;
 use crate::units::{BatchSize, LearningRate};
@@ -91,7 +91,17 @@ fn check_name(name: Option<&str>, found: &mut Issues) {
     }
 }
 
+fn check_upload(path: &str, upload: Option<&Upload>, found: &mut Issues) {
+    if let Some(upload) = upload
+        && !Upload::is_name(&upload.name)
+    {
+        let message = format!("{:?} is no file name", upload.name);
+        found.add(path, message, Some("name a file by 1 to 128 bytes, without / and \\"));
+    }
+}
+
 fn check_data(data: &DataSpec, found: &mut Issues) {
+    check_upload("data.upload", data.source.upload(), found);
     match &data.source {
         DataSource::Synthetic(synthetic) => {
             check_synthetic(synthetic, found);
@@ -124,7 +134,7 @@ fn check_data(data: &DataSpec, found: &mut Issues) {
             found.add("data.limit", "a limit of 0 leaves no examples", Some("leave `limit` out to use all"));
         }
         // How many there are a worker knows, but there are no more than the limit.
-        Some(limit) if data.source.path().is_some() && data.validation >= limit => {
+        Some(limit) if !matches!(data.source, DataSource::Synthetic(_)) && data.validation >= limit => {
             found.add(
                 "data.validation",
                 format!(

@@ -14,8 +14,9 @@ pub(super) fn check(model: &ModelSpec, found: &mut Issues) {
         }
         ModelSpec::Cnn(cnn) => check_cnn(cnn, found),
         ModelSpec::ResNet(resnet) => check_resnet(resnet, found),
-        ModelSpec::TorchScript(ScriptModel { path }) => {
-            if path.is_empty() {
+        ModelSpec::TorchScript(ScriptModel { file }) => {
+            super::check_upload("model.upload", file.upload(), found);
+            if file.path() == Some("") {
                 found.add("model.path", "the path is empty", Some("name the file of the scripted module"));
             }
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::rc::Rc;
 
-use domain::spec::{DataSource, DataSpec};
+use domain::spec::{DataSource, DataSpec, FileSource};
 
 use super::dataset::Dataset;
 use super::{DataError, cifar, idx, safetensors, synthetic};
@@ -41,10 +41,21 @@ impl Library {
             DataSource::Idx(data) => idx::read(Path::new(&data.path))?,
             DataSource::Cifar10(data) => cifar::read(Path::new(&data.path), &cifar::CIFAR_10)?,
             DataSource::Cifar100(data) => cifar::read(Path::new(&data.path), &cifar::CIFAR_100)?,
-            DataSource::Safetensors(data) => safetensors::read(Path::new(&data.path))?,
+            DataSource::Safetensors(data) => safetensors::read(Path::new(on_this_disk(&data.file)?))?,
         };
         let dataset = Rc::new(raw.into_dataset(spec)?);
         self.last = Some((key, Rc::clone(&dataset)));
         Ok(dataset)
+    }
+}
+
+/// The agent brings files that were sent along, and says where they are.
+fn on_this_disk(file: &FileSource) -> Result<&str, DataError> {
+    match file {
+        FileSource::OnWorker(path) => Ok(path),
+        FileSource::Upload(upload) => Err(DataError::Malformed {
+            path: upload.name.clone(),
+            reason: "it was sent along with the sweep, and not brought to the trainer".to_owned(),
+        }),
     }
 }

@@ -1,0 +1,88 @@
+//! Which files were sent along with sweeps. Their bytes are not here.
+
+use std::time::Duration;
+
+use domain::spec::Upload;
+use domain::units::ContentHash;
+use sqlx::PgConnection;
+use sqlx::postgres::types::PgInterval;
+use uuid::Uuid;
+
+use super::{Result, StoreError, bigint, count};
+
+/// Notes a file whose bytes are in the store.
+///
+/// # Errors
+/// As any query.
+pub async fn keep(connection: &mut PgConnection, upload: &Upload, by: Option<&str>) -> Result<()> {
+    sqlx::query_file!(
+        "queries/upload/keep_upload.sql",
+        upload.hash.to_string(),
+        upload.name,
+        bigint("file.bytes", upload.bytes)?,
+        by,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The length of a file that was sent; `None` where none was. It stays for a while from now on.
+///
+/// # Errors
+/// As any query.
+pub async fn find(connection: &mut PgConnection, hash: ContentHash) -> Result<Option<u64>> {
+    let bytes = sqlx::query_file_scalar!("queries/upload/find_upload.sql", hash.to_string());
+    Ok(bytes.fetch_optional(connection).await?.map(count))
+}
+
+/// Notes which files a new sweep's trials read; they stay as long as it does.
+///
+/// # Errors
+/// [`StoreError::UploadMissing`] when one was never sent, or is gone.
+pub async fn attach(connection: &mut PgConnection, sweep_id: Uuid, uploads: &[&Upload]) -> Result<()> {
+    let mut hashes: Vec<_> = uploads.iter().map(|upload| upload.hash.to_string()).collect();
+    hashes.sort();
+    hashes.dedup();
+    if hashes.is_empty() {
+        return Ok(());
+    }
+    let found = sqlx::query_file!("queries/upload/attach_uploads.sql", sweep_id, &hashes)
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    if found == hashes.len() as u64 {
+        return Ok(());
+    }
+    for upload in uploads {
+        if find(connection, upload.hash).await?.is_none() {
+            return Err(StoreError::UploadMissing(upload.name.clone()));
+        }
+    }
+    // The missing one has come meanwhile, too late for this sweep.
+    Err(StoreError::UploadMissing(uploads.first().map(|upload| upload.name.clone()).unwrap_or_default()))
+}
+
+/// The length of a file that this trial's sweep reads; `None` where it reads no such file.
+///
+/// # Errors
+/// As any query.
+pub async fn of_trial(
+    connection: &mut PgConnection,
+    trial_id: Uuid,
+    hash: ContentHash,
+) -> Result<Option<u64>> {
+    let bytes = sqlx::query_file_scalar!("queries/upload/upload_of_trial.sql", trial_id, hash.to_string());
+    Ok(bytes.fetch_optional(connection).await?.map(count))
+}
+
+/// Forgets files that no sweep reads and nobody asked for since `age`, and gives their hashes. Whoever sends one of them again
+/// waits until this transaction ends, so that its bytes are removed within it.
+///
+/// # Errors
+/// As any query.
+pub async fn forget(connection: &mut PgConnection, age: Duration) -> Result<Vec<String>> {
+    let age =
+        PgInterval { months: 0, days: 0, microseconds: i64::try_from(age.as_micros()).unwrap_or(i64::MAX) };
+    Ok(sqlx::query_file_scalar!("queries/upload/forget_uploads.sql", age).fetch_all(connection).await?)
+}
