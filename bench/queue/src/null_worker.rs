@@ -41,11 +41,16 @@ impl NullWorker {
 
     /// Claims a trial, waiting for one at most so long; none when none came.
     pub async fn claim(&self, wait: Duration) -> Result<Vec<Lease>> {
+        self.claim_up_to(1, wait).await
+    }
+
+    /// The same for several trials.
+    pub async fn claim_up_to(&self, max_trials: u32, wait: Duration) -> Result<Vec<Lease>> {
         let request = v1::ClaimTrialsRequest {
             worker_id: self.worker_id.clone(),
             instance_id: self.instance_id.clone(),
             request_id: Uuid::now_v7().to_string(),
-            max_trials: 1,
+            max_trials,
             wait: prost_types::Duration::try_from(wait).ok(),
         };
         let answer = self.connection.workers.clone().claim_trials(request).await.context("claiming")?;

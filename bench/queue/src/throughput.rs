@@ -6,6 +6,7 @@ use anyhow::Result;
 use bench_measure::Sample;
 use futures::future::try_join_all;
 
+use crate::floor::{BATCH, Ends};
 use crate::null_worker::NullWorker;
 use crate::postgres::Postgres;
 use crate::stack::Stack;
@@ -13,6 +14,12 @@ use crate::{Arguments, floor, optuna, sweeps};
 
 /// Workers at once; the first number is that of Optuna's processes.
 const WORKERS: [u32; 3] = [2, 16, 64];
+
+/// Workers that claim several trials at a time.
+const BATCHING_WORKERS: u32 = 8;
+
+/// Connections of plain SQL that end their trials one by one: with more it gets no faster.
+const CONNECTIONS: u32 = 16;
 
 /// How long a claim may wait: never long, as there are trials.
 const WAIT: Duration = Duration::from_secs(5);
@@ -23,39 +30,54 @@ const TRIALS: u64 = 60_000;
 pub async fn run(arguments: &Arguments, postgres: &Postgres) -> Result<()> {
     let mut ours = [const { Sample(Vec::new()) }; WORKERS.len()];
     let mut theirs = Sample::default();
-    let mut plain = Sample::default();
+    let (mut in_batches, mut plain, mut one_by_one) =
+        (Sample::default(), Sample::default(), Sample::default());
     let stack = Stack::start(&arguments.coordinator, postgres, "bench_throughput").await?;
     for round in 0..arguments.rounds {
         eprintln!("bench: throughput, round {} of {}", round + 1, arguments.rounds);
         for (workers, sample) in WORKERS.iter().zip(&mut ours) {
-            sample.0.push(trials_per_second(&stack, postgres, *workers, arguments.seconds).await?);
+            sample.0.push(trials_per_second(&stack, postgres, *workers, 1, arguments.seconds).await?);
         }
+        let rate = trials_per_second(&stack, postgres, BATCHING_WORKERS, BATCH, arguments.seconds);
+        in_batches.0.push(rate.await?);
         if let (Some(python), Some(script)) = (&arguments.python, &arguments.script) {
             let rate = optuna::trials_per_second(python, script, postgres, WORKERS[0], arguments.seconds);
             theirs.0.push(rate.await?);
         }
-        plain.0.push(floor::trials_per_second(postgres, WORKERS[0], arguments.seconds).await?);
+        let seconds = arguments.seconds;
+        plain.0.push(floor::trials_per_second(postgres, WORKERS[0], Ends::Together, seconds).await?);
+        one_by_one.0.push(floor::trials_per_second(postgres, CONNECTIONS, Ends::OneByOne, seconds).await?);
     }
     println!("\n## Trials claimed and ended in a second\n");
-    println!("| what | trials/s | over Optuna | over plain SQL |");
-    println!("| --- | --: | --: | --: |");
+    println!("| what | trials/s | over Optuna | over SQL, ended one by one | over SQL, ended together |");
+    println!("| --- | --: | --: | --: | --: |");
+    let row = |name: &str, sample: &Sample| {
+        let over = |those: &Sample| {
+            if those.0.is_empty() { "-".to_owned() } else { sample.over(those).told(2) }
+        };
+        let [theirs, one_by_one, plain] = [&theirs, &one_by_one, &plain].map(over);
+        println!("| {name} | {} | {theirs} | {one_by_one} | {plain} |", sample.told(0));
+    };
     for (workers, sample) in WORKERS.iter().zip(&ours) {
-        let name = format!("batchsweep, {workers} workers, a trial a call");
-        println!("{}", row(&name, sample, &theirs, &plain));
+        row(&format!("batchsweep, {workers} workers, a trial a claim"), sample);
     }
-    println!("{}", row("Optuna, 2 processes", &theirs, &theirs, &plain));
-    println!("{}", row("plain SQL, 2 connections, 32 trials a transaction", &plain, &theirs, &plain));
+    row(&format!("batchsweep, {BATCHING_WORKERS} workers, up to {BATCH} trials a claim"), &in_batches);
+    row("Optuna, 2 processes", &theirs);
+    row(
+        &format!("plain SQL, {CONNECTIONS} connections, {BATCH} trials a claim, each ended by itself"),
+        &one_by_one,
+    );
+    row(&format!("plain SQL, {} connections, {BATCH} trials a claim, ended together", WORKERS[0]), &plain);
     Ok(())
 }
 
-fn row(name: &str, sample: &Sample, theirs: &Sample, plain: &Sample) -> String {
-    let over = |those: &Sample| {
-        if those.0.is_empty() { "-".to_owned() } else { sample.over(those).told(2) }
-    };
-    format!("| {name} | {} | {} | {} |", sample.told(0), over(theirs), over(plain))
-}
-
-async fn trials_per_second(stack: &Stack, postgres: &Postgres, workers: u32, seconds: f64) -> Result<f64> {
+async fn trials_per_second(
+    stack: &Stack,
+    postgres: &Postgres,
+    workers: u32,
+    at_a_time: u32,
+    seconds: f64,
+) -> Result<f64> {
     let connection = stack.connect()?;
     let sweep = sweeps::submit(&connection, TRIALS).await?;
     stack.analyze(postgres).await?;
@@ -71,10 +93,9 @@ async fn trials_per_second(stack: &Stack, postgres: &Postgres, workers: u32, sec
         tokio::spawn(async move {
             let mut done = 0u32;
             while started.elapsed() < end {
-                for lease in worker.claim(WAIT).await? {
-                    worker.complete(lease, 0).await?;
-                    done += 1;
-                }
+                let leases = worker.claim_up_to(at_a_time, WAIT).await?;
+                let ended = leases.into_iter().map(|lease| worker.complete(lease, 0));
+                done += u32::try_from(try_join_all(ended).await?.len())?;
             }
             anyhow::Ok(done)
         })
