@@ -10,11 +10,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use proto::connection::pem::PemError;
 use proto::token::TokenFileError;
 use sqlx::postgres::PgConnectOptions;
 use storage::place::state_folder;
+use telemetry::LogFormat;
 
 pub use auth::{AuthConfig, AuthMode};
 pub use limits::LimitsConfig;
@@ -116,15 +117,6 @@ pub struct ServeConfig {
     /// How the log on stderr looks.
     #[arg(long, env = "BATCHSWEEP_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// What is wrong with the flags.

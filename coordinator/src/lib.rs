@@ -10,7 +10,7 @@
 //! - [`tasks`]: what goes on beside the RPCs: claims, the reaper, health, notices, watches,
 //! - [`web`]: the live page,
 //! - [`store`]: all SQL,
-//! - [`health`], [`metrics`] and [`logging`]: for operators.
+//! - [`health`] and [`metrics`]: for operators.
 
 pub mod config;
 
@@ -31,8 +31,6 @@ pub mod web;
 pub mod health;
 
 pub mod metrics;
-
-pub mod logging;
 
 pub use config::ServeConfig;
 pub use run::{RunError, run};

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use coordinator::{ServeConfig, logging};
+use coordinator::ServeConfig;
 use migrate_command::MigrateArgs;
 use proto::connection::{CredentialFiles, Credentials};
 use token_command::TokenCommand;
@@ -83,7 +83,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(config: ServeConfig) -> anyhow::Result<()> {
-    logging::start(config.log_format);
+    let traces = telemetry::start("batchsweep-coordinator", config.log_format, "info,sqlx=warn");
     // Before the port is taken: a wrong flag is told first.
     config.check()?;
     let listener = TcpListener::bind(config.listen)
@@ -97,8 +97,9 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
-    coordinator::run(config, listener, shutdown).await?;
-    Ok(())
+    let ran = coordinator::run(config, listener, shutdown).await;
+    traces.finish().await;
+    Ok(ran?)
 }
 
 async fn health(address: String, files: CredentialFiles<'_>) -> anyhow::Result<()> {

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use coordinator::config::{DatabaseConfig, LogFormat};
-use coordinator::logging;
+use coordinator::config::DatabaseConfig;
 use coordinator::store::connect;
 use coordinator::store::token;
 use domain::access::{Scope, check_principal};
 use proto::Token;
+use telemetry::LogFormat;
 
 /// How long to wait for Postgres.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,7 +45,7 @@ struct KeptToken {
 /// # Errors
 /// When a file cannot be read, or the database is out of reach or refuses.
 pub async fn run(arguments: MigrateArgs) -> anyhow::Result<()> {
-    logging::start(LogFormat::Text);
+    telemetry::log::start(LogFormat::Text, "info,sqlx=warn");
     // Files first: a missing one is told before anything is waited for.
     let passwords = arguments.role_passwords.iter().map(|(role, file)| {
         let text =

@@ -11,6 +11,7 @@ use proto::v1::sweep_service_server::SweepServiceServer;
 use proto::v1::token_service_server::TokenServiceServer;
 use proto::v1::worker_service_server::WorkerServiceServer;
 use proto::{MAX_MESSAGE_BYTES, Token};
+use telemetry::calls::IncomingLayer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
@@ -149,6 +150,7 @@ pub async fn run(
     }
 
     let router = server
+        .layer(IncomingLayer)
         .layer(GuardLayer { authenticator })
         .add_service(health_service)
         .add_service(reflection()?)

@@ -4,14 +4,17 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
+use telemetry::LogFormat;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 use worker::agent::{self, AgentConfig, Wishes};
 use worker::trainer;
+
+/// What is logged where nothing else is asked for.
+const LOGGED: &str = "info";
 
 /// Takes trials from a batchsweep coordinator and trains them with libtorch.
 #[derive(Debug, Parser)]
@@ -46,33 +49,19 @@ enum Role {
     },
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LogFormat {
-    Text,
-    Json,
-}
-
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    start_log(arguments.log_format);
     match arguments.role {
-        Some(Role::Trainer) => trainer::run(),
+        Some(Role::Trainer) => {
+            telemetry::log::start(arguments.log_format, LOGGED);
+            trainer::run()
+        }
         Some(Role::Health { address }) => health(address),
-        None => run_agent(arguments.agent),
+        None => run_agent(arguments.agent, arguments.log_format),
     }
 }
 
-fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("BATCHSWEEP_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
-}
-
-fn run_agent(config: AgentConfig) -> ExitCode {
+fn run_agent(config: AgentConfig, log_format: LogFormat) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -80,7 +69,13 @@ fn run_agent(config: AgentConfig) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(work(config)) {
+    let worked = runtime.block_on(async {
+        let traces = telemetry::start("batchsweep-worker", log_format, LOGGED);
+        let worked = work(config).await;
+        traces.finish().await;
+        worked
+    });
+    match worked {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -22,6 +22,8 @@ mod modules;
 
 mod uploads;
 
+mod traces;
+
 mod fleet;
 
 mod waiting;

@@ -66,6 +66,12 @@ impl Sandbox {
         self.command(arguments).stdin(Stdio::null()).output().unwrap()
     }
 
+    /// Runs the command to its end, with more in its environment.
+    pub fn call_with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
+        command.envs(environment.iter().copied()).stdin(Stdio::null()).output().unwrap()
+    }
+
     /// Runs the command, which must succeed; gives its standard output.
     #[track_caller]
     pub fn read(&self, arguments: &[&str]) -> String {

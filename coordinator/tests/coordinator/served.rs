@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use coordinator::config::{
-    AuthConfig, AuthMode, DatabaseConfig, LimitsConfig, LogFormat, TlsConfig, public_url,
-};
+use coordinator::config::{AuthConfig, AuthMode, DatabaseConfig, LimitsConfig, TlsConfig, public_url};
 use coordinator::http::HttpListen;
 use coordinator::store::token;
 use coordinator::{RunError, ServeConfig};
@@ -12,6 +10,7 @@ use domain::access::Scope;
 use proto::Token;
 use proto::connection::Bearer;
 use sqlx::PgPool;
+use telemetry::LogFormat;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use proto::v1::{self, FailureKind, LeaseOrder, SpooledEnd, spooled_end, trainer_event, trainer_request};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::breaker::Went;
 use super::checkpoint::Checkpointing;
@@ -104,7 +106,7 @@ impl End {
         Self::Failed { kind: FailureKind::Input, message: other.to_string() }
     }
 
-    /// Counts it for monitors.
+    /// Counts it for monitors, and notes it in the trace.
     fn count(&self, device: &str) {
         let kind = match self {
             Self::Finished(result) => {
@@ -120,6 +122,11 @@ impl End {
             Self::LeaseLost => "lost",
         };
         METRICS.attempt_ended(device, kind);
+        let span = Span::current();
+        span.record("outcome", kind);
+        if let Self::Failed { message, .. } = self {
+            span.record("otel.status_code", "ERROR").record("otel.status_description", message.as_str());
+        }
     }
 
     /// What it says about the worker.
@@ -171,11 +178,26 @@ impl Attempt<'_> {
     /// Trains the trial and reports how it ended. Whatever happens to it is told to the coordinator or, where the lease
     /// is lost, is no longer ours to tell; nothing is left for the caller but a trainer that may be gone, and what this
     /// says about the worker.
-    pub async fn run(mut self, trainer: &mut TrainerProcess, leased: v1::LeasedTrial) -> Went {
-        let (Some(lease), Some(mut spec)) = (leased.lease.clone(), leased.spec.clone()) else {
+    pub async fn run(self, trainer: &mut TrainerProcess, leased: v1::LeasedTrial) -> Went {
+        let (Some(lease), Some(spec)) = (leased.lease.clone(), leased.spec.clone()) else {
             tracing::error!("the coordinator sent a trial without lease or spec; ignoring it");
             return Went::Neither;
         };
+        let span = tracing::info_span!(
+            target: telemetry::TRACE, "attempt", sweep_id = leased.sweep_id, trial_id = lease.trial_id,
+            trial_index = leased.trial_index, attempt = lease.attempt, device = trainer.device().name,
+            outcome = Empty, otel.status_code = Empty, otel.status_description = Empty
+        );
+        self.work(trainer, leased, lease, spec).instrument(span).await
+    }
+
+    async fn work(
+        mut self,
+        trainer: &mut TrainerProcess,
+        leased: v1::LeasedTrial,
+        lease: v1::Lease,
+        mut spec: v1::TrialSpec,
+    ) -> Went {
         let trial = lease.trial_id.clone();
         tracing::info!(trial, attempt = lease.attempt, index = leased.trial_index, "training");
         self.heartbeat.carry(Some(lease.clone()));
@@ -192,12 +214,14 @@ impl Attempt<'_> {
             micro_batch_cap: leased.micro_batch_cap,
             micro_batch_cap_reason: leased.micro_batch_cap_reason,
         };
-        let end = match self.prepare(&lease, &mut spec, &mut links).await {
+        let preparing = tracing::info_span!(target: telemetry::TRACE, "prepare");
+        let end = match self.prepare(&lease, &mut spec, &mut links).instrument(preparing).await {
             Ok(checkpointing) => {
                 trainer.send(trainer_request::Kind::Learn(lessons)).await;
                 trainer.send(trainer_request::Kind::Checkpointing(checkpointing)).await;
                 trainer.send(trainer_request::Kind::Train(spec)).await;
-                self.follow(trainer, &lease, &mut links).await
+                let training = tracing::info_span!(target: telemetry::TRACE, "train");
+                self.follow(trainer, &lease, &mut links).instrument(training).await
             }
             Err(end) => end,
         };
@@ -214,7 +238,8 @@ impl Attempt<'_> {
             End::Finished(_) | End::LeaseLost => checkpoints.abandon(),
         }
         let has_result = matches!(end, End::Finished(_));
-        let is_told = self.settle(end, &lease, uplink, findings).await;
+        let settling = tracing::info_span!(target: telemetry::TRACE, "hand in");
+        let is_told = self.settle(end, &lease, uplink, findings).instrument(settling).await;
         if has_result && is_told {
             checkpoints.clear().await;
         }

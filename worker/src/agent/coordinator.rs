@@ -9,12 +9,13 @@ use proto::connection::{Bearer, CredentialError, Credentials};
 use proto::reason::retry_delay;
 use proto::v1::worker_service_client::WorkerServiceClient;
 use proto::{MAX_MESSAGE_BYTES, Reason};
+use telemetry::calls::Outgoing;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
 /// The generated client on a channel that connects by itself, and again when it is lost; it shows the token.
-pub type Client = WorkerServiceClient<InterceptedService<Channel, Bearer>>;
+pub type Client = WorkerServiceClient<InterceptedService<Outgoing<Channel>, Bearer>>;
 
 /// How often a connection is asked whether its other end is there, and how long that may take. One that fell silent is left
 /// after both, so that a new one can still renew leases of half a minute.
@@ -56,7 +57,7 @@ impl Coordinator {
             .keep_alive_timeout(PING)
             .keep_alive_while_idle(true)
             .connect_lazy();
-        let client = Client::new(InterceptedService::new(channel, credentials.bearer()))
+        let client = Client::new(InterceptedService::new(Outgoing(channel), credentials.bearer()))
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
         Ok(Self { address: address.to_owned(), credentials: credentials.clone(), client })

@@ -6,6 +6,7 @@ use proto::v1;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tonic::Status;
+use tracing::Instrument;
 
 use super::coordinator::{Coordinator, Retry};
 
@@ -41,7 +42,7 @@ impl FindingsLink {
         let (differs, other_data) = watch::channel(None);
         let data = Data { path: path_of(leased), expected: leased.data_sha256.clone() };
         let lease = leased.lease.clone().unwrap_or_default();
-        let task = tokio::spawn(bring(coordinator, lease, data, received, differs));
+        let task = tokio::spawn(bring(coordinator, lease, data, received, differs).in_current_span());
         Self { found, other_data, task }
     }
 

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tonic::Status;
+use tracing::Instrument;
 
 use super::coordinator::{Coordinator, Retry, is_lease_lost};
 use super::spool::backlog::Backlog;
@@ -105,7 +106,14 @@ impl Uplink {
         let spooled = Spooled(Arc::new(Mutex::new(backlog)));
         let sender =
             Sender { coordinator, lease, spooled: spooled.clone(), trouble: tell, stored: tell_stored };
-        Self { items, spooled, trouble, last_seq, stored, task: tokio::spawn(sender.bring(received)) }
+        Self {
+            items,
+            spooled,
+            trouble,
+            last_seq,
+            stored,
+            task: tokio::spawn(sender.bring(received).in_current_span()),
+        }
     }
 
     /// Takes records in.

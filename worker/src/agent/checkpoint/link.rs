@@ -8,6 +8,7 @@ use std::time::Duration;
 use proto::v1::{self, LogLevel, record};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use super::Checkpointing;
 use super::scratch::Scratch;
@@ -57,7 +58,7 @@ impl CheckpointLink {
         let carrier = Carrier { coordinator, lease: lease.clone(), store: settings.store.clone(), stored };
         Self {
             saved,
-            task: tokio::spawn(carrier.bring(received)),
+            task: tokio::spawn(carrier.bring(received).in_current_span()),
             scratch: scratch.ok(),
             settings: settings.clone(),
             lease,
