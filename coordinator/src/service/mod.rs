@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod findings;
+mod fleet;
 mod lessons;
 mod specs;
 pub(crate) mod status;
@@ -12,6 +13,7 @@ mod sweeps;
 mod tokens;
 mod workers;
 
+pub use fleet::Fleet;
 pub use lessons::ReadBefore;
 pub use specs::Specs;
 pub use sweeps::Sweeps;

@@ -41,6 +41,7 @@ pub fn config(pool: &PgPool) -> ServeConfig {
         address_file: None,
         lease_ttl: Duration::from_secs(30),
         heartbeat_interval: Duration::from_secs(5),
+        keep_checkpoints: Duration::from_secs(3_600),
         no_migrate: false,
         insecure: false,
         tls: TlsConfig::default(),
