@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use prost::Message;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "batchsweep/v1/spec.proto",
     "batchsweep/v1/memory.proto",
     "batchsweep/v1/record.proto",
@@ -15,6 +15,7 @@ const FILES: [&str; 9] = [
     "batchsweep/v1/sweep_service.proto",
     "batchsweep/v1/worker_service.proto",
     "batchsweep/v1/token_service.proto",
+    "batchsweep/v1/fleet_service.proto",
     "batchsweep/v1/trainer.proto",
     "batchsweep/v1/spool.proto",
 ];

@@ -154,8 +154,8 @@ pub enum Verb {
     #[command(after_help = examples!["batchsweep weight @last 2", "batchsweep weight fashion-mnist-mlp 0.5"])]
     Weight(command::weight::Args),
 
-    /// List the workers and their devices
-    #[command(after_help = examples!["batchsweep workers", "batchsweep workers -o json"])]
+    /// List the workers and their devices; take them out of service, and put them back
+    #[command(after_help = examples!["batchsweep workers -o json", "batchsweep workers drain gpu-3 --now --wait"])]
     Workers(command::workers::Args),
 
     /// Start the local stack and leave it running

@@ -88,6 +88,16 @@ pub struct ServeConfig {
     )]
     pub heartbeat_interval: Duration,
 
+    /// How long the checkpoints of a trial that failed or was cancelled are kept for `retry`, such as 12h or 7d.
+    #[arg(
+        long,
+        env = "BATCHSWEEP_KEEP_CHECKPOINTS",
+        value_name = "TIME",
+        default_value = "7d",
+        value_parser = long_duration
+    )]
+    pub keep_checkpoints: Duration,
+
     /// Leave the schema as it is; refuse to start when it is not this build's.
     #[arg(long, env = "BATCHSWEEP_NO_MIGRATE")]
     pub no_migrate: bool,
@@ -296,6 +306,21 @@ fn url_options(
     url.trim().parse().map(Some).map_err(|source| ConfigError::Url { flag, source })
 }
 
+/// A time such as `30s`, `12h` or `7d`, up to ten years.
+fn long_duration(text: &str) -> Result<Duration, String> {
+    const HOUR: u64 = 3_600;
+    let unit = match text.chars().last() {
+        Some('h') => HOUR,
+        Some('d') => 24 * HOUR,
+        _ => return duration(text),
+    };
+    let number: Option<u64> = text[..text.len() - 1].parse().ok();
+    match number.and_then(|number| number.checked_mul(unit)) {
+        Some(seconds) if (1..=3_653 * 24 * HOUR).contains(&seconds) => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!("`{text}` is not a time such as 30s, 12h or 7d, up to ten years")),
+    }
+}
+
 /// A time such as `500ms`, `30s` or `5m`.
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -326,6 +351,16 @@ mod tests {
 
     fn config(arguments: &[&str]) -> ServeConfig {
         Command::parse_from([&["coordinator"], arguments].concat()).config
+    }
+
+    #[test]
+    fn long_times_have_hours_and_days_too() {
+        assert_eq!(long_duration("7d"), Ok(Duration::from_secs(604_800)));
+        assert_eq!(long_duration("12h"), Ok(Duration::from_secs(43_200)));
+        assert_eq!(long_duration("500ms"), Ok(Duration::from_millis(500)));
+        for wrong in ["", "d", "0d", "-1h", "7é", "99999999999999999999d", "4000d", "7w"] {
+            assert!(long_duration(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

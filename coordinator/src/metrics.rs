@@ -40,7 +40,7 @@ pub struct Metrics {
     pub claims: Counter,
     /// Seconds that a claim of a batch took in the database.
     pub claim_seconds: Histogram,
-    /// Leases told in heartbeats, by what was answered: renewed, lost, stop.
+    /// Leases told in heartbeats, by what was answered: renewed, lost, stop, hand_over.
     pub heartbeats: Family<Kind, Counter>,
     /// Records (points, splits, log lines) stored.
     pub records: Counter,
@@ -54,7 +54,7 @@ pub struct Metrics {
 pub static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
     claims: Counter::default(),
     claim_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0]),
-    heartbeats: from_zero(&["renewed", "lost", "stop"]),
+    heartbeats: from_zero(&["renewed", "lost", "stop", "hand_over"]),
     records: Counter::default(),
     attempts: from_zero(&["succeeded", "diverged", "infeasible", "failed", "released", "expired"]),
     out_of_memory: Counter::default(),
@@ -76,6 +76,7 @@ impl Metrics {
             Order::Continue => "renewed",
             Order::Lost => "lost",
             Order::Stop => "stop",
+            Order::HandOver => "hand_over",
         };
         self.heartbeats.get_or_create(&Kind { kind }).inc();
     }
@@ -133,7 +134,7 @@ fn counted(registry: &mut Registry) {
     );
     registry.register(
         "heartbeats",
-        "Leases in heartbeats, by the answer: renewed, lost, stop",
+        "Leases in heartbeats, by the answer: renewed, lost, stop, hand_over",
         metrics.heartbeats.clone(),
     );
     registry.register("records", "Points, splits and log lines stored", metrics.records.clone());
@@ -183,6 +184,9 @@ fn held(registry: &mut Registry, load: &Load) {
         "Workers, alive or not heard of for a lease's time",
         by_kind([("alive", load.workers_alive), ("lost", load.workers_lost)]),
     );
+    let draining = Gauge::<i64>::default();
+    draining.set(load.workers_draining);
+    registry.register("workers_draining", "Workers alive that are taken out of service", draining);
     registry.register(
         "oldest_attempt_seconds",
         "Age of the attempt that runs longest",

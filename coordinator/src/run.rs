@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::v1::fleet_service_server::FleetServiceServer;
 use proto::v1::sweep_service_server::SweepServiceServer;
 use proto::v1::token_service_server::TokenServiceServer;
 use proto::v1::worker_service_server::WorkerServiceServer;
@@ -23,12 +24,12 @@ use crate::access::guard::GuardLayer;
 use crate::access::rates::Rates;
 use crate::config::{ConfigError, LimitsConfig, ServeConfig};
 use crate::http::{self, HttpListen};
-use crate::service::{Context, ReadBefore, Specs, Sweeps, Tokens, Uploads, Workers};
+use crate::service::{Context, Fleet, ReadBefore, Specs, Sweeps, Tokens, Uploads, Workers};
 use crate::store::connect::{self, ConnectError};
 use crate::tasks::claims::Claims;
 use crate::tasks::completions::Completions;
 use crate::tasks::watches::Watches;
-use crate::tasks::{self, health, notices, reaper};
+use crate::tasks::{self, cleaner, health, notices, reaper};
 
 /// How long to wait for Postgres at the start.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -114,6 +115,7 @@ pub async fn run(
     health::set(&reporter, tonic_health::ServingStatus::Serving).await;
     tokio::spawn(health::run(store.clone(), reporter, drain.clone()));
     tokio::spawn(notices::run(store.clone(), claims.clone(), stop.clone()));
+    tokio::spawn(cleaner::run(store.clone(), config.keep_checkpoints, stop.clone()));
     tokio::spawn(reaper::run(store.clone(), claims.clone(), config.lease_ttl, stop.clone()));
     let uploads = Arc::new(Uploads::new(config.upload_store(), config.limits.max_upload.0));
     tokio::spawn(tasks::uploads::run(store.clone(), Arc::clone(&uploads), stop.clone()));
@@ -164,6 +166,7 @@ pub async fn run(
                 .max_decoding_message_size(MAX_MESSAGE_BYTES)
                 .max_encoding_message_size(MAX_MESSAGE_BYTES),
         )
+        .add_service(FleetServiceServer::new(Fleet::new(context.clone())))
         .add_service(TokenServiceServer::new(Tokens::new(context)));
     let incoming =
         TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(Duration::from_secs(60)));

@@ -166,6 +166,13 @@ pub fn is_retried(failures: u32) -> bool {
     failures < MAX_FAILURES
 }
 
+/// Whether a failed attempt, the last of so many in a row in its sweep, is held to be the sweep's fault and not that of the
+/// worker on which it failed: nobody brings results of the sweep, or no other worker could (of so many that are there).
+#[must_use]
+pub fn is_sweeps_fault(failures_in_a_row: u32, workers: u64) -> bool {
+    failures_in_a_row >= MAX_FAILURES_IN_A_ROW || workers <= 1
+}
+
 /// Whether a sweep is paused for somebody to look at: so many attempts failed in a row, and so many trials wait. One that has
 /// few left is let end by itself.
 #[must_use]

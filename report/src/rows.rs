@@ -46,7 +46,7 @@ pub fn tone(status: &str) -> Tone {
     match status {
         "succeeded" | "finished" | "ready" => Tone::Good,
         "running" | "active" | "busy" => Tone::Busy,
-        "diverged" | "infeasible" | "paused" => Tone::Odd,
+        "diverged" | "infeasible" | "paused" | "draining" | "drained" => Tone::Odd,
         "failed" | "lost" | "expired" => Tone::Bad,
         "pending" | "cancelled" | "idle" => Tone::Faint,
         _ => Tone::Plain,

@@ -74,6 +74,7 @@ impl NullWorker {
                 .iter()
                 .map(|lease| v1::LeaseProgress { lease: Some(lease.clone()), progress: Some(progress) })
                 .collect(),
+            removed: Vec::new(),
         };
         self.connection.workers.clone().heartbeat(request).await.context("a heartbeat")?;
         Ok(())

@@ -65,7 +65,7 @@ pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Cancel(args) => block_on(cancel::run(&args, context)),
         Verb::Weight(args) => block_on(weight::run(&args, context)),
         Verb::Retry(args) => block_on(retry::run(&args, context)),
-        Verb::Workers(args) => block_on(workers::run(args, context)),
+        Verb::Workers(args) => block_on(workers::run(&args, context)),
         Verb::Up(args) => block_on(up::run(&args, context)),
         Verb::Down(args) => block_on(down::run(args, context)),
         Verb::Status(args) => block_on(status::run(args, context)),

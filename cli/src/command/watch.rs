@@ -89,7 +89,9 @@ pub fn tell_set_aside(sweep: &Sweep, first: &str, talk: Talk) -> bool {
         return false;
     }
     talk.warn(format_args!("the sweep is paused: {}", sweep.pause_reason));
-    talk.next(format_args!("{first}batchsweep resume {}  (once the cause is mended)", sweep.sweep_id));
+    let has_failed = sweep.counts.is_some_and(|counts| counts.failed > 0);
+    let retry = if has_failed { format!(" && batchsweep retry {}", sweep.sweep_id) } else { String::new() };
+    talk.next(format_args!("{first}batchsweep resume {}{retry}  (once the cause is mended)", sweep.sweep_id));
     true
 }
 

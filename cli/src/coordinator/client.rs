@@ -9,6 +9,7 @@ use proto::connection::pem::PemError;
 use proto::connection::{Bearer, CredentialError, Credentials};
 use proto::token::TokenFileError;
 use proto::v1::GetServerInfoRequest;
+use proto::v1::fleet_service_client::FleetServiceClient;
 use proto::v1::sweep_service_client::SweepServiceClient;
 use proto::v1::token_service_client::TokenServiceClient;
 use tonic::service::interceptor::InterceptedService;
@@ -27,6 +28,9 @@ pub type Client = SweepServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// The client of the service for administrators, on the same connection.
 pub type TokenClient = TokenServiceClient<InterceptedService<Channel, Bearer>>;
+
+/// The client of the service for operators.
+pub type FleetClient = FleetServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// Connects and asks the coordinator for a sign of life, so that everything after may take its time.
 ///
@@ -48,6 +52,14 @@ pub async fn connect_for_tokens(
     credentials: &Credentials,
 ) -> Result<TokenClient, Failure> {
     Ok(TokenServiceClient::new(channel(address, credentials).await?))
+}
+
+/// The same for operators.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_for_fleet(address: &Address, credentials: &Credentials) -> Result<FleetClient, Failure> {
+    Ok(FleetServiceClient::new(channel(address, credentials).await?))
 }
 
 /// Warns of a token that everybody between here and the coordinator can read.

@@ -4,6 +4,7 @@ select
     leases.running as "running!",
     workers.alive as "workers_alive!",
     workers.lost as "workers_lost!",
+    workers.draining as "workers_draining!",
     leases.oldest as "oldest_attempt_seconds!",
     leases.seconds_left as "lease_seconds_left!"
 from (
@@ -17,6 +18,7 @@ from (
 cross join (
     select
         count(*) filter (where expires_at >= now()) as alive,
-        count(*) filter (where expires_at < now()) as lost
+        count(*) filter (where expires_at < now()) as lost,
+        count(*) filter (where expires_at >= now() and drain is not null) as draining
     from core.worker
 ) workers

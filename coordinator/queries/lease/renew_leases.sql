@@ -8,7 +8,7 @@ with beat as (
     ) as beat (trial_id, attempt, token, phase, step, total_steps, train_loss, micro_batch)
 ),
 held as materialized (
-    select lease.trial_id
+    select lease.trial_id, worker.drain is not distinct from 'hand_over' as hand_over
     from core.lease
     join beat using (trial_id, attempt, token)
     join core.worker using (worker_id)
@@ -33,4 +33,5 @@ returning
     lease.token,
     exists (
         select from core.sweep where sweep.sweep_id = lease.sweep_id and sweep.cancelled = 'stop'
-    ) as "stop!"
+    ) as "stop!",
+    held.hand_over as "hand_over!"

@@ -1,13 +1,13 @@
 -- workers_seen: notes of each caller that it lives, and tells whether it is the process that registered last, and the
 -- caller's own; a principal is NULL where nobody has one. Locked in one order, and until the transaction ends: no other
--- process can take over the names meanwhile.
+-- process can take over the names meanwhile, and nobody take them out of service.
 with call as (
     select *
     from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality
         as call (worker_id, instance_id, principal, place)
 ),
 held as materialized (
-    select worker_id, instance_id, name, principal
+    select worker_id, instance_id, name, principal, drain
     from core.worker
     where worker_id = any($1)
     order by worker_id
@@ -18,6 +18,7 @@ answer as (
         call.place,
         call.worker_id,
         held.name,
+        held.drain,
         held.instance_id = call.instance_id as current,
         call.principal is null or coalesce(held.principal = call.principal, false) as ours
     from call
@@ -28,6 +29,7 @@ seen as (
     set seen_at = now(), expires_at = now() + make_interval(secs => $4)
     where worker_id = any (array(select answer.worker_id from answer where current and ours))
 )
-select name as "name?", current as "current?", ours as "ours!"
+select name as "name?", current as "current?", ours as "ours!", drain is not null as "draining!",
+    exists (select from core.checkpoint_removal where checkpoint_removal.worker_id = answer.worker_id) as "cleans!"
 from answer
 order by place

@@ -20,7 +20,7 @@ const READ: Access = Access::Scope(Scope::Read);
 const ADMIN: Access = Access::Scope(Scope::Admin);
 
 /// Every method, by its path.
-const METHODS: [(&str, Access); 31] = [
+const METHODS: [(&str, Access); 33] = [
     ("/grpc.health.v1.Health/Check", Access::Open),
     ("/grpc.health.v1.Health/Watch", Access::Open),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Access::AnyToken),
@@ -50,6 +50,8 @@ const METHODS: [(&str, Access); 31] = [
     ("/batchsweep.v1.WorkerService/CompleteTrial", WORK),
     ("/batchsweep.v1.WorkerService/FailTrial", WORK),
     ("/batchsweep.v1.WorkerService/ReleaseTrial", WORK),
+    ("/batchsweep.v1.FleetService/DrainWorker", ADMIN),
+    ("/batchsweep.v1.FleetService/ResumeWorker", ADMIN),
     ("/batchsweep.v1.TokenService/CreateToken", ADMIN),
     ("/batchsweep.v1.TokenService/ListTokens", ADMIN),
     ("/batchsweep.v1.TokenService/RevokeTokens", ADMIN),

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::status::{invalid, of_store};
 use crate::store::bigint;
+use crate::store::checkpoint::Stale;
 use crate::store::ending::FailureKind;
 use crate::store::lease::{Beat, LeaseKey};
 use crate::store::rows::{Place, View, Wanted};
@@ -61,6 +62,7 @@ pub fn beat(message: &v1::LeaseProgress) -> Result<Beat, Status> {
 pub fn failure_kind(kind: v1::FailureKind) -> Result<FailureKind, Status> {
     Ok(match kind {
         v1::FailureKind::Input => FailureKind::Input,
+        v1::FailureKind::Files => FailureKind::Files,
         v1::FailureKind::Trainer => FailureKind::Trainer,
         v1::FailureKind::Crash => FailureKind::Crash,
         v1::FailureKind::SuspectedHostOom => FailureKind::SuspectedHostOom,
@@ -70,6 +72,14 @@ pub fn failure_kind(kind: v1::FailureKind) -> Result<FailureKind, Status> {
             return Err(invalid("kind", "is missing, or not known to this version"));
         }
     })
+}
+
+/// Checkpoints that a worker removed.
+pub fn stale(message: &v1::StaleCheckpoints) -> Result<Stale, Status> {
+    let trial_id = id("removed.trial_id", &message.trial_id)?;
+    let attempt = i32::try_from(message.attempt)
+        .map_err(|_| invalid("removed.attempt", "is more than any trial has"))?;
+    Ok(Stale { trial_id, attempt })
 }
 
 /// A checkpoint; its path is handed to other workers.

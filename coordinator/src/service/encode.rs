@@ -5,6 +5,7 @@ use domain::memory::micro_batch_cap;
 use prost::Message;
 use proto::v1;
 
+use crate::store::checkpoint::Stale;
 use crate::store::claim::LeasedRow;
 use crate::store::lease::{Beat, Order};
 use crate::store::rows::Place;
@@ -172,8 +173,17 @@ pub fn lease_reply(beat: &Beat, order: Order) -> v1::LeaseReply {
         Order::Continue => v1::LeaseOrder::Continue,
         Order::Lost => v1::LeaseOrder::Lost,
         Order::Stop => v1::LeaseOrder::Stop,
+        Order::HandOver => v1::LeaseOrder::HandOver,
     };
     v1::LeaseReply { trial_id: beat.key.trial_id.to_string(), order: order.into() }
+}
+
+/// Checkpoints that a worker is to remove.
+pub fn stale(stale: Stale) -> v1::StaleCheckpoints {
+    v1::StaleCheckpoints {
+        trial_id: stale.trial_id.to_string(),
+        attempt: u32::try_from(stale.attempt).unwrap_or_default(),
+    }
 }
 
 /// Whether a table fits into one message.

@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod findings;
+mod fleet;
 mod lessons;
 mod specs;
 pub(crate) mod status;
@@ -13,6 +14,7 @@ mod tokens;
 pub(crate) mod uploads;
 mod workers;
 
+pub use fleet::Fleet;
 pub use lessons::ReadBefore;
 pub use specs::Specs;
 pub use sweeps::Sweeps;

@@ -27,7 +27,7 @@ use crate::store::{self, bigint, breaker, checkpoint, record};
 /// Trials in one claim at most.
 const MAX_TRIALS: u32 = 256;
 
-/// Leases that a worker may show when it registers.
+/// Leases that a worker may show when it registers, and trials whose checkpoints it may tell as removed at once.
 const MAX_HELD: usize = 1_000;
 
 /// The longest wait for a trial.
@@ -122,21 +122,36 @@ impl WorkerService for Workers {
         let worker_id = decode::id("worker_id", &request.worker_id)?;
         let instance_id = decode::id("instance_id", &request.instance_id)?;
         let beats = request.leases.iter().map(decode::beat).collect::<Result<Vec<_>, _>>()?;
+        if request.removed.len() > MAX_HELD {
+            let told = request.removed.len();
+            return Err(invalid(
+                "removed",
+                &format!("are checkpoints of {told} trials; tell at most {MAX_HELD}"),
+            ));
+        }
+        let removed = request.removed.iter().map(decode::stale).collect::<Result<Vec<_>, _>>()?;
         let renew = async {
             let mut transaction = self.context.store.begin_vital().await?;
             let sign = worker::Sign { worker_id, instance_id, by: caller.name().map(str::to_owned) };
             let seen = worker::seen(&mut transaction, &[sign], self.context.lease_ttl).await?;
-            seen.into_iter().collect::<store::Result<()>>()?;
+            let heard = seen.into_iter().next().transpose()?.unwrap_or_default();
             let orders =
                 lease::renew(&mut transaction, &beats, caller.name(), self.context.lease_ttl).await?;
+            checkpoint::note_removals(&mut transaction, worker_id, &removed).await?;
+            let remove = match heard.cleans {
+                true => checkpoint::removals(&mut transaction, worker_id).await?,
+                false => Vec::new(),
+            };
             transaction.commit().await?;
-            Ok(orders)
+            Ok((orders, heard.is_draining, remove))
         };
-        let orders = renew.await.map_err(of_store)?;
+        let (orders, draining, remove) = renew.await.map_err(of_store)?;
         orders.iter().for_each(|order| METRICS.lease_told(*order));
         Ok(Response::new(v1::HeartbeatResponse {
             leases: beats.iter().zip(orders).map(|(beat, order)| encode::lease_reply(beat, order)).collect(),
             next_heartbeat: Some(encode::duration(self.context.heartbeat_interval)),
+            draining,
+            remove: remove.into_iter().map(encode::stale).collect(),
         }))
     }
 
@@ -221,7 +236,8 @@ impl WorkerService for Workers {
         let message = storable(&request.message);
         let ended =
             end(&self.context, &caller, &key, &Why::Failed(kind, &message)).await.map_err(of_store)?;
-        Ok(Response::new(v1::FailTrialResponse { will_retry: ended.will_retry }))
+        let EndedBy { will_retry, is_sweeps_fault } = ended;
+        Ok(Response::new(v1::FailTrialResponse { will_retry, is_sweeps_fault }))
     }
 
     async fn release_trial(
@@ -345,6 +361,7 @@ async fn set_aside(context: &Context, sweep_id: Uuid, error: &str) {
 /// How an attempt that ended without a result ended.
 struct EndedBy {
     will_retry: bool,
+    is_sweeps_fault: bool,
 }
 
 /// Ends an attempt without a result, or finds that it has ended that way before.
@@ -357,25 +374,26 @@ async fn end(context: &Context, caller: &Caller, key: &LeaseKey, why: &Why<'_>) 
         };
         return match lease::ended(&mut transaction, key, caller.name()).await? {
             Some(attempt) if attempt.outcome.as_deref().is_some_and(same) && !attempt.is_lost() => {
-                Ok(EndedBy { will_retry: attempt.will_retry.unwrap_or(false) })
+                let will_retry = attempt.will_retry.unwrap_or(false);
+                Ok(EndedBy { will_retry, is_sweeps_fault: false })
             }
             _ => Err(lease::refusal(&mut transaction, key, caller.name()).await),
         };
     }
     let ended = ending::without_result(&mut transaction, &[key.trial_id], why).await?;
-    let suspect = match why {
+    let noted = match why {
         // Refused for its own settings, a trial says nothing of the others.
         Why::Failed(kind, _) if *kind != FailureKind::Input => {
-            breaker::note_failure(&mut transaction, key.trial_id).await?
+            Some(breaker::note_failure(&mut transaction, key.trial_id).await?)
         }
         _ => None,
     };
     transaction.commit().await?;
-    if let (Some(sweep_id), Why::Failed(_, error)) = (suspect, why) {
+    if let (Some(sweep_id), Why::Failed(_, error)) = (noted.and_then(|noted| noted.suspect), why) {
         set_aside(context, sweep_id, error).await;
     }
     METRICS.attempt_ended(if matches!(why, Why::Released(_)) { "released" } else { "failed" });
     context.claims.wake();
     let will_retry = ended.iter().any(|ended| ended.status == domain::lifecycle::TrialStatus::Pending);
-    Ok(EndedBy { will_retry })
+    Ok(EndedBy { will_retry, is_sweeps_fault: noted.is_some_and(|noted| noted.is_sweeps_fault) })
 }

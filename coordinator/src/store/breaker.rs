@@ -14,13 +14,26 @@ use super::{Result, count};
 /// The longest part of an error that the reason repeats, in characters.
 const LONGEST_ERROR: usize = 300;
 
-/// Counts a failed attempt of this trial. Gives its sweep where that may have to be paused: [`open`] knows.
+/// What a failed attempt says of its sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Noted {
+    /// The sweep, where it may have to be paused: [`open`] knows.
+    pub suspect: Option<Uuid>,
+    /// Whether the fault is held to be the sweep's, not its worker's.
+    pub is_sweeps_fault: bool,
+}
+
+/// Counts a failed attempt of this trial.
 ///
 /// # Errors
 /// As any query.
-pub async fn note_failure(connection: &mut PgConnection, trial_id: Uuid) -> Result<Option<Uuid>> {
+pub async fn note_failure(connection: &mut PgConnection, trial_id: Uuid) -> Result<Noted> {
     let noted = sqlx::query_file!("queries/sweep/note_failure.sql", trial_id).fetch_one(connection).await?;
-    Ok(is_suspect(noted.failures_in_a_row).then_some(noted.sweep_id))
+    let failures = noted.failures_in_a_row;
+    Ok(Noted {
+        suspect: is_suspect(failures).then_some(noted.sweep_id),
+        is_sweeps_fault: lifecycle::is_sweeps_fault(failures.unsigned_abs(), count(noted.workers)),
+    })
 }
 
 /// Notes that these trials have a result.

@@ -1,5 +1,7 @@
 //! Checkpoints: what later attempts of a trial go on from, and whose records come before theirs.
 
+use std::time::Duration;
+
 use proto::v1;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -44,6 +46,60 @@ pub async fn keep(
 /// As any query.
 pub async fn forget(connection: &mut PgConnection, trial_ids: &[Uuid]) -> Result<()> {
     sqlx::query_file!("queries/checkpoint/forget_checkpoints.sql", trial_ids).execute(connection).await?;
+    Ok(())
+}
+
+/// Trials condemned in one transaction.
+const CONDEMNED: i64 = 200;
+
+/// Removals that a worker is asked for at a time.
+const ASKED: i64 = 20;
+
+/// Forgets the checkpoints of trials that ended without a result longer than `keep` ago, a batch of them, and asks every worker
+/// that may have some for their removal. Gives how many removals.
+///
+/// # Errors
+/// As any query.
+pub async fn condemn(connection: &mut PgConnection, keep: Duration) -> Result<u64> {
+    let asked =
+        sqlx::query_file!("queries/checkpoint/condemn_checkpoints.sql", keep.as_secs_f64(), CONDEMNED)
+            .execute(connection)
+            .await?;
+    Ok(asked.rows_affected())
+}
+
+/// Checkpoints of a trial, up to those of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stale {
+    /// The trial.
+    pub trial_id: Uuid,
+    /// The last attempt whose checkpoints are meant.
+    pub attempt: i32,
+}
+
+/// What a worker is to remove next.
+///
+/// # Errors
+/// As any query.
+pub async fn removals(connection: &mut PgConnection, worker_id: Uuid) -> Result<Vec<Stale>> {
+    Ok(sqlx::query_file_as!(Stale, "queries/checkpoint/removals_of_worker.sql", worker_id, ASKED)
+        .fetch_all(connection)
+        .await?)
+}
+
+/// Notes what a worker has removed.
+///
+/// # Errors
+/// As any query.
+pub async fn note_removals(connection: &mut PgConnection, worker_id: Uuid, removed: &[Stale]) -> Result<()> {
+    if removed.is_empty() {
+        return Ok(());
+    }
+    let trials: Vec<Uuid> = removed.iter().map(|stale| stale.trial_id).collect();
+    let attempts: Vec<i32> = removed.iter().map(|stale| stale.attempt).collect();
+    sqlx::query_file!("queries/checkpoint/note_removals.sql", worker_id, &trials, &attempts)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

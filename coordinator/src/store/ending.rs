@@ -16,6 +16,8 @@ const FIRST_DELAY_SECONDS: f64 = 1.0;
 pub enum FailureKind {
     /// The trial cannot be trained as asked: trying again would not help.
     Input,
+    /// A file that it needs is missing or broken on that worker, or is another one there.
+    Files,
     /// The trainer ended in an error.
     Trainer,
     /// The trainer process died.
@@ -32,6 +34,7 @@ impl FailureKind {
     fn word(self) -> &'static str {
         match self {
             Self::Input => "input",
+            Self::Files => "files",
             Self::Trainer => "trainer",
             Self::Crash => "crash",
             Self::SuspectedHostOom => "suspected_host_oom",
@@ -162,7 +165,7 @@ impl Attempt {
         let failures = self.failures + i32::from(is_failure);
         let preemptions = self.preemptions + i32::from(!is_failure);
         let is_retried = match why {
-            Why::Failed(FailureKind::Input, _) => false,
+            Why::Failed(FailureKind::Input | FailureKind::Files, _) => false,
             Why::Failed(..) | Why::WorkerLost(_) => lifecycle::is_retried(failures.unsigned_abs()),
             Why::Released(_) => self.sweep_cancelled || lifecycle::is_requeued(preemptions.unsigned_abs()),
         };
@@ -289,8 +292,10 @@ mod tests {
 
     #[test]
     fn bad_input_fails_at_once() {
-        let input = Why::Failed(FailureKind::Input, "no such file");
-        assert_eq!(ending(0, false, &input), (TrialStatus::Failed, 1, Some(false), 0.0));
+        for kind in [FailureKind::Input, FailureKind::Files] {
+            let input = Why::Failed(kind, "no such file");
+            assert_eq!(ending(0, false, &input), (TrialStatus::Failed, 1, Some(false), 0.0));
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub enum StoreError {
     /// Several things by this name or id.
     #[error("`{name}` fits several {kind}s: {}", .candidates.join(", "))]
     Ambiguous {
-        /// `sweep` or `trial`.
+        /// `sweep`, `trial` or `worker`.
         kind: &'static str,
         /// As asked for.
         name: String,

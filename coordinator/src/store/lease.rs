@@ -73,6 +73,8 @@ pub enum Order {
     Lost,
     /// Stop and release it: the sweep was cancelled.
     Stop,
+    /// Save it and release it: its worker is taken out of service.
+    HandOver,
 }
 
 /// An attempt that is over, as its former holder may still ask about it.
@@ -260,7 +262,12 @@ async fn renew_held(
         .into_iter()
         .map(|row| {
             let key = LeaseKey { trial_id: row.trial_id, attempt: row.attempt, token: row.token };
-            (key, if row.stop { Order::Stop } else { Order::Continue })
+            let order = match (row.stop, row.hand_over) {
+                (true, _) => Order::Stop,
+                (false, true) => Order::HandOver,
+                (false, false) => Order::Continue,
+            };
+            (key, order)
         })
         .collect())
 }

@@ -13,6 +13,8 @@ pub struct Load {
     pub workers_alive: i64,
     /// The others.
     pub workers_lost: i64,
+    /// Those of the first that are taken out of service.
+    pub workers_draining: i64,
     /// Age of the attempt that runs longest, in seconds; 0 when none runs.
     pub oldest_attempt_seconds: f64,
     /// What the lease that ends next still has, in seconds; 0 when none runs, negative when it is overdue.

@@ -24,6 +24,7 @@ pub mod breaker;
 pub mod checkpoint;
 pub mod claim;
 pub mod completion;
+pub mod drain;
 pub mod ending;
 pub mod expiry;
 pub mod lease;

@@ -86,10 +86,42 @@ pub async fn trial(connection: &mut PgConnection, sweep_id: Option<Uuid>, text: 
     }
 }
 
-fn describe(sweep_id: Uuid, name: Option<&str>) -> String {
+/// Finds a worker by name, id or unique prefix of an id.
+///
+/// # Errors
+/// [`StoreError::NotFound`] with the nearest name, [`StoreError::Ambiguous`] with the candidates.
+pub async fn worker(connection: &mut PgConnection, text: &str) -> Result<Uuid> {
+    let (low, high) = prefix_range(text).unzip();
+    let found = sqlx::query_file!("queries/worker/find_workers.sql", text, low, high)
+        .fetch_all(&mut *connection)
+        .await?;
+    match found.as_slice() {
+        [] => {
+            let names =
+                sqlx::query_file_scalar!("queries/worker/recent_workers.sql").fetch_all(connection).await?;
+            let near = nearest(text, names);
+            Err(StoreError::NotFound { kind: "worker", name: text.to_owned(), near })
+        }
+        [worker] => Ok(worker.worker_id),
+        // A name is what people call it, whatever ids begin with.
+        several => match several.iter().find(|worker| worker.name == text) {
+            Some(named) => Ok(named.worker_id),
+            None => Err(StoreError::Ambiguous {
+                kind: "worker",
+                name: text.to_owned(),
+                candidates: several
+                    .iter()
+                    .map(|worker| describe(worker.worker_id, Some(&worker.name)))
+                    .collect(),
+            }),
+        },
+    }
+}
+
+fn describe(id: Uuid, name: Option<&str>) -> String {
     match name {
-        Some(name) => format!("{sweep_id} ({name})"),
-        None => sweep_id.to_string(),
+        Some(name) => format!("{id} ({name})"),
+        None => id.to_string(),
     }
 }
 

@@ -231,7 +231,8 @@ pub async fn cancel(connection: &mut PgConnection, sweep_id: Uuid, how: Cancel) 
     Ok(())
 }
 
-/// Puts failed and cancelled trials back into the queue, and undoes a cancellation. Gives their number.
+/// Puts failed and cancelled trials back into the queue, and undoes a cancellation. Gives their number. Failures in a row are
+/// counted anew.
 ///
 /// # Errors
 /// As any query.
@@ -243,7 +244,9 @@ pub async fn retry(connection: &mut PgConnection, sweep_id: Uuid) -> Result<u64>
     sqlx::query_file!("queries/sweep/set_cancelled.sql", sweep_id, None::<String>)
         .execute(&mut *connection)
         .await?;
-    let retried = sqlx::query_file!("queries/sweep/retry_trials.sql", sweep_id).execute(connection).await?;
+    let retried =
+        sqlx::query_file!("queries/sweep/retry_trials.sql", sweep_id).execute(&mut *connection).await?;
+    breaker::close(connection, sweep_id).await?;
     Ok(retried.rows_affected())
 }
 

@@ -156,13 +156,26 @@ pub struct Sign {
     pub by: Option<String>,
 }
 
+/// A worker whose call is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Heard {
+    /// Whether it is taken out of service, so that it gets no trial.
+    pub is_draining: bool,
+    /// Whether it has checkpoints to remove.
+    pub cleans: bool,
+}
+
 /// Notes that workers live, and holds their names fast until the transaction ends. One answer for each call, in their
 /// order: [`StoreError::WorkerSuperseded`] when another process has its name now; [`StoreError::NotFound`] when it never
 /// registered; [`StoreError::NotHolder`] when it is somebody else's.
 ///
 /// # Errors
 /// As any query.
-pub async fn seen(connection: &mut PgConnection, signs: &[Sign], ttl: Duration) -> Result<Vec<Result<()>>> {
+pub async fn seen(
+    connection: &mut PgConnection,
+    signs: &[Sign],
+    ttl: Duration,
+) -> Result<Vec<Result<Heard>>> {
     let rows = sqlx::query_file!(
         "queries/worker/workers_seen.sql",
         &signs.iter().map(|sign| sign.worker_id).collect::<Vec<_>>(),
@@ -174,7 +187,7 @@ pub async fn seen(connection: &mut PgConnection, signs: &[Sign], ttl: Duration) 
     .await?;
     let answers = signs.iter().zip(rows).map(|(sign, row)| match (row.name, row.current) {
         (Some(name), _) if !row.ours => Err(StoreError::NotHolder(format!("the worker `{name}`"))),
-        (Some(_), Some(true)) => Ok(()),
+        (Some(_), Some(true)) => Ok(Heard { is_draining: row.draining, cleans: row.cleans }),
         (Some(name), _) => Err(StoreError::WorkerSuperseded(name)),
         (None, _) => {
             Err(StoreError::NotFound { kind: "worker", name: sign.worker_id.to_string(), near: None })
@@ -183,17 +196,30 @@ pub async fn seen(connection: &mut PgConnection, signs: &[Sign], ttl: Duration) 
     Ok(answers.collect())
 }
 
-/// Which of these processes have lost their worker's name to another one: their places, each with the name.
+/// What is new of a worker that waits for a trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Another process has its name, which is this.
+    Superseded(String),
+    /// It is taken out of service.
+    Draining,
+}
+
+/// Where these processes stand: the places of those that are to get no trial, and why. The others' rows are as they were.
 ///
 /// # Errors
 /// As any query.
-pub async fn superseded(
+pub async fn standings(
     connection: &mut PgConnection,
     processes: &[(Uuid, Uuid)],
-) -> Result<Vec<(usize, String)>> {
+) -> Result<Vec<(usize, Standing)>> {
     let (workers, instances): (Vec<Uuid>, Vec<Uuid>) = processes.iter().copied().unzip();
-    let rows = sqlx::query_file!("queries/worker/superseded.sql", &workers, &instances)
-        .fetch_all(connection)
-        .await?;
-    Ok(rows.into_iter().filter_map(|row| Some((usize::try_from(row.place - 1).ok()?, row.name))).collect())
+    let rows =
+        sqlx::query_file!("queries/worker/standings.sql", &workers, &instances).fetch_all(connection).await?;
+    let standing =
+        |superseded, name| if superseded { Standing::Superseded(name) } else { Standing::Draining };
+    let placed = rows
+        .into_iter()
+        .filter_map(|row| Some((usize::try_from(row.place - 1).ok()?, standing(row.superseded, row.name))));
+    Ok(placed.collect())
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::METRICS;
 use crate::store::claim::{self, ClaimRequest, LeasedRow};
-use crate::store::worker::{self, Sign};
+use crate::store::worker::{self, Heard, Sign, Standing};
 use crate::store::{Store, StoreError};
 
 /// Trials claimed in one transaction at most.
@@ -31,6 +31,8 @@ struct Waiting {
     deadline: Instant,
     /// Whether its worker was found to be the caller's, and noted to live.
     is_seen: bool,
+    /// Whether its worker was out of service at the last look: it gets nothing, and keeps nobody waiting.
+    is_draining: bool,
     reply: oneshot::Sender<Result<Vec<LeasedRow>, StoreError>>,
 }
 
@@ -49,7 +51,16 @@ impl Claims {
         let wake = Arc::new(Notify::new());
         let claims = Self { line, wake: wake.clone() };
         tokio::spawn(
-            ClaimLoop { store, ttl, arrivals, wake, waiting: Vec::new(), is_drained: false }.run(stop),
+            ClaimLoop {
+                store,
+                ttl,
+                arrivals,
+                wake,
+                waiting: Vec::new(),
+                aside: Vec::new(),
+                is_drained: false,
+            }
+            .run(stop),
         );
         claims
     }
@@ -72,7 +83,12 @@ impl Claims {
     ) -> Result<Vec<LeasedRow>, StoreError> {
         let (reply, answer) = oneshot::channel();
         // The loop keeps the deadline: were it kept here, trials handed out at that moment would go to nobody.
-        if self.line.send(Waiting { request, by, deadline, is_seen: false, reply }).await.is_err() {
+        if self
+            .line
+            .send(Waiting { request, by, deadline, is_seen: false, is_draining: false, reply })
+            .await
+            .is_err()
+        {
             return Ok(Vec::new());
         }
         answer.await.unwrap_or_else(|_| Ok(Vec::new()))
@@ -85,6 +101,8 @@ struct ClaimLoop {
     arrivals: mpsc::Receiver<Waiting>,
     wake: Arc<Notify>,
     waiting: Vec<Waiting>,
+    /// Those of them that were looked for in this round and are out of service.
+    aside: Vec<Waiting>,
     /// Whether the last look left claims unserved, and nothing has come since: then a claim that arrives waits for the
     /// next poll with the others, so that a thousand idle workers cost no more looks than one.
     is_drained: bool,
@@ -103,7 +121,9 @@ impl ClaimLoop {
             }
             if look {
                 next_poll = Instant::now() + POLL.mul_f64(jitter());
-                if let Err(error) = self.serve().await {
+                let served = self.serve().await;
+                self.waiting.append(&mut self.aside);
+                if let Err(error) = served {
                     tracing::warn!("claims wait: {error}");
                     next_poll = Instant::now() + ERROR_PAUSE;
                     self.answer_late(|| Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)));
@@ -165,7 +185,9 @@ impl ClaimLoop {
             METRICS.claims.inc_by(answers.iter().map(|leases| leases.len() as u64).sum());
             let mut unserved = Vec::new();
             for (waiting, leases) in self.waiting.drain(..size).zip(answers) {
-                if leases.is_empty() {
+                if leases.is_empty() && waiting.is_draining {
+                    self.aside.push(waiting);
+                } else if leases.is_empty() {
                     unserved.push(waiting);
                 } else {
                     // A caller that is gone asks again with the same request id, or lets the lease expire.
@@ -181,18 +203,22 @@ impl ClaimLoop {
     }
 
     /// Turns away those that may not claim: new ones whose worker is not theirs, and those that were superseded while they
-    /// waited. Notes of the other new ones that their workers live.
+    /// waited. Notes of the other new ones that their workers live, and of all who is out of service.
     async fn admit(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
         let (seen, new): (Vec<Waiting>, Vec<Waiting>) =
             self.waiting.drain(..).partition(|waiting| waiting.is_seen);
-        let answers = refusals(connection, &seen, &new, self.ttl).await;
+        let answers = admissions(connection, &seen, &new, self.ttl).await;
         self.waiting = seen;
         self.waiting.extend(new);
+        let answers = answers?;
         let mut admitted = Vec::with_capacity(self.waiting.len());
-        for (waiting, refusal) in self.waiting.drain(..).zip(answers?) {
-            match refusal {
-                Some(refusal) => drop(waiting.reply.send(Err(refusal))),
-                None => admitted.push(waiting),
+        for (mut waiting, answer) in self.waiting.drain(..).zip(answers) {
+            match answer {
+                Err(refusal) => drop(waiting.reply.send(Err(refusal))),
+                Ok(Heard { is_draining, .. }) => {
+                    waiting.is_draining = is_draining;
+                    admitted.push(waiting);
+                }
             }
         }
         self.waiting = admitted;
@@ -210,19 +236,22 @@ impl ClaimLoop {
     }
 }
 
-/// Why each of these claims is refused, if it is: those that were seen before, then the new ones.
-async fn refusals(
+/// Whether each of these claims is heard, and why not: those that were seen before, then the new ones.
+async fn admissions(
     connection: &mut PgConnection,
     seen: &[Waiting],
     new: &[Waiting],
     ttl: Duration,
-) -> Result<Vec<Option<StoreError>>, StoreError> {
-    let mut refusals: Vec<Option<StoreError>> = seen.iter().map(|_| None).collect();
+) -> Result<Vec<Result<Heard, StoreError>>, StoreError> {
+    let mut admissions: Vec<_> = seen.iter().map(|_| Ok(Heard::default())).collect();
     if !seen.is_empty() {
         let process = |waiting: &Waiting| (waiting.request.worker_id, waiting.request.instance_id);
         let processes: Vec<_> = seen.iter().map(process).collect();
-        for (place, name) in worker::superseded(connection, &processes).await? {
-            refusals[place] = Some(StoreError::WorkerSuperseded(name));
+        for (place, standing) in worker::standings(connection, &processes).await? {
+            admissions[place] = match standing {
+                Standing::Superseded(name) => Err(StoreError::WorkerSuperseded(name)),
+                Standing::Draining => Ok(Heard { is_draining: true, ..Heard::default() }),
+            };
         }
     }
     if !new.is_empty() {
@@ -232,9 +261,9 @@ async fn refusals(
             by: by.clone(),
         };
         let signs: Vec<Sign> = new.iter().map(sign).collect();
-        refusals.extend(worker::seen(connection, &signs, ttl).await?.into_iter().map(Result::err));
+        admissions.extend(worker::seen(connection, &signs, ttl).await?);
     }
-    Ok(refusals)
+    Ok(admissions)
 }
 
 /// How many requests, from the first on, ask for at most a batch together; at least one.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use proto::v1::fleet_service_server::FleetServiceServer;
 use proto::v1::sweep_service_server::SweepServiceServer;
 use proto::v1::token_service_server::TokenServiceServer;
 use proto::v1::worker_service_server::WorkerServiceServer;
@@ -10,7 +11,7 @@ use tonic::server::NamedService;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::service::{Sweeps, Tokens, Workers};
+use crate::service::{Fleet, Sweeps, Tokens, Workers};
 use crate::store::Store;
 
 /// How often Postgres is asked.
@@ -51,6 +52,7 @@ pub async fn set(reporter: &HealthReporter, status: ServingStatus) {
     let services = [
         SweepServiceServer::<Sweeps>::NAME,
         WorkerServiceServer::<Workers>::NAME,
+        FleetServiceServer::<Fleet>::NAME,
         TokenServiceServer::<Tokens>::NAME,
     ];
     for service in [""].into_iter().chain(services) {

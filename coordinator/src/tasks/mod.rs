@@ -2,6 +2,7 @@
 //! Postgres.
 
 pub mod claims;
+pub mod cleaner;
 pub mod completions;
 pub mod health;
 pub mod notices;

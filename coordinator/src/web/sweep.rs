@@ -120,7 +120,10 @@ fn steer(row: &SweepRow, caller: &Caller) -> Markup {
             div.steer {
                 @match row.state.as_str() {
                     "active" => (form("pause", "Pause")),
-                    "paused" => (form("resume", "Resume")),
+                    "paused" => {
+                        (form("resume", "Resume"))
+                        @if can_retry { (form("retry", "Retry what failed")) }
+                    }
                     "finished" if can_retry => (form("retry", "Retry what failed or was cancelled")),
                     _ => {}
                 }

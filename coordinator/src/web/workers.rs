@@ -19,7 +19,7 @@ async fn made(web: &Web) -> Result<Vec<Piece>, Refusal> {
     let markup = if table.rows.is_empty() {
         html! { div.panel.empty { p { "No worker has come yet." } p { code { "batchsweep-worker --coordinator URL" } " is one." } } }
     } else {
-        html! { div.panel { (sheet::table(&report::rows::readable(&table, &["worker_id"]), "Workers")) } }
+        html! { div.panel { (sheet::table(&report::rows::readable(&table, &["worker_id", "draining"]), "Workers")) } }
     };
     Ok(vec![Piece::new("workers", "workers", &markup)])
 }

@@ -19,7 +19,7 @@ pub fn checkpoint(step: u64, last_seq: u64) -> v1::Checkpoint {
     }
 }
 
-fn resumed(attempt: u32, last_seq: u64, step: u64) -> Vec<v1::Record> {
+pub fn resumed(attempt: u32, last_seq: u64, step: u64) -> Vec<v1::Record> {
     vec![v1::Record { kind: Some(Kind::Resumed(v1::Resumed { attempt, last_seq, step })) }]
 }
 

@@ -41,6 +41,7 @@ fn heartbeat(worker: &(String, String), lease: &v1::Lease) -> v1::HeartbeatReque
         worker_id: worker.0.clone(),
         instance_id: worker.1.clone(),
         leases: vec![v1::LeaseProgress { lease: Some(lease.clone()), progress: None }],
+        removed: Vec::new(),
     }
 }
 

@@ -130,7 +130,8 @@ fn sensible(path: &str) -> Vec<u8> {
         "Heartbeat" => {
             let progress = v1::Progress { step: 7, total_steps: 9, ..v1::Progress::default() };
             let leases = vec![v1::LeaseProgress { lease: lease(), progress: Some(progress) }];
-            v1::HeartbeatRequest { worker_id: id(), instance_id: id(), leases }.encode_to_vec()
+            let removed = vec![v1::StaleCheckpoints { trial_id: id(), attempt: 1 }];
+            v1::HeartbeatRequest { worker_id: id(), instance_id: id(), leases, removed }.encode_to_vec()
         }
         "ReportMetrics" => {
             v1::ReportMetricsRequest { lease: lease(), first_seq: 1, records: points(1, 2) }.encode_to_vec()
@@ -154,6 +155,8 @@ fn sensible(path: &str) -> Vec<u8> {
         "ReleaseTrial" => {
             v1::ReleaseTrialRequest { lease: lease(), reason: "SIGTERM".to_owned() }.encode_to_vec()
         }
+        "DrainWorker" => v1::DrainWorkerRequest { worker: "one".to_owned(), hand_over: true }.encode_to_vec(),
+        "ResumeWorker" => v1::ResumeWorkerRequest { worker: "one".to_owned() }.encode_to_vec(),
         "CreateToken" => {
             let lifetime = Some(prost_types::Duration { seconds: 60, nanos: 0 });
             let scopes = vec!["read".to_owned()];

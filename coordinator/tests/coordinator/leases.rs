@@ -70,6 +70,7 @@ fn messages(lease: &v1::Lease, worker: &(String, String)) -> Vec<(&'static str, 
         worker_id: worker.0.clone(),
         instance_id: worker.1.clone(),
         leases: vec![v1::LeaseProgress { lease: lease(), progress: None }],
+        removed: Vec::new(),
     };
     let report = v1::ReportMetricsRequest { lease: lease(), first_seq: 1, records: points(1, 2) };
     let found = v1::ReportFindingsRequest { lease: lease(), findings: Some(v1::Findings::default()) };

@@ -23,6 +23,7 @@ async fn the_families_that_prometheus_is_told_are_those_of_the_documentation(poo
         "batchsweep_trials{kind=\"pending\"} 2",
         "batchsweep_trials{kind=\"running\"} 1",
         "batchsweep_workers{kind=\"alive\"} 1",
+        "batchsweep_workers_draining 0",
         "batchsweep_database_up 1",
     ] {
         assert!(answer.lines().any(|told| told == line), "{line} is not in {answer}");

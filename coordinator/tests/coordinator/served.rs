@@ -41,6 +41,7 @@ pub fn config(pool: &PgPool) -> ServeConfig {
         lease_ttl: Duration::from_secs(30),
         heartbeat_interval: Duration::from_secs(5),
         upload_store: Some("/nowhere".to_owned()),
+        keep_checkpoints: Duration::from_secs(3_600),
         no_migrate: false,
         insecure: false,
         tls: TlsConfig::default(),

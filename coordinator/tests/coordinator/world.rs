@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use coordinator::access::rates::Rates;
 use coordinator::config::{LimitsConfig, public_url};
-use coordinator::service::{Context, Sweeps, Workers};
+use coordinator::service::{Context, Fleet, Sweeps, Workers};
 use coordinator::store::connect;
 use coordinator::store::{Store, expiry};
 use coordinator::tasks::claims::Claims;
@@ -31,6 +31,7 @@ pub struct World {
     pub context: Context,
     pub sweeps: Sweeps,
     pub workers: Workers,
+    pub fleet: Fleet,
     stop: CancellationToken,
 }
 
@@ -63,7 +64,8 @@ impl World {
             drain: stop.clone(),
         };
         let (sweeps, workers) = (Sweeps::new(context.clone()), Workers::new(context.clone()));
-        Self { store, context, sweeps, workers, stop }
+        let fleet = Fleet::new(context.clone());
+        Self { store, context, sweeps, workers, fleet, stop }
     }
 
     /// Submits a sweep; gives its id.
@@ -217,6 +219,7 @@ impl World {
                 .iter()
                 .map(|lease| v1::LeaseProgress { lease: Some(lease.clone()), progress: Some(progress) })
                 .collect(),
+            removed: Vec::new(),
         };
         let answer = self.workers.heartbeat(Request::new(request)).await?.into_inner();
         Ok(answer.leases.iter().map(v1::LeaseReply::order).collect())

@@ -13,7 +13,7 @@ use super::checkpoint::Checkpointing;
 use super::checkpoint::link::CheckpointLink;
 use super::coordinator::{Coordinator, is_lease_lost};
 use super::findings::{FindingsLink, OtherData};
-use super::hand_in::{self, Settled};
+use super::hand_in::{self, Settled, Taken};
 use super::heartbeat::Heartbeat;
 use super::metrics::METRICS;
 use super::spool::Spool;
@@ -103,7 +103,7 @@ enum End {
 
 impl End {
     fn failed(other: &OtherData) -> Self {
-        Self::Failed { kind: FailureKind::Input, message: other.to_string() }
+        Self::Failed { kind: FailureKind::Files, message: other.to_string() }
     }
 
     /// Counts it for monitors, and notes it in the trace.
@@ -144,9 +144,8 @@ impl End {
             UploadError::Refused(status) if is_lease_lost(status) => return Self::LeaseLost,
             // Another worker may have room.
             UploadError::Disk { .. } => FailureKind::Trainer,
-            UploadError::Refused(_) | UploadError::Unreadable(_) | UploadError::Damaged { .. } => {
-                FailureKind::Input
-            }
+            UploadError::Refused(_) | UploadError::Damaged { .. } => FailureKind::Files,
+            UploadError::Unreadable(_) => FailureKind::Input,
         };
         Self::Failed { kind, message: error.to_string() }
     }
@@ -239,12 +238,12 @@ impl Attempt<'_> {
         }
         let has_result = matches!(end, End::Finished(_));
         let settling = tracing::info_span!(target: telemetry::TRACE, "hand in");
-        let is_told = self.settle(end, &lease, uplink, findings).instrument(settling).await;
-        if has_result && is_told {
+        let taken = self.settle(end, &lease, uplink, findings).instrument(settling).await;
+        if has_result && taken.is_some() {
             checkpoints.clear().await;
         }
         self.heartbeat.carry(None);
-        went
+        if taken.is_some_and(|taken| taken.is_sweeps_fault) { Went::Neither } else { went }
     }
 
     /// Brings what the trainer is to read: the checkpoint to go on from, and the files that were sent along.
@@ -317,6 +316,9 @@ impl Attempt<'_> {
                 Event::Ordered(LeaseOrder::Stop) => {
                     return stop(trainer, links, End::Released { reason: CANCELLED }).await;
                 }
+                Event::Ordered(LeaseOrder::HandOver) => {
+                    return stop(trainer, links, End::Released { reason: OUT_OF_SERVICE }).await;
+                }
                 Event::Ordered(_) => return stop(trainer, links, End::LeaseLost).await,
                 Event::Save => trainer.send(trainer_request::Kind::Save(v1::SaveTrial {})).await,
                 Event::Shutdown => return stop(trainer, links, End::Released { reason: STOPPING }).await,
@@ -324,14 +326,20 @@ impl Attempt<'_> {
         }
     }
 
-    /// Hands in the records and then the end of the attempt; whether it was taken.
-    async fn settle(&self, end: End, lease: &v1::Lease, uplink: Uplink, findings: FindingsLink) -> bool {
+    /// Hands in the records and then the end of the attempt; what was said to it, if it was taken.
+    async fn settle(
+        &self,
+        end: End,
+        lease: &v1::Lease,
+        uplink: Uplink,
+        findings: FindingsLink,
+    ) -> Option<Taken> {
         let trial = &lease.trial_id;
         if matches!(end, End::LeaseLost) {
             findings.abandon();
             uplink.abandon();
             tracing::warn!(trial, attempt = lease.attempt, "the lease is lost; nothing more is reported");
-            return false;
+            return None;
         }
         let spooled = uplink.spooled();
         let farewell = async {
@@ -370,15 +378,16 @@ impl Attempt<'_> {
                 Err(Settled::Unanswered)
             }
         };
-        let is_told = settled.is_ok();
+        let taken = settled.as_ref().ok().copied();
         hand_in::conclude(settled, lease, &spooled);
-        is_told
+        taken
     }
 }
 
 /// Why attempts are given back.
 const CANCELLED: &str = "the sweep was cancelled";
 const STOPPING: &str = "the worker is stopping";
+const OUT_OF_SERVICE: &str = "the worker was taken out of service";
 
 /// Waits until the trial is to be saved; for ever, where nobody can wish that any more.
 async fn wished(save: &mut watch::Receiver<()>) {
@@ -390,7 +399,7 @@ async fn wished(save: &mut watch::Receiver<()>) {
 /// Has the trainer stop at its next step, still taking in what it tells; kills it when it does not. Where somebody else is
 /// to go on with the trial, it is saved first.
 async fn stop(trainer: &mut TrainerProcess, links: &Links, end: End) -> End {
-    let save = matches!(end, End::Released { reason: STOPPING });
+    let save = matches!(end, End::Released { reason: STOPPING | OUT_OF_SERVICE });
     trainer.send(trainer_request::Kind::Stop(v1::StopTrial { save })).await;
     let stopped = async {
         loop {

@@ -2,7 +2,8 @@
 //!
 //! A full disk, a driver that lost its device or a bad memory module fails every trial in seconds, and without a pause one
 //! such machine would use up the tries of a whole sweep that others could train. The first pauses are short, as the fault
-//! may be the sweep's; each trial that fails after one doubles the next, and one that comes through ends it all.
+//! may be the sweep's; each trial that fails after one doubles the next, and one that comes through ends it all. Where the
+//! coordinator holds the sweep to be at fault, or knows of no other worker, a pause would help nobody, and there is none.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -33,7 +34,7 @@ impl Went {
     /// Of an attempt that failed.
     #[must_use]
     pub fn of_failure(kind: FailureKind) -> Self {
-        // The same files and settings fail on every worker.
+        // The same settings fail on every worker.
         if kind == FailureKind::Input { Self::Neither } else { Self::Badly }
     }
 }
@@ -116,6 +117,8 @@ mod tests {
         let mut breaker = Breaker::default();
         assert_eq!(Went::of_failure(FailureKind::Input), Went::Neither);
         assert_eq!(Went::of_failure(FailureKind::Crash), Went::Badly);
+        // Others may have the files that are missing here.
+        assert_eq!(Went::of_failure(FailureKind::Files), Went::Badly);
         assert_eq!(pauses(&mut breaker, 0..100, Went::Neither), [0; 100]);
         assert_eq!(pauses(&mut breaker, 0..5, Went::Badly), [0, 0, 0, 0, 10]);
     }

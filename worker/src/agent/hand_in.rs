@@ -38,6 +38,13 @@ impl From<UplinkError> for Settled {
     }
 }
 
+/// What the coordinator said to the end of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Taken {
+    /// It holds the failure to be the sweep's fault, not this worker's.
+    pub is_sweeps_fault: bool,
+}
+
 /// Tells the end, as often as it takes; `last_seq` is the number of the last record stored.
 ///
 /// # Errors
@@ -47,7 +54,7 @@ pub async fn end(
     lease: &v1::Lease,
     end: SpooledEnd,
     last_seq: u64,
-) -> Result<(), Settled> {
+) -> Result<Taken, Settled> {
     let lease = Some(lease.clone());
     match end.kind {
         Some(spooled_end::Kind::Finished(result)) => {
@@ -57,6 +64,7 @@ pub async fn end(
                 async move { client.complete_trial(request).await }
             })
             .await
+            .map(|_| Taken::default())
         }
         Some(spooled_end::Kind::Failed(failure)) => {
             let request = v1::FailTrialRequest { lease, kind: failure.kind, message: failure.message };
@@ -65,6 +73,7 @@ pub async fn end(
                 async move { client.fail_trial(request).await }
             })
             .await
+            .map(|answer| Taken { is_sweeps_fault: answer.is_sweeps_fault })
         }
         Some(spooled_end::Kind::Released(reason)) => {
             let request = v1::ReleaseTrialRequest { lease, reason };
@@ -73,25 +82,26 @@ pub async fn end(
                 async move { client.release_trial(request).await }
             })
             .await
+            .map(|_| Taken::default())
         }
         None => Err(Settled::Refused("the spool tells an end that this version does not know".to_owned())),
     }
 }
 
-async fn report<T, F, Fut>(coordinator: &Coordinator, call: F) -> Result<(), Settled>
+async fn report<T, F, Fut>(coordinator: &Coordinator, call: F) -> Result<T, Settled>
 where
     F: Fn(Client) -> Fut,
     Fut: Future<Output = Result<tonic::Response<T>, Status>>,
 {
     let answer = coordinator.call(Retry::UntilAnswered, Duration::from_secs(10), call).await;
-    answer.map(|_| ()).map_err(|status| Settled::from(&status))
+    answer.map_err(|status| Settled::from(&status))
 }
 
 /// Says what became of an attempt, and does with its spool file what follows.
-pub fn conclude(settled: Result<(), Settled>, lease: &v1::Lease, spooled: &Spooled) {
+pub fn conclude(settled: Result<Taken, Settled>, lease: &v1::Lease, spooled: &Spooled) {
     let (trial, attempt) = (&lease.trial_id, lease.attempt);
     match settled {
-        Ok(()) => spooled.delete(),
+        Ok(_) => spooled.delete(),
         Err(Settled::LeaseLost) => {
             tracing::warn!(trial, attempt, "the lease is lost; nothing more is reported");
             spooled.delete();

@@ -1,4 +1,5 @@
-//! One task an agent that renews its lease, whatever the trainer and the records are doing.
+//! One task an agent that renews its lease, whatever the trainer and the records are doing. What operators and the coordinator
+//! want of a worker besides comes with the answers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,9 +8,16 @@ use proto::v1::{self, LeaseOrder};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
+use super::checkpoint::removal::Removal;
+use super::checkpoint::store::CheckpointStore;
 use super::coordinator::{Coordinator, Retry, is_lease_lost};
 use super::metrics::METRICS;
 use super::{Registered, duration};
+
+/// What operators read in the log.
+const OUT_OF_SERVICE: &str =
+    "taken out of service: this worker gets no trial until it is put back with: batchsweep workers resume";
+const IN_SERVICE: &str = "back in service";
 
 /// The current lease and how far its trial is, as the next heartbeat tells it.
 type Current = Arc<Mutex<Option<v1::LeaseProgress>>>;
@@ -26,11 +34,13 @@ pub struct Heartbeat {
 impl Heartbeat {
     /// Starts beating; at first without a lease.
     #[must_use]
-    pub fn start(coordinator: Coordinator, registered: Registered) -> Self {
+    pub fn start(coordinator: Coordinator, registered: Registered, checkpoints: CheckpointStore) -> Self {
         let current = Current::default();
         let soon = Arc::new(Notify::new());
         let (sender, orders) = mpsc::unbounded_channel();
-        let task = tokio::spawn(beat(coordinator, registered, current.clone(), soon.clone(), sender));
+        let removal = Removal::new(checkpoints);
+        let task =
+            tokio::spawn(beat(coordinator, registered, current.clone(), soon.clone(), sender, removal));
         Self { current, soon, orders, task }
     }
 
@@ -48,7 +58,7 @@ impl Heartbeat {
         }
     }
 
-    /// The next order to stop this lease: [`LeaseOrder::Lost`] or [`LeaseOrder::Stop`]. Waits for ever when none comes.
+    /// The next order to stop this lease: [`LeaseOrder::Lost`], [`LeaseOrder::Stop`] or [`LeaseOrder::HandOver`]. Waits for ever when none comes.
     pub async fn order(&mut self, lease: &v1::Lease) -> LeaseOrder {
         loop {
             match self.orders.recv().await {
@@ -75,14 +85,17 @@ async fn beat(
     current: Current,
     soon: Arc<Notify>,
     orders: mpsc::UnboundedSender<(v1::Lease, LeaseOrder)>,
+    mut removal: Removal,
 ) {
     let mut interval = registered.heartbeat_interval;
+    let mut is_draining = false;
     loop {
         let lease = current.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let request = v1::HeartbeatRequest {
             worker_id: registered.worker_id.clone(),
             instance_id: registered.instance_id.clone(),
             leases: lease.iter().cloned().collect(),
+            removed: removal.removed().await,
         };
         // Not tried again by itself: the next beat is the next try, and tells newer progress.
         let timeout = interval.max(Duration::from_secs(2));
@@ -98,7 +111,16 @@ async fn beat(
             Ok(answer) => {
                 interval = duration(answer.next_heartbeat).unwrap_or(registered.heartbeat_interval);
                 let order = answer.leases.first().map(v1::LeaseReply::order);
-                if let (Some(lease), Some(order @ (LeaseOrder::Lost | LeaseOrder::Stop))) = (lease, order) {
+                removal.told(answer.remove);
+                if answer.draining != is_draining {
+                    is_draining = answer.draining;
+                    tracing::info!("{}", if is_draining { OUT_OF_SERVICE } else { IN_SERVICE });
+                }
+                if let (
+                    Some(lease),
+                    Some(order @ (LeaseOrder::Lost | LeaseOrder::Stop | LeaseOrder::HandOver)),
+                ) = (lease, order)
+                {
                     // Nobody listens any more only when the agent is ending.
                     let _ = orders.send((lease, order));
                 }

@@ -143,7 +143,8 @@ pub async fn run(config: AgentConfig, wishes: Wishes) -> Result<(), AgentError> 
     let Some(registered) = register(&config, &coordinator, device, &left, &shutdown).await? else {
         return Ok(());
     };
-    let mut heartbeat = Heartbeat::start(coordinator.clone(), registered.clone());
+    let mut heartbeat =
+        Heartbeat::start(coordinator.clone(), registered.clone(), checkpointing.store.clone());
     let replay =
         Replay { coordinator: &coordinator, heartbeat: &heartbeat, checkpoints: &checkpointing.store };
     replay.hand_in(left, &registered.held, &shutdown).await;

@@ -60,11 +60,12 @@ impl TrialError {
             Self::Data(DataError::Torch(_)) | Self::Torch { .. } | Self::Report(_) => {
                 v1::FailureKind::Trainer
             }
-            Self::Data(_)
-            | Self::Architecture(_)
-            | Self::Module { .. }
-            | Self::Unsupported(_)
-            | Self::NoSteps { .. } => v1::FailureKind::Input,
+            Self::Data(DataError::Unreadable { .. } | DataError::Malformed { .. }) | Self::Module { .. } => {
+                v1::FailureKind::Files
+            }
+            Self::Data(_) | Self::Architecture(_) | Self::Unsupported(_) | Self::NoSteps { .. } => {
+                v1::FailureKind::Input
+            }
         }
     }
 

@@ -94,11 +94,11 @@ fn without_shuffling_every_epoch_has_file_order() {
 }
 
 #[test]
-fn missing_data_is_an_input_error_that_names_the_file() {
+fn missing_data_is_an_error_that_names_the_file() {
     let _exclusive = exclusive();
     let spec = idx_trial(Path::new("no-such-folder"), Normalize::Unit);
     let error = run(&spec, &mut host()).unwrap_err();
     assert!(matches!(error, TrialError::Data(_)) && !error.is_fatal());
-    assert_eq!(error.kind(), proto::v1::FailureKind::Input);
+    assert_eq!(error.kind(), proto::v1::FailureKind::Files);
     assert!(error.to_string().contains("no-such-folder/train-images-idx3-ubyte"), "{error}");
 }

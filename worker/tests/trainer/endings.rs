@@ -121,7 +121,8 @@ fn what_this_worker_cannot_do_is_refused_with_advice() {
     flat.model = ModelSpec::cnn(&[4], &[]);
     let error = run(&flat, &mut host()).unwrap_err();
     assert!(error.to_string().contains("needs examples of shape [channels, height, width]"), "{error}");
-    for error in [run(&missing, &mut host()), run(&no_batch, &mut host()), run(&flat, &mut host())] {
+    assert_eq!(run(&missing, &mut host()).unwrap_err().kind(), proto::v1::FailureKind::Files);
+    for error in [run(&no_batch, &mut host()), run(&flat, &mut host())] {
         assert_eq!(error.unwrap_err().kind(), proto::v1::FailureKind::Input);
     }
 }

@@ -167,7 +167,7 @@ fn a_files_own_validation_set_is_evaluated_and_nothing_else_is_held_out() {
 }
 
 #[test]
-fn a_broken_file_is_an_input_error_that_says_where() {
+fn a_broken_file_is_an_error_that_says_where() {
     let _exclusive = exclusive();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("broken.safetensors");
@@ -175,7 +175,7 @@ fn a_broken_file_is_an_input_error_that_says_where() {
         safetensors(&[("train_x", "U8", &[2, 1], vec![0, 0]), ("train_y", "I64", &[2], classes(&[0, -7]))]);
     fs::write(&path, file).unwrap();
     let error = run(&from_file(&path, Normalize::Unit), &mut host()).unwrap_err();
-    assert_eq!((error.kind(), error.is_fatal()), (FailureKind::Input, false));
+    assert_eq!((error.kind(), error.is_fatal()), (FailureKind::Files, false));
     assert!(error.to_string().contains("broken.safetensors is not usable: train_y[1] is -7"), "{error}");
 }
 

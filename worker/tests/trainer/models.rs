@@ -138,7 +138,7 @@ fn refusal(model: ModelSpec, features: &[u64]) -> String {
     let spec = lasting(trial(features, 20, model, 4, 1), Budget::Steps(1));
     match run(&spec, &mut host()) {
         Err(error @ TrialError::Module { .. }) => {
-            assert_eq!(error.kind(), v1::FailureKind::Input);
+            assert_eq!(error.kind(), v1::FailureKind::Files);
             error.to_string()
         }
         other => panic!("{other:?}"),
@@ -199,7 +199,7 @@ fn a_broken_file_gets_an_error_whatever_is_broken_in_it() {
             // What is broken may be a comment, or a weight.
             Ok(_) => {}
             Err(error) => {
-                assert_eq!(error.kind(), v1::FailureKind::Input, "{error}");
+                assert_eq!(error.kind(), v1::FailureKind::Files, "{error}");
                 refused += 1;
             }
         }

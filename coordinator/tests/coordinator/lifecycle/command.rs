@@ -92,9 +92,10 @@ fn command() -> impl Strategy<Value = Command> {
     let outcome =
         prop::sample::select(vec![Outcome::Succeeded, Outcome::Diverged, Outcome::Infeasible]).boxed();
     let last_seq = prop::sample::select(vec![LastSeq::None, LastSeq::AsStored, LastSeq::OnePast]);
-    // The first of them is a trial's end, so it is rare.
+    // The first two of them are a trial's end, so they are rare.
     let kind = prop_oneof![
         1 => Just(FailureKind::Input),
+        1 => Just(FailureKind::Files),
         3 => Just(FailureKind::Trainer),
         3 => Just(FailureKind::Crash),
         3 => Just(FailureKind::SuspectedHostOom),

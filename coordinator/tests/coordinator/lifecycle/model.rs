@@ -297,7 +297,8 @@ impl Model {
             Why::Failed(kind) => {
                 trial.failures += 1;
                 let event = if kind.is_some() { TrialEvent::AttemptFailed } else { TrialEvent::LeaseExpired };
-                (event, kind != Some(FailureKind::Input) && is_retried(trial.failures))
+                let is_final = matches!(kind, Some(FailureKind::Input | FailureKind::Files));
+                (event, !is_final && is_retried(trial.failures))
             }
             Why::Released => {
                 trial.preemptions += 1;

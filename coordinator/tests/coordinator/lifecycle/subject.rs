@@ -235,6 +235,7 @@ fn kind_word(kind: Option<v1::FailureKind>) -> &'static str {
     match kind {
         None => "worker_lost",
         Some(v1::FailureKind::Input) => "input",
+        Some(v1::FailureKind::Files) => "files",
         Some(v1::FailureKind::Trainer) => "trainer",
         Some(v1::FailureKind::Crash) => "crash",
         Some(v1::FailureKind::SuspectedHostOom) => "suspected_host_oom",

@@ -3,9 +3,11 @@
 //!
 //! - [`store`]: where the files are kept,
 //! - [`scratch`]: where the trainer writes them,
+//! - [`removal`]: removes those that nothing goes on from any more,
 //! - [`link`]: brings those of one attempt to the store, and fetches the one that it goes on from.
 
 pub mod link;
+pub mod removal;
 pub mod scratch;
 pub mod store;
 
