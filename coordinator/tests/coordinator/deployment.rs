@@ -29,11 +29,11 @@ fn every_variable_of_the_compose_file_is_explained_with_its_default() {
         let before = used.insert(name, default);
         assert!(before.is_none_or(|before| before == default), "{name} has two defaults");
     }
-    let explained: BTreeMap<_, _> =
-        EXPLAINED.lines().filter_map(|line| line.strip_prefix("#BATCHSWEEP_")?.split_once('=')).collect();
-    let used: BTreeMap<_, _> = used
-        .into_iter()
-        .map(|(name, default)| (name.strip_prefix("BATCHSWEEP_").unwrap(), default))
+    let is_name = |text: &str| text.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    let explained: BTreeMap<_, _> = EXPLAINED
+        .lines()
+        .filter_map(|line| line.strip_prefix('#')?.split_once('='))
+        .filter(|(name, _)| is_name(name))
         .collect();
     assert_eq!(used, explained);
 }
