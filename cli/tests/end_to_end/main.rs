@@ -39,3 +39,7 @@ mod own_worker;
 mod spool;
 
 mod checkpoints;
+
+mod drain;
+
+mod set_aside;
