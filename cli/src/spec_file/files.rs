@@ -168,3 +168,6 @@ fn beside(path: &Path) -> Option<String> {
     let names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str)).map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests;
