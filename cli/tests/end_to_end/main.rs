@@ -38,4 +38,6 @@ mod checkpoints;
 
 mod drain;
 
+mod removal;
+
 mod set_aside;
