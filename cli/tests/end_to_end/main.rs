@@ -42,4 +42,6 @@ mod checkpoints;
 
 mod drain;
 
+mod removal;
+
 mod set_aside;

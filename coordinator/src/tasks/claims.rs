@@ -160,7 +160,9 @@ impl ClaimLoop {
     /// Puts a claim in line; whether it is to be looked for at once. The same claim again takes the place of the first,
     /// whose caller no longer listens. Each is looked for at least once, also one that will not wait.
     fn join(&mut self, arrived: Waiting, next_poll: Instant) -> bool {
-        let is_due = !self.is_drained || arrived.deadline <= next_poll;
+        // While nobody waited, the time of the poll may have passed without one.
+        let is_late = next_poll <= Instant::now();
+        let is_due = !self.is_drained || is_late || arrived.deadline <= next_poll;
         self.waiting.retain(|waiting| waiting.request != arrived.request);
         self.waiting.push(arrived);
         is_due

@@ -3,6 +3,7 @@ use proto::v1::{self, FailureKind, SweepState};
 use sqlx::PgPool;
 use tonic::Request;
 
+use crate::served::{config, start_with_http};
 use crate::world::{Worker, World, column, result, spec};
 
 /// Whether a failure on this worker is told to be the sweep's fault.
@@ -69,6 +70,24 @@ async fn a_sweep_whose_attempts_all_fail_is_paused_and_says_why(pool: PgPool) {
     fail(&world, &worker, FailureKind::Trainer, 9).await;
     assert_eq!(world.sweep(&sweep).await.state(), SweepState::Active);
     world.check_invariants().await;
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn the_page_says_why_a_sweep_is_set_aside_and_offers_what_brings_it_on(pool: PgPool) {
+    let world = World::new(&pool);
+    let sweep = world.submit(spec(20)).await;
+    let worker = world.worker("one").await;
+    fail(&world, &worker, FailureKind::Files, 10).await;
+    let (_server, page) = start_with_http(config(&pool)).await;
+    let told = page.get(&format!("/sweeps/{sweep}")).await;
+    for part in
+        ["Paused: 10 attempts in a row failed, the last with: no module named", "/resume\"", "/retry\""]
+    {
+        assert!(told.contains(part), "`{part}` is not in {told}");
+    }
+    world.retry(&sweep).await;
+    let told = page.get(&format!("/sweeps/{sweep}")).await;
+    assert!(told.contains("/resume\"") && !told.contains("/retry\""), "{told}");
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]

@@ -82,6 +82,17 @@ async fn many_workers_on_two_coordinators_share_a_sweep_without_overlap(pool: Pg
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn a_claim_that_will_not_wait_is_looked_for_also_after_a_look_in_vain_long_ago(pool: PgPool) {
+    let (world, elsewhere) = (World::new(&pool), World::new(&pool));
+    let worker = world.worker("one").await;
+    assert_eq!(world.claim(&worker, 1).await, []);
+    // No word of it comes to the first coordinator, and it has nobody to look for.
+    elsewhere.submit(spec(1)).await;
+    tokio::time::sleep(Duration::from_millis(1_300)).await;
+    assert_eq!(world.claim(&worker, 1).await.len(), 1);
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
 async fn a_claim_asked_for_twice_gets_the_same_leases(pool: PgPool) {
     let (world, other_coordinator) = (World::new(&pool), World::new(&pool));
     world.submit(spec(6)).await;
