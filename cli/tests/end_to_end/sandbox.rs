@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,19 +20,38 @@ use tempfile::TempDir;
 /// No single wait of a test takes longer than this on a busy machine.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// One stack at a time: the tests measure nothing, but several of them at once would starve each other.
-static TURN: Mutex<()> = Mutex::new(());
+/// Two stacks at a time: the tests measure nothing, but many of them at once would starve each other.
+static FREE: (Mutex<usize>, Condvar) = (Mutex::new(2), Condvar::new());
+
+/// One of the two.
+struct Turn;
+
+impl Turn {
+    fn wait() -> Self {
+        let free = FREE.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = FREE.1.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
+        *free -= 1;
+        Self
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *FREE.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        FREE.1.notify_one();
+    }
+}
 
 /// A state folder of its own; whatever still runs in it ends with the test.
 pub struct Sandbox {
     folder: TempDir,
     state: StateDir,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
 impl Sandbox {
     pub fn new() -> Self {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = Turn::wait();
         let binary = PathBuf::from(env!("CARGO_BIN_EXE_batchsweep"));
         for other in ["batchsweep-coordinator", "batchsweep-worker"] {
             let path = binary.with_file_name(other);
