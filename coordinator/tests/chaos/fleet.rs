@@ -104,6 +104,9 @@ impl Fleet {
                 database,
                 "--listen",
                 "127.0.0.1:0",
+                // A port that only one of them could have.
+                "--http-listen",
+                "off",
                 "--address-file",
                 &address_file(folder, index).display().to_string(),
                 "--lease-ttl",

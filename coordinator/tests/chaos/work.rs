@@ -34,7 +34,7 @@ impl Work {
             Self::Training => draft(
                 ModelSpec::Mlp(MlpModel { hidden: vec![64], ..MlpModel::default() }),
                 64,
-                Budget::Steps(5_000),
+                Budget::Steps(10_000),
                 0..self.trials(),
             ),
         }
