@@ -8,7 +8,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::TRACE;
@@ -64,7 +64,8 @@ impl Traces {
             .with_location(false)
             .with_threads(false)
             .with_tracked_inactivity(false);
-        Some(spans.with_filter(filter_fn(|metadata| metadata.target() == TRACE)))
+        let ours = filter_fn(|metadata| metadata.target() == TRACE).with_max_level_hint(LevelFilter::INFO);
+        Some(spans.with_filter(ours))
     }
 
     /// Sends what is left, for a few seconds at most.
