@@ -42,7 +42,8 @@ state as (
         run_after = now() + make_interval(secs => ending.delay_seconds),
         ended_at = case when ending.status <> 'pending' then now() end
     from ending
-    where state.trial_id = ending.trial_id and state.attempt = ending.attempt and state.status = 'running'
+    -- By its key: there may be thousands that run.
+    where state.trial_id = ending.trial_id and state.attempt = ending.attempt and state.status || '' = 'running'
 )
 delete from core.lease
 using ending

@@ -10,7 +10,8 @@ from unnest($1::uuid[], $2::integer[], $3::bytea[], $4::text[]) with ordinality
 join core.lease using (trial_id, attempt, token)
 join core.worker using (worker_id)
 join core.trial_state state on state.trial_id = lease.trial_id and state.attempt = brought.attempt
-where state.status = 'running'
+-- By its key: there may be thousands that run.
+where state.status || '' = 'running'
     and (brought.principal is null or worker.principal = brought.principal)
 order by lease.trial_id
 for update of lease, state

@@ -8,7 +8,8 @@ with state as (
     join core.worker using (worker_id, instance_id)
     where state.trial_id = $1
         and state.attempt = $2
-        and state.status = 'pending'
+        -- By its key: there may be many that wait.
+        and state.status || '' = 'pending'
         and attempt.trial_id = $1
         and attempt.attempt = $2
         and attempt.token = $3

@@ -27,6 +27,7 @@ mod methods;
 mod metrics;
 mod names;
 mod outage;
+mod plans;
 mod questions;
 mod reader;
 mod records;
