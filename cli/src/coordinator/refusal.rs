@@ -31,7 +31,14 @@ pub fn failure(status: &Status, address: &Address) -> Failure {
     let failure = Failure { exit, message: with_fields(status, message), hint };
     match (exit, failure.hint.is_some()) {
         (Exit::NotAllowed, false) => failure.hint(token_hint(Reason::of(status))),
-        (Exit::NotFound, false) => failure.hint("list sweeps with: batchsweep ls"),
+        (Exit::NotFound, false) => {
+            let is_worker = failure.message.starts_with("no worker ");
+            failure.hint(if is_worker {
+                "see who is there with: batchsweep workers"
+            } else {
+                "list sweeps with: batchsweep ls"
+            })
+        }
         _ => failure,
     }
 }

@@ -54,6 +54,7 @@ fn a_worker_that_is_drained_now_saves_its_trial_and_another_one_goes_on() {
     let nearly = sandbox.call(&["workers", "drain", "oen"]);
     let said = String::from_utf8_lossy(&nearly.stderr).into_owned();
     assert_eq!(nearly.status.code(), Some(5), "{said}");
+    assert!(said.contains("see who is there with: batchsweep workers"), "{said}");
     let drained = sandbox.call(&["workers", "drain", "one", "--now", "--wait", "--timeout", "5m"]);
     let said = String::from_utf8_lossy(&drained.stderr).into_owned();
     assert_eq!(drained.status.code(), Some(0), "{said}");
