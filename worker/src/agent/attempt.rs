@@ -138,9 +138,17 @@ impl End {
         }
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "made of it")]
-    fn of_upload(error: UploadError) -> Self {
-        let kind = match &error {
+    /// What the coordinator's answer to a heartbeat makes of an attempt, whether it trains yet or not.
+    fn of_order(order: LeaseOrder) -> Self {
+        match order {
+            LeaseOrder::Stop => Self::Released { reason: CANCELLED },
+            LeaseOrder::HandOver => Self::Released { reason: OUT_OF_SERVICE },
+            _ => Self::LeaseLost,
+        }
+    }
+
+    fn of_upload(error: &UploadError) -> Self {
+        let kind = match error {
             UploadError::Refused(status) if is_lease_lost(status) => return Self::LeaseLost,
             // Another worker may have room.
             UploadError::Disk { .. } => FailureKind::Trainer,
@@ -260,13 +268,10 @@ impl Attempt<'_> {
         };
         let brought = tokio::select! {
             brought = bring => brought,
-            order = self.heartbeat.order(lease) => return Err(match order {
-                LeaseOrder::Stop => End::Released { reason: CANCELLED },
-                _ => End::LeaseLost,
-            }),
+            order = self.heartbeat.order(lease) => return Err(End::of_order(order)),
             () = self.shutdown.cancelled() => return Err(End::Released { reason: STOPPING }),
         };
-        let (checkpointing, problem) = brought.map_err(End::of_upload)?;
+        let (checkpointing, problem) = brought.map_err(|error| End::of_upload(&error))?;
         links.uplink.send(problem.into_iter().collect()).await;
         Ok(checkpointing)
     }
@@ -313,13 +318,7 @@ impl Attempt<'_> {
                 }
                 Event::Trouble(trouble) => return stop(trainer, links, End::of_trouble(&trouble)).await,
                 Event::OtherData(other) => return stop(trainer, links, End::failed(&other)).await,
-                Event::Ordered(LeaseOrder::Stop) => {
-                    return stop(trainer, links, End::Released { reason: CANCELLED }).await;
-                }
-                Event::Ordered(LeaseOrder::HandOver) => {
-                    return stop(trainer, links, End::Released { reason: OUT_OF_SERVICE }).await;
-                }
-                Event::Ordered(_) => return stop(trainer, links, End::LeaseLost).await,
+                Event::Ordered(order) => return stop(trainer, links, End::of_order(order)).await,
                 Event::Save => trainer.send(trainer_request::Kind::Save(v1::SaveTrial {})).await,
                 Event::Shutdown => return stop(trainer, links, End::Released { reason: STOPPING }).await,
             }
@@ -422,5 +421,21 @@ async fn stop(trainer: &mut TrainerProcess, links: &Links, end: End) -> End {
             trainer.kill().await;
             end
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_is_drained_gives_its_trial_back_and_one_whose_lease_is_lost_says_nothing() {
+        let reason = |order| match End::of_order(order) {
+            End::Released { reason } => Some(reason),
+            _ => None,
+        };
+        assert_eq!(reason(LeaseOrder::HandOver), Some(OUT_OF_SERVICE));
+        assert_eq!(reason(LeaseOrder::Stop), Some(CANCELLED));
+        assert_eq!(reason(LeaseOrder::Lost), None);
     }
 }
