@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use sha2::{Digest, Sha256};
+use domain::units::ContentHasher;
 
 use crate::trainer::pulse;
 
@@ -17,11 +17,11 @@ pub fn hex(bytes: &[u8]) -> String {
 /// # Errors
 /// When it cannot be read.
 pub fn sha256_of(mut from: impl Read) -> io::Result<String> {
-    let (mut digest, mut piece) = (Sha256::new(), vec![0; 1 << 20]);
+    let (mut hasher, mut piece) = (ContentHasher::default(), vec![0; 1 << 20]);
     loop {
         match from.read(&mut piece)? {
-            0 => return Ok(hex(&digest.finalize())),
-            read => digest.update(&piece[..read]),
+            0 => return Ok(hasher.finish().to_string()),
+            read => hasher.update(&piece[..read]),
         }
         pulse::beat();
     }
@@ -29,6 +29,8 @@ pub fn sha256_of(mut from: impl Read) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     #[test]

@@ -58,7 +58,8 @@ impl Heartbeat {
         }
     }
 
-    /// The next order to stop this lease: [`LeaseOrder::Lost`], [`LeaseOrder::Stop`] or [`LeaseOrder::HandOver`]. Waits for ever when none comes.
+    /// The next order to stop this lease: [`LeaseOrder::Lost`], [`LeaseOrder::Stop`] or [`LeaseOrder::HandOver`]. Waits for ever
+    /// when none comes.
     pub async fn order(&mut self, lease: &v1::Lease) -> LeaseOrder {
         loop {
             match self.orders.recv().await {
