@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use bench_measure::Sample;
 use futures::future::try_join_all;
 
@@ -15,17 +15,15 @@ use crate::{Arguments, floor, optuna, sweeps};
 /// Workers at once; the first number is that of Optuna's processes.
 const WORKERS: [u32; 3] = [2, 16, 64];
 
-/// Workers that claim several trials at a time.
-const BATCHING_WORKERS: u32 = 8;
-
-/// Connections of plain SQL that end their trials one by one: with more it gets no faster.
-const CONNECTIONS: u32 = 16;
+/// Workers that claim several trials at a time, and connections of plain SQL that end theirs one by one: with more neither
+/// gets faster.
+const BATCHING: u32 = 16;
 
 /// How long a claim may wait: never long, as there are trials.
 const WAIT: Duration = Duration::from_secs(5);
 
 /// Trials of one round's sweep: more than any round gets through.
-const TRIALS: u64 = 60_000;
+const TRIALS: u64 = 100_000;
 
 pub async fn run(arguments: &Arguments, postgres: &Postgres) -> Result<()> {
     let mut ours = [const { Sample(Vec::new()) }; WORKERS.len()];
@@ -38,7 +36,7 @@ pub async fn run(arguments: &Arguments, postgres: &Postgres) -> Result<()> {
         for (workers, sample) in WORKERS.iter().zip(&mut ours) {
             sample.0.push(trials_per_second(&stack, postgres, *workers, 1, arguments.seconds).await?);
         }
-        let rate = trials_per_second(&stack, postgres, BATCHING_WORKERS, BATCH, arguments.seconds);
+        let rate = trials_per_second(&stack, postgres, BATCHING, BATCH, arguments.seconds);
         in_batches.0.push(rate.await?);
         if let (Some(python), Some(script)) = (&arguments.python, &arguments.script) {
             let rate = optuna::trials_per_second(python, script, postgres, WORKERS[0], arguments.seconds);
@@ -46,7 +44,7 @@ pub async fn run(arguments: &Arguments, postgres: &Postgres) -> Result<()> {
         }
         let seconds = arguments.seconds;
         plain.0.push(floor::trials_per_second(postgres, WORKERS[0], Ends::Together, seconds).await?);
-        one_by_one.0.push(floor::trials_per_second(postgres, CONNECTIONS, Ends::OneByOne, seconds).await?);
+        one_by_one.0.push(floor::trials_per_second(postgres, BATCHING, Ends::OneByOne, seconds).await?);
     }
     println!("\n## Trials claimed and ended in a second\n");
     println!("| what | trials/s | over Optuna | over SQL, ended one by one | over SQL, ended together |");
@@ -61,10 +59,10 @@ pub async fn run(arguments: &Arguments, postgres: &Postgres) -> Result<()> {
     for (workers, sample) in WORKERS.iter().zip(&ours) {
         row(&format!("batchsweep, {workers} workers, a trial a claim"), sample);
     }
-    row(&format!("batchsweep, {BATCHING_WORKERS} workers, up to {BATCH} trials a claim"), &in_batches);
+    row(&format!("batchsweep, {BATCHING} workers, up to {BATCH} trials a claim"), &in_batches);
     row("Optuna, 2 processes", &theirs);
     row(
-        &format!("plain SQL, {CONNECTIONS} connections, {BATCH} trials a claim, each ended by itself"),
+        &format!("plain SQL, {BATCHING} connections, {BATCH} trials a claim, each ended by itself"),
         &one_by_one,
     );
     row(&format!("plain SQL, {} connections, {BATCH} trials a claim, ended together", WORKERS[0]), &plain);
@@ -104,6 +102,7 @@ async fn trials_per_second(
     for worker in try_join_all(working).await? {
         done += worker?;
     }
+    ensure!(u64::from(done) < TRIALS, "the workers were through with their trials before the time was over");
     let rate = f64::from(done) / started.elapsed().as_secs_f64();
     sweeps::cancel(&connection, &sweep).await?;
     Ok(rate)

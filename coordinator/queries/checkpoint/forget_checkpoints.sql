@@ -8,7 +8,7 @@ with forgotten as (
 insert into core.checkpoint_removal (worker_id, trial_id, attempt)
 select distinct made.worker_id, forgotten.trial_id, state.attempt
 from forgotten
-join core.trial_state state using (trial_id)
-join core.attempt made using (trial_id)
+join core.trial_state state on state.trial_id = any (array[forgotten.trial_id])
+join core.attempt made on made.trial_id = any (array[forgotten.trial_id])
 on conflict on constraint checkpoint_removal_pkey do update
 set attempt = excluded.attempt

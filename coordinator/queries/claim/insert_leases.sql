@@ -42,6 +42,6 @@ select
     worker.device_description,
     worker.libtorch_version
 from lease
-join core.worker on worker.worker_id = lease.worker_id
-join core.handed_out using (trial_id)
+join core.worker on worker.worker_id = any (array[lease.worker_id])
+join core.handed_out on handed_out.trial_id = any (array[lease.trial_id])
 order by lease.request_id, lease.request_index

@@ -21,7 +21,10 @@ select
     worker.device_description,
     worker.libtorch_version
 from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as wanted (worker_id, instance_id, request_id)
-join core.lease using (worker_id, instance_id, request_id)
-join core.worker on worker.worker_id = lease.worker_id
-join core.handed_out using (trial_id)
+join core.lease
+    on lease.worker_id = any (array[wanted.worker_id])
+    and lease.request_id = wanted.request_id
+    and lease.instance_id = wanted.instance_id
+join core.worker on worker.worker_id = any (array[wanted.worker_id])
+join core.handed_out on handed_out.trial_id = any (array[lease.trial_id])
 order by lease.request_id, lease.request_index

@@ -5,7 +5,10 @@ select
     array(
         select distinct wanted.request_id
         from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as wanted (worker_id, instance_id, request_id)
-        join core.lease using (worker_id, instance_id, request_id)
+        join core.lease
+            on lease.worker_id = any (array[wanted.worker_id])
+            and lease.request_id = wanted.request_id
+            and lease.instance_id = wanted.instance_id
     ) as "answered!",
     exists (
         select

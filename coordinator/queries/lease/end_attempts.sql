@@ -23,12 +23,12 @@ attempt as (
             (
                 select lease.micro_batch
                 from core.lease
-                where lease.trial_id = ending.trial_id and lease.attempt = ending.attempt
+                where lease.trial_id = any (array[ending.trial_id]) and lease.attempt = ending.attempt
             ),
             0
         )
     from ending
-    where attempt.trial_id = ending.trial_id and attempt.attempt = ending.attempt
+    where attempt.trial_id = any (array[ending.trial_id]) and attempt.attempt = ending.attempt
 ),
 state as (
     update core.trial_state state
@@ -42,9 +42,8 @@ state as (
         run_after = now() + make_interval(secs => ending.delay_seconds),
         ended_at = case when ending.status <> 'pending' then now() end
     from ending
-    -- By its key: there may be thousands that run.
-    where state.trial_id = ending.trial_id and state.attempt = ending.attempt and state.status || '' = 'running'
+    where state.trial_id = any (array[ending.trial_id]) and state.attempt = ending.attempt and state.status || '' = 'running'
 )
 delete from core.lease
 using ending
-where lease.trial_id = ending.trial_id and lease.attempt = ending.attempt
+where lease.trial_id = any (array[ending.trial_id]) and lease.attempt = ending.attempt

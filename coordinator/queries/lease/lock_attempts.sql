@@ -8,8 +8,8 @@ select
     state.preemptions,
     sweep.cancelled as sweep_cancelled
 from core.lease
-join core.trial_state state using (trial_id)
-join core.sweep on sweep.sweep_id = lease.sweep_id
+join core.trial_state state on state.trial_id = any (array[lease.trial_id])
+join core.sweep on sweep.sweep_id = any (array[lease.sweep_id])
 where lease.trial_id = any($1)
 order by lease.trial_id
 for update of lease, state

@@ -7,11 +7,15 @@ select
     state.preemptions
 from unnest($1::uuid[], $2::integer[], $3::bytea[], $4::text[]) with ordinality
     as brought (trial_id, attempt, token, principal, place)
-join core.lease using (trial_id, attempt, token)
-join core.worker using (worker_id)
-join core.trial_state state on state.trial_id = lease.trial_id and state.attempt = brought.attempt
--- By its key: there may be thousands that run.
-where state.status || '' = 'running'
-    and (brought.principal is null or worker.principal = brought.principal)
-order by lease.trial_id
+join core.lease
+    on lease.trial_id = any (array[brought.trial_id])
+    and lease.attempt = brought.attempt
+    and lease.token = brought.token
+join core.worker on worker.worker_id = any (array[lease.worker_id])
+join core.trial_state state
+    on state.trial_id = any (array[brought.trial_id])
+    and state.attempt = brought.attempt
+    and state.status || '' = 'running'
+where brought.principal is null or worker.principal = brought.principal
+order by brought.trial_id
 for update of lease, state

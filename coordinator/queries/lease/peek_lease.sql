@@ -5,7 +5,7 @@ with turn as materialized (
 select lease.acked_seq
 from turn
 cross join core.lease
-join core.worker using (worker_id)
+join core.worker on worker.worker_id = any (array[lease.worker_id])
 where lease.trial_id = $1
     and lease.attempt = $2
     and lease.token = $3

@@ -5,7 +5,7 @@ with state as (
     update core.trial_state state
     set status = 'running', failures = greatest(state.failures - 1, 0)
     from core.attempt
-    join core.worker using (worker_id, instance_id)
+    join core.worker on worker.worker_id = any (array[attempt.worker_id]) and worker.instance_id = attempt.instance_id
     where state.trial_id = $1
         and state.attempt = $2
         -- By its key: there may be many that wait.
@@ -21,7 +21,7 @@ reopened as (
     update core.attempt
     set finished_at = null, outcome = null, error_kind = null, error = null, will_retry = null
     from state
-    where attempt.trial_id = state.trial_id and attempt.attempt = state.attempt
+    where attempt.trial_id = any (array[state.trial_id]) and attempt.attempt = state.attempt
 )
 insert into core.lease (
     trial_id, attempt, token, sweep_id, worker_id, instance_id, request_id, request_index, acked_seq, expires_at

@@ -9,11 +9,14 @@ with beat as (
 ),
 held as materialized (
     select lease.trial_id, worker.drain is not distinct from 'hand_over' as hand_over
-    from core.lease
-    join beat using (trial_id, attempt, token)
-    join core.worker using (worker_id)
+    from beat
+    join core.lease
+        on lease.trial_id = any (array[beat.trial_id])
+        and lease.attempt = beat.attempt
+        and lease.token = beat.token
+    join core.worker on worker.worker_id = any (array[lease.worker_id])
     where $10::text is null or worker.principal = $10
-    order by lease.trial_id
+    order by beat.trial_id
     for update of lease
 )
 update core.lease
@@ -26,7 +29,7 @@ set
     micro_batch = beat.micro_batch
 from held
 join beat using (trial_id)
-where lease.trial_id = held.trial_id and lease.attempt = beat.attempt and lease.token = beat.token
+where lease.trial_id = any (array[held.trial_id]) and lease.attempt = beat.attempt and lease.token = beat.token
 returning
     lease.trial_id,
     lease.attempt,

@@ -18,7 +18,7 @@ steps as (
             rows between unbounded preceding and 1 preceding
         ) as smaller_bytes
     from core.memory_step step
-    where kind in (select kind from kinds)
+    where kind = any (array(select kind from kinds))
 ),
 ranked as (
     select

@@ -6,7 +6,7 @@ held as (
     update core.lease
     set instance_id = $5, expires_at = clock_timestamp() + make_interval(secs => $6)
     from shown
-    where lease.trial_id = shown.trial_id
+    where lease.trial_id = any (array[shown.trial_id])
         and lease.attempt = shown.attempt
         and lease.token = shown.token
         and lease.worker_id = $4
@@ -14,7 +14,7 @@ held as (
 update core.attempt
 set instance_id = $5
 from shown
-where attempt.trial_id = shown.trial_id
+where attempt.trial_id = any (array[shown.trial_id])
     and attempt.attempt = shown.attempt
     and attempt.token = shown.token
     and attempt.worker_id = $4

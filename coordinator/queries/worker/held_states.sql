@@ -8,10 +8,10 @@ select
     ) as "ours!"
 from unnest($1::uuid[], $2::integer[], $3::bytea[]) with ordinality as shown (trial_id, attempt, token, place)
 left join core.attempt
-    on attempt.trial_id = shown.trial_id and attempt.attempt = shown.attempt and attempt.token = shown.token
+    on attempt.trial_id = any (array[shown.trial_id]) and attempt.attempt = shown.attempt and attempt.token = shown.token
 left join core.worker
-    on worker.worker_id = attempt.worker_id and ($4::text is null or worker.principal = $4)
+    on worker.worker_id = any (array[attempt.worker_id]) and ($4::text is null or worker.principal = $4)
 left join core.lease
-    on lease.trial_id = shown.trial_id and lease.attempt = shown.attempt and lease.token = shown.token
-left join core.trial_state state on state.trial_id = attempt.trial_id
+    on lease.trial_id = any (array[shown.trial_id]) and lease.attempt = shown.attempt and lease.token = shown.token
+left join core.trial_state state on state.trial_id = any (array[attempt.trial_id])
 order by shown.place

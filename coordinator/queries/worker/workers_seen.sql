@@ -30,6 +30,8 @@ seen as (
     where worker_id = any (array(select answer.worker_id from answer where current and ours))
 )
 select name as "name?", current as "current?", ours as "ours!", drain is not null as "draining!",
-    exists (select from core.checkpoint_removal where checkpoint_removal.worker_id = answer.worker_id) as "cleans!"
+    (
+        select true from core.checkpoint_removal where checkpoint_removal.worker_id = answer.worker_id limit 1
+    ) is not null as "cleans!"
 from answer
 order by place

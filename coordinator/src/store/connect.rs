@@ -192,7 +192,8 @@ pub fn open(options: &PgConnectOptions) -> Store {
     // millisecond.
     let requests = options.clone().options([("plan_cache_mode", "force_custom_plan")]);
     // Here that part is half of all the work, and every query goes by keys: so plans are kept, and none is made that reads a
-    // whole table, or the whole of an index for a join. A test looks at all of them.
+    // whole table. To Postgres an empty table's index is as good read to its end as asked for a key, so that queries join by
+    // `key = any (array[other.key])`, which has no other way but by the key. A test looks at all of them.
     let by_key = [
         ("enable_seqscan", "off"),
         ("enable_hashjoin", "off"),
