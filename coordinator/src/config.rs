@@ -110,8 +110,8 @@ pub struct ServeConfig {
     #[command(flatten)]
     pub tls: TlsConfig,
 
-    /// Where files are kept that people send along with sweeps: a folder, or s3://BUCKET/PREFIX in builds with the feature
-    /// s3. Several coordinators behind one address need the same one
+    /// Where files are kept that people send along with sweeps: a folder, or s3://BUCKET/PREFIX, with its address and
+    /// credentials in AWS_* variables. Several coordinators behind one address need the same one
     /// [default: batchsweep/store in the user's state folder]
     #[arg(long, env = "BATCHSWEEP_UPLOAD_STORE", value_name = "PLACE")]
     pub upload_store: Option<String>,

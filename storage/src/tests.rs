@@ -102,33 +102,3 @@ async fn a_store_is_a_place_that_can_be_written() {
     Storage::open(&url).await.unwrap();
     assert_eq!(fs::read_dir(folder.path().join("new")).unwrap().count(), 0);
 }
-
-#[cfg(not(feature = "s3"))]
-#[tokio::test]
-async fn a_build_without_buckets_says_how_to_get_one_with_them() {
-    assert!(Storage::open("s3://bucket").await.unwrap_err().contains("--features s3"));
-}
-
-/// Against a bucket of one's own, with credentials in `AWS_*` variables.
-#[cfg(feature = "s3")]
-#[tokio::test]
-#[ignore = "wants BATCHSWEEP_TEST_S3=s3://BUCKET/PREFIX"]
-async fn a_bucket_keeps_fetches_lists_and_removes_as_a_folder_does() {
-    let storage = Storage::open(&std::env::var("BATCHSWEEP_TEST_S3").unwrap()).await.unwrap();
-    assert!(!format!("{storage:?}").contains("key"), "{storage:?}");
-    let folder = tempfile::tempdir().unwrap();
-    let to = folder.path().join("fetched");
-    let text: String = (0..3 * PART / 8 + 5).map(|number| format!("{number:08}")).collect();
-    for path in ["a/1", "a/2"] {
-        storage.put(path, &file(&folder, &text)).await.unwrap();
-    }
-    storage.fetch("a/1", &sha256(&text), &to).await.unwrap();
-    assert!(fs::read(&to).unwrap() == text.as_bytes());
-    let mut found = storage.list("a").await.unwrap();
-    found.sort();
-    assert_eq!(found, ["a/1", "a/2"]);
-    for path in found {
-        storage.delete(&path).await.unwrap();
-        assert_eq!(storage.length(&path).await.unwrap(), None);
-    }
-}

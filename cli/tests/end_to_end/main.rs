@@ -45,3 +45,8 @@ mod drain;
 mod removal;
 
 mod set_aside;
+
+#[path = "../../../storage/tests/s3/server.rs"]
+mod s3_server;
+
+mod buckets;

@@ -20,6 +20,17 @@ pub struct OwnWorker {
 impl OwnWorker {
     /// Starts it, once the local stack's worker is gone.
     pub fn start(sandbox: &Sandbox, name: &str, spool: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(sandbox, name, spool, arguments, Vec::new())
+    }
+
+    /// The same with more in its environment.
+    pub fn start_with(
+        sandbox: &Sandbox,
+        name: &str,
+        spool: &Path,
+        arguments: &[&str],
+        variables: Vec<(String, String)>,
+    ) -> Self {
         let record = Record::load(sandbox.state());
         for (_, local) in record.workers {
             local.signal(Signal::SIGTERM);
@@ -34,6 +45,7 @@ impl OwnWorker {
             .arg(sandbox.state().token())
             .arg("--spool-dir")
             .arg(spool)
+            .envs(variables)
             .stdin(Stdio::null())
             .stderr(File::options().create(true).append(true).open(&log).unwrap())
             .spawn();

@@ -66,9 +66,9 @@ pub struct AgentConfig {
     #[arg(long, env = "BATCHSWEEP_SPOOL_LIMIT", value_name = "SIZE", default_value = "4GiB")]
     pub spool_limit: Bytes,
 
-    /// Where trials are saved, for a later attempt to go on from: a folder, or s3://BUCKET/PREFIX in builds with the feature
-    /// s3. All workers of a fleet need the same one, a folder on a disk that they share, or a trial that moves to another
-    /// machine starts over there [default: batchsweep/store in the user's state folder]
+    /// Where trials are saved, for a later attempt to go on from: a folder, or s3://BUCKET/PREFIX, with its address and
+    /// credentials in AWS_* variables. All workers of a fleet need the same one, a bucket or a folder on a disk that they
+    /// share, or a trial that moves to another machine starts over there [default: batchsweep/store in the user's state folder]
     #[arg(long, env = "BATCHSWEEP_CHECKPOINT_STORE", value_name = "PLACE")]
     pub checkpoint_store: Option<String>,
 
