@@ -17,7 +17,7 @@ fn long() -> String {
 
 #[tokio::test]
 async fn a_bucket_keeps_fetches_lists_and_removes_as_a_folder_does() {
-    let bucket = Bucket::serve().await;
+    let bucket = Bucket::serve(None).await;
     let storage = Storage::open_with("s3://models/of/ours", bucket.right()).await.unwrap();
     assert_eq!(bucket.files(""), 0, "what was written to see whether that is allowed stays");
     assert!(!format!("{storage:?}").contains("key"), "{storage:?}");
@@ -53,7 +53,7 @@ async fn a_bucket_keeps_fetches_lists_and_removes_as_a_folder_does() {
 
 #[tokio::test]
 async fn a_file_that_is_given_up_half_way_is_not_in_the_bucket() {
-    let bucket = Bucket::serve().await;
+    let bucket = Bucket::serve(None).await;
     let storage = Storage::open_with("s3://models", bucket.right()).await.unwrap();
     let text = long();
     let mut writer = storage.writer("file").unwrap();
@@ -68,7 +68,7 @@ async fn a_file_that_is_given_up_half_way_is_not_in_the_bucket() {
 
 #[tokio::test]
 async fn a_bucket_that_cannot_be_used_is_told_at_the_start() {
-    let bucket = Bucket::serve().await;
+    let bucket = Bucket::serve(None).await;
     let wrong = Storage::open_with("s3://models", bucket.variables("wrong")).await.unwrap_err();
     assert!(
         wrong.contains("refuses (SignatureDoesNotMatch)") && wrong.contains("AWS_SECRET_ACCESS_KEY"),

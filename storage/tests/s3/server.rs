@@ -7,10 +7,12 @@ use std::net::SocketAddr;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
+use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 /// Who may use it.
 const KEY: &str = "batchsweep";
@@ -22,11 +24,17 @@ pub const SECRET: &str = "not in any log";
 pub struct Bucket {
     address: SocketAddr,
     folder: TempDir,
+    is_encrypted: bool,
+}
+
+async fn answer(connection: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, service: S3Service) {
+    let served = Builder::new(TokioExecutor::new());
+    let _ = served.serve_connection(TokioIo::new(connection), service).await;
 }
 
 impl Bucket {
-    /// With one empty bucket, named `models`.
-    pub async fn serve() -> Self {
+    /// With one empty bucket, named `models`; over TLS where that is given.
+    pub async fn serve(encrypted: Option<TlsAcceptor>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("models")).unwrap();
         let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
@@ -34,25 +42,33 @@ impl Bucket {
         let service = service.build();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let is_encrypted = encrypted.is_some();
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                let service = service.clone();
+                let (service, encrypted) = (service.clone(), encrypted.clone());
                 tokio::spawn(async move {
-                    let served = Builder::new(TokioExecutor::new());
                     // A caller that goes away in the middle is no mistake of the server's.
-                    let _ = served.serve_connection(TokioIo::new(connection), service).await;
+                    match encrypted {
+                        None => answer(connection, service).await,
+                        Some(encrypted) => {
+                            if let Ok(connection) = encrypted.accept(connection).await {
+                                answer(connection, service).await;
+                            }
+                        }
+                    }
                 });
             }
         });
-        Self { address, folder }
+        Self { address, folder, is_encrypted }
     }
 
     /// The environment's variables for whoever is to use it, with this secret.
     pub fn variables(&self, secret: &str) -> Vec<(String, String)> {
-        let endpoint = format!("http://{}", self.address);
+        let scheme = if self.is_encrypted { "https" } else { "http" };
+        let endpoint = format!("{scheme}://{}", self.address);
         [
             ("AWS_ENDPOINT", endpoint.as_str()),
-            ("AWS_ALLOW_HTTP", "true"),
+            ("AWS_ALLOW_HTTP", if self.is_encrypted { "false" } else { "true" }),
             ("AWS_REGION", "us-east-1"),
             ("AWS_ACCESS_KEY_ID", KEY),
             ("AWS_SECRET_ACCESS_KEY", secret),
