@@ -9,6 +9,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::{self, ServerConfig};
 
+use super::checkpoints::sweep;
 use super::own_worker::OwnWorker;
 use super::s3_server::{Bucket, SECRET};
 use super::sandbox::{Sandbox, wait_for};
@@ -46,17 +47,8 @@ fn a_trial_goes_on_from_a_bucket_on_another_worker() {
         OwnWorker::start_with(&sandbox, name, &spool, &store, variables)
     };
     let mut one = worker("one");
-    let text = format!(
-        "[data]\nformat = \"synthetic\"\nexamples = 300\nfeatures = [20]\nclasses = 3\n\
-         [model]\nkind = \"mlp\"\nhidden = [30]\n[grid]\nbatch_size = [16]\nlearning_rate = [0.01]\n\
-         [train]\nsteps = {STEPS}\noptimizer = \"adam\"\n[memory]\nmicro_batch = 4\n"
-    );
-    sandbox.read(&["submit", &sandbox.file("saved.toml", &text).to_string_lossy()]);
-    wait_for("first steps", || {
-        let told =
-            sandbox.rows(&["sql", "select count(*) as n from batchsweep.metric where name = 'train_loss'"]);
-        (told[0]["n"].as_u64().unwrap() > 0).then_some(())
-    });
+    sandbox.read(&["submit", &sweep(&sandbox, STEPS)]);
+    wait_for("first steps", || (sandbox.steps_told() > 0).then_some(()));
     one.agent().signal(Signal::SIGTERM);
     assert!(one.ended());
     assert_eq!(bucket.files("of/fleet"), 1);
@@ -66,6 +58,7 @@ fn a_trial_goes_on_from_a_bucket_on_another_worker() {
     assert_eq!(two.times_said("goes on from a checkpoint"), 1);
     let row = &sandbox.rows(&["results", "@last"])[0];
     assert_eq!((&row["status"], &row["steps"]), (&"succeeded".into(), &STEPS.into()));
+    assert_eq!(sandbox.steps_told(), STEPS);
     wait_for("an empty bucket", || (bucket.files("") == 0).then_some(()));
     for log in [&one.log, &two.log] {
         assert!(!fs::read_to_string(log).unwrap().contains(SECRET), "the secret is in {}", log.display());

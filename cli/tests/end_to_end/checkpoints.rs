@@ -13,7 +13,7 @@ use super::own_worker::OwnWorker;
 use super::sandbox::{Sandbox, trainer_of, wait_for};
 
 /// Batch normalisation, dropout, Adam, a learning rate that changes, validation, and four micro-batches a step.
-fn sweep(sandbox: &Sandbox, steps: u64) -> String {
+pub fn sweep(sandbox: &Sandbox, steps: u64) -> String {
     let text = format!(
         "[data]\nformat = \"synthetic\"\nexamples = 300\nfeatures = [1, 8, 8]\nclasses = 3\nlabels = \"teacher\"\n\
          validation = 44\n[model]\nkind = \"cnn\"\nchannels = [4]\nhidden = [8]\nnorm = \"batch\"\ndropout = 0.2\n\
@@ -153,19 +153,14 @@ fn a_worker_that_is_told_to_stop_saves_its_trial_and_another_one_goes_on() {
     let folders = Folders::of(&sandbox);
     let mut one = folders.worker(&sandbox, "one", &["--checkpoint-interval", "0"]);
     sandbox.read(&["submit", &sweep(&sandbox, STEPS)]);
-    let steps_told = || {
-        let told =
-            sandbox.rows(&["sql", "select count(*) as n from batchsweep.metric where name = 'train_loss'"]);
-        told[0]["n"].as_u64().unwrap()
-    };
-    wait_for("first steps", || (steps_told() > 0).then_some(()));
+    wait_for("first steps", || (sandbox.steps_told() > 0).then_some(()));
     assert_eq!(one.times_said(" saved "), 0, "nobody has asked for it");
     one.agent().signal(Signal::SIGUSR1);
     wait_for("a checkpoint", || (one.times_said(" saved ") == 1).then_some(()));
     one.agent().signal(Signal::SIGTERM);
     assert!(one.ended());
     assert_eq!(one.times_said(" saved "), 2);
-    let before = steps_told();
+    let before = sandbox.steps_told();
     assert!(before < STEPS, "it ended before it was told to stop");
 
     let two = folders.worker(&sandbox, "two", &[]);
@@ -175,7 +170,7 @@ fn a_worker_that_is_told_to_stop_saves_its_trial_and_another_one_goes_on() {
     assert_eq!(told("worker"), ["one", "two"]);
     assert_eq!(told("outcome"), ["released", "succeeded"]);
     assert_eq!(two.times_said("goes on from a checkpoint"), 1);
-    assert_eq!(steps_told(), STEPS);
+    assert_eq!(sandbox.steps_told(), STEPS);
     let went_on = format!("goes on after step {before} from the checkpoint of attempt 1");
     let log = sandbox.rows(&["sql", "select text from batchsweep.log where attempt = 2 order by seq"]);
     assert!(log.iter().any(|line| line["text"] == went_on.as_str()), "{went_on}: {log:?}");
@@ -219,9 +214,7 @@ fn a_damaged_checkpoint_costs_its_steps_and_nothing_else() {
     assert_eq!(log[0]["level"], "warning");
     let text = log[0]["text"].as_str().unwrap();
     assert!(text.contains("the trial starts over") && text.contains("damaged"), "{text}");
-    let told =
-        sandbox.rows(&["sql", "select count(*) as n from batchsweep.metric where name = 'train_loss'"]);
-    assert_eq!(told[0]["n"], STEPS);
+    assert_eq!(sandbox.steps_told(), STEPS);
     drop(worker);
     folders.assert_empty();
 }

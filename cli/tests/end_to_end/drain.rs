@@ -17,12 +17,6 @@ fn sweep(sandbox: &Sandbox, steps: u64) -> String {
     sandbox.file("long.toml", &text).to_string_lossy().into_owned()
 }
 
-fn steps_told(sandbox: &Sandbox) -> u64 {
-    let told =
-        sandbox.rows(&["sql", "select count(*) as n from batchsweep.metric where name = 'train_loss'"]);
-    told[0]["n"].as_u64().unwrap()
-}
-
 fn status(sandbox: &Sandbox, name: &str) -> Value {
     let workers = sandbox.rows(&["workers"]);
     workers.into_iter().find(|worker| worker["worker"] == name).unwrap()["status"].clone()
@@ -49,7 +43,7 @@ fn a_worker_that_is_drained_now_saves_its_trial_and_another_one_goes_on() {
     let shared = Shared { spool: sandbox.state().file("own-spool"), store };
     let one = shared.worker(&sandbox, "one");
     sandbox.read(&["submit", &sweep(&sandbox, STEPS)]);
-    wait_for("first steps", || (steps_told(&sandbox) > 0).then_some(()));
+    wait_for("first steps", || (sandbox.steps_told() > 0).then_some(()));
 
     let nearly = sandbox.call(&["workers", "drain", "oen"]);
     let said = String::from_utf8_lossy(&nearly.stderr).into_owned();
@@ -63,7 +57,7 @@ fn a_worker_that_is_drained_now_saves_its_trial_and_another_one_goes_on() {
         "{said}"
     );
     assert_eq!(status(&sandbox, "one"), "drained");
-    let before = steps_told(&sandbox);
+    let before = sandbox.steps_told();
     assert!(before < STEPS, "it ended before it was drained");
     assert_eq!((one.times_said(" saved "), one.times_said("taken out of service")), (1, 1));
     assert!(one.agent().is_alive(), "it stays, and waits");
@@ -77,7 +71,7 @@ fn a_worker_that_is_drained_now_saves_its_trial_and_another_one_goes_on() {
         (vec!["one".into(), "two".into()], vec!["released".into(), "succeeded".into()])
     );
     assert_eq!(two.times_said("goes on from a checkpoint"), 1);
-    assert_eq!(steps_told(&sandbox), STEPS);
+    assert_eq!(sandbox.steps_told(), STEPS);
 
     // What was asked for stands with the name: a new process of it gets nothing either.
     drop((one, two));
@@ -101,7 +95,7 @@ fn a_worker_that_is_drained_finishes_its_trial_and_takes_no_other() {
     let worker = sandbox.rows(&["workers"])[0]["worker"].as_str().unwrap().to_owned();
     let two_seeds = ["--set", "grid.seed=[0, 1]"];
     sandbox.read(&[&["submit", &sweep(&sandbox, 20_000)], &two_seeds[..]].concat());
-    wait_for("first steps", || (steps_told(&sandbox) > 0).then_some(()));
+    wait_for("first steps", || (sandbox.steps_told() > 0).then_some(()));
     let drained = sandbox.call(&["workers", "drain", &worker, "--wait"]);
     let said = String::from_utf8_lossy(&drained.stderr).into_owned();
     assert_eq!(drained.status.code(), Some(0), "{said}");

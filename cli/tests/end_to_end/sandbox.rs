@@ -123,6 +123,14 @@ impl Sandbox {
         serde_json::from_str(&text).unwrap()
     }
 
+    /// How many losses of steps are stored, of all trials.
+    #[track_caller]
+    pub fn steps_told(&self) -> u64 {
+        let told =
+            self.rows(&["sql", "select count(*) as n from batchsweep.metric where name = 'train_loss'"]);
+        told[0]["n"].as_u64().unwrap()
+    }
+
     /// Starts the command and goes on.
     pub fn start(&self, arguments: &[&str]) -> Running {
         let child = self

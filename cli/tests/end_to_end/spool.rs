@@ -27,12 +27,6 @@ fn sweep(sandbox: &Sandbox, steps: u64) -> String {
     sandbox.file("long.toml", &text).to_string_lossy().into_owned()
 }
 
-fn steps_told(sandbox: &Sandbox) -> u64 {
-    let rows =
-        sandbox.rows(&["sql", "select count(*) as n from batchsweep.metric where name = 'train_loss'"]);
-    rows[0]["n"].as_u64().unwrap()
-}
-
 /// One attempt, and one loss for each step of it.
 fn assert_undisturbed(sandbox: &Sandbox, steps: u64) {
     let row = &sandbox.rows(&["results", "@last"])[0];
@@ -53,7 +47,7 @@ fn a_coordinator_that_is_away_for_longer_than_a_lease_costs_no_step_and_no_attem
     let sandbox = Sandbox::new();
     sandbox.read(&["up"]);
     sandbox.read(&["submit", &sweep(&sandbox, steps)]);
-    wait_for("first steps", || (steps_told(&sandbox) > 0).then_some(()));
+    wait_for("first steps", || (sandbox.steps_told() > 0).then_some(()));
     sandbox.record().coordinator.unwrap().signal(Signal::SIGKILL);
     let away = Instant::now();
     std::thread::sleep(outage());
@@ -72,7 +66,7 @@ fn a_result_that_only_the_spool_of_a_killed_agent_has_is_handed_in_by_the_next_o
     let sandbox = Sandbox::new();
     sandbox.read(&["up"]);
     sandbox.read(&["submit", &sweep(&sandbox, 30_000)]);
-    wait_for("first steps", || (steps_told(&sandbox) > 0).then_some(()));
+    wait_for("first steps", || (sandbox.steps_told() > 0).then_some(()));
     let record = sandbox.record();
     record.coordinator.unwrap().signal(Signal::SIGKILL);
     wait_for("the end of the trial", || {
@@ -100,7 +94,7 @@ fn a_trainer_that_does_nothing_is_killed_and_its_trial_is_tried_again() {
     let spool = sandbox.state().file("own-spool");
     let worker = OwnWorker::start(&sandbox, "own", &spool, &["--trainer-timeout", "5s"]);
     sandbox.read(&["submit", &sweep(&sandbox, 20_000)]);
-    wait_for("first steps", || (steps_told(&sandbox) > 0).then_some(()));
+    wait_for("first steps", || (sandbox.steps_told() > 0).then_some(()));
     super::sandbox::trainer_of(worker.agent()).unwrap().signal(Signal::SIGSTOP);
     sandbox.read(&["watch", "@last"]);
     let attempts = sandbox.rows(&["sql", "select * from batchsweep.attempt order by attempt"]);
@@ -140,7 +134,7 @@ fn with_a_full_disk_under_its_spool_a_worker_trains_on_from_memory_and_says_so()
     };
     let worker = OwnWorker::start(&sandbox, "own", &disk.0, &[]);
     sandbox.read(&["submit", &sweep(&sandbox, 30_000)]);
-    wait_for("first steps", || (steps_told(&sandbox) > 0).then_some(()));
+    wait_for("first steps", || (sandbox.steps_told() > 0).then_some(()));
     // Silent, not gone: it comes back at the address that this worker knows.
     let coordinator = Record::load(sandbox.state()).coordinator.unwrap();
     coordinator.signal(Signal::SIGSTOP);

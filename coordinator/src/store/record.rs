@@ -9,8 +9,9 @@ use super::lease::{self, Held, LeaseKey};
 use super::{Result, StoreError, bigint, checkpoint};
 
 /// Stores records as [`append`] does, and gives the lease as it was and the watermark after. It locks the lease only at the
-/// end, by moving its watermark: so a heartbeat does not wait while thousands of rows are written. `None`, and nothing to commit, where the lease was not held with that
-/// watermark from the beginning to the end, or where the records are to be stored under its lock: ask [`append`] then.
+/// end, by moving its watermark: so a heartbeat does not wait while thousands of rows are written. `None`, and nothing to
+/// commit, where the lease was not held with that watermark from the beginning to the end, or where the records are to be
+/// stored under its lock: ask [`append`] then.
 ///
 /// # Errors
 /// As [`append`].
