@@ -12,6 +12,7 @@
 //! - [`memory`]: the four parts, the envelope fitted to probes, the search for the largest micro-batch, and what several
 //!   workers know of all that together,
 //! - [`lifecycle`]: the states of a trial and the only ways between them,
+//! - [`run`]: what a run says: records, results, progress, failures, checkpoints, and the lease they belong to,
 //! - [`statistics`], [`noise_scale`] and [`analysis`]: what a finished sweep says, and what it does not,
 //! - [`access`]: who may do what.
 
@@ -32,6 +33,8 @@ pub mod accumulation;
 pub mod memory;
 
 pub mod lifecycle;
+
+pub mod run;
 
 pub mod statistics;
 

@@ -28,7 +28,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
 const WALLED: [&str; 5] = ["object_store", "reqwest", "sqlx", "tch", "torch-sys"];
 
 /// Everything the pure core may use: no async runtime, no file, no socket, no clock.
-const PURE: [&str; 2] = ["sha2", "thiserror"];
+const PURE: [&str; 3] = ["sha2", "thiserror", "uuid"];
 
 /// The normal dependencies of each crate of the workspace.
 fn dependencies() -> BTreeMap<String, Vec<String>> {

@@ -1,8 +1,7 @@
 //! The wire: `batchsweep.v1`, and the only code that converts its messages to domain types.
 //!
 //! - [`v1`]: what the `.proto` files generate; their comments are its documentation,
-//! - [`from_wire`] and [`to_wire`]: the conversions, one function a type, in the order of the files,
-//! - [`metric`]: the names of curves in words,
+//! - [`convert`]: the conversions between its messages and domain types, both directions of a type in one place,
 //! - [`reason`]: the stable reasons that errors carry,
 //! - [`token`]: what callers show of themselves, and [`connection`]: how they reach a coordinator,
 //! - [`frame`]: the messages between an agent and its trainer on a byte stream.
@@ -13,13 +12,9 @@ pub mod v1 {
     tonic::include_proto!("batchsweep.v1");
 }
 
-pub mod from_wire;
-
-pub mod to_wire;
+pub mod convert;
 
 pub mod reason;
-
-pub mod metric;
 
 pub mod token;
 
@@ -27,7 +22,7 @@ pub mod connection;
 
 pub mod frame;
 
-pub use from_wire::WireError;
+pub use convert::{Wire, WireError};
 pub use reason::Reason;
 pub use token::Token;
 

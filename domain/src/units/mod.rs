@@ -2,8 +2,10 @@
 
 mod bytes;
 mod content_hash;
+mod ids;
 mod number;
 
 pub use bytes::{Bytes, ParseBytesError};
 pub use content_hash::{ContentHash, ContentHasher, NotAHash};
+pub use ids::{Attempt, InstanceId, NotAnAttempt, NotAnId, RequestId, SweepId, TrialId, WorkerId};
 pub use number::{BatchSize, LearningRate, OutOfRange, SweepWeight};
