@@ -2,6 +2,7 @@
 
 use domain::analysis::{self, Analysis, TrialRecord};
 use domain::spec::SweepDraft;
+use proto::Wire;
 use proto::v1::{GetSweepRequest, QueryRequest, Sweep, View};
 use report::{Table, evaluations, records};
 
@@ -34,7 +35,7 @@ pub async fn fetch(session: &Session, sweep: &str) -> Result<Findings, Failure> 
     // By id: `@last` may be another sweep by now.
     let results = rows::list(&mut client, View::Result, &sweep.sweep_id, "").await;
     let results = results.map_err(|status| session.refused(&status))?;
-    let settings = sweep.spec.clone().and_then(|spec| proto::from_wire::sweep(spec).ok());
+    let settings = sweep.spec.clone().and_then(|spec| SweepDraft::from_wire(spec).ok());
     let mut records = records::records(&results);
     add_evaluation_gaps(session, &sweep.sweep_id, settings.as_ref(), &mut records).await;
     let analysis = analysis::analyze(&records, settings.as_ref().map(|settings| &settings.train));

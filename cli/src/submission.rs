@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::units::SweepWeight;
+use proto::Wire;
 use proto::reason::retry_delay;
-use proto::to_wire;
 use proto::v1::{CreateSweepRequest, Sweep};
 use tonic::Status;
 
@@ -28,7 +28,7 @@ pub async fn submit(
     uploading::send_all(session, &spec.uploads, talk).await?;
     let request = CreateSweepRequest {
         request_id: uuid::Uuid::new_v4().to_string(),
-        spec: Some(to_wire::sweep(&spec.sweep)),
+        spec: Some(spec.sweep.to_wire()),
         source: spec.text.clone(),
         validate_only: false,
         weight: weight.map(SweepWeight::get),

@@ -4,7 +4,7 @@ use std::io;
 
 use domain::Bytes;
 use proto::v1::{FindUploadRequest, UploadFileRequest};
-use proto::{Reason, to_wire};
+use proto::{Reason, Wire};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 use tokio::sync::{mpsc, oneshot};
@@ -65,7 +65,7 @@ async fn send(session: &Session, file: &LocalFile, talk: Talk) -> Result<(), Pro
     let opened = File::open(path).await.map_err(Problem::File)?;
     let (pieces, stream) = mpsc::channel(2);
     let (broken, breaks) = oneshot::channel();
-    let first = UploadFileRequest { file: Some(to_wire::upload(upload)), data: Vec::new() };
+    let first = UploadFileRequest { file: Some(upload.to_wire()), data: Vec::new() };
     tokio::spawn(async move {
         if let Err(error) = read(opened, first, &pieces).await {
             let _ = broken.send(error);

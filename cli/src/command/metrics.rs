@@ -1,5 +1,6 @@
 //! `metrics`: the curves of a sweep, one row a point.
 
+use domain::run::MetricName;
 use proto::v1::{ListRowsRequest, View};
 use report::rows as sheets;
 
@@ -21,7 +22,7 @@ pub struct Args {
     trial: String,
 
     /// Only this curve, such as train_loss or validation_accuracy
-    #[arg(long, value_name = "NAME", value_parser = proto::metric::NAMES, hide_possible_values = true)]
+    #[arg(long, value_name = "NAME", value_parser = MetricName::ALL.map(MetricName::word), hide_possible_values = true)]
     name: Option<String>,
 
     #[command(flatten)]

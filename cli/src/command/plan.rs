@@ -2,10 +2,11 @@
 
 use domain::architecture::{DataShape, layers};
 use domain::memory::{MemoryParts, StaticParts};
+use domain::run::PeakMemory;
 use domain::spec::{DataSource, SweepSpec, Value};
 use domain::units::LearningRate;
 use domain::{PlannedTrial, TrialSettings, expand};
-use proto::{from_wire, v1};
+use proto::{Wire, v1};
 use report::plan::{PeakBasis, PlanRow, PlannedSplit};
 use report::{human, plan};
 
@@ -125,7 +126,10 @@ fn row(trial: &PlannedTrial, answer: Result<v1::PlannedTrial, String>) -> PlanRo
                 micro_batch: planned.micro_batch,
                 accumulation_steps: planned.accumulation_steps,
             }),
-            memory: planned.memory.as_ref().map(from_wire::memory_parts),
+            memory: planned
+                .memory
+                .and_then(|memory| PeakMemory::from_wire(memory).ok())
+                .map(|memory| memory.parts),
             peak: match (planned.infeasible.is_empty(), planned.is_measured) {
                 (true, true) => PeakBasis::Measured,
                 (true, false) => PeakBasis::Predicted,

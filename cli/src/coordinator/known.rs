@@ -1,6 +1,7 @@
 //! What a coordinator knows of the memory that a sweep's trials would take.
 
 use domain::SweepSpec;
+use proto::Wire;
 use proto::v1::{Device, KnownMemory, ListKnownMemoryRequest};
 
 use crate::context::{Context, block_on};
@@ -15,7 +16,7 @@ use crate::failure::{Exit, Failure};
 /// When the user interrupts.
 pub fn ask(context: &Context, sweep: &SweepSpec, device: &Device) -> Result<Vec<KnownMemory>, Failure> {
     let request = ListKnownMemoryRequest {
-        spec: Some(proto::to_wire::sweep(sweep)),
+        spec: Some(sweep.to_wire()),
         device: device.name.clone(),
         device_description: device.description.clone(),
         libtorch_version: device.libtorch_version.clone(),
