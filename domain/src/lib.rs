@@ -44,4 +44,4 @@ pub mod access;
 pub use accumulation::AccumulationPlan;
 pub use grid::{PlannedTrial, expand};
 pub use spec::{SpecIssue, SweepSpec, TrialSettings, TrialSpec};
-pub use units::{BatchSize, Bytes, LearningRate};
+pub use units::{BatchSize, Bytes, LearningRate, TimeSpan};

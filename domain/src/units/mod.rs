@@ -2,8 +2,10 @@
 
 mod bytes;
 mod content_hash;
+mod duration;
 mod number;
 
 pub use bytes::{Bytes, ParseBytesError};
 pub use content_hash::{ContentHash, ContentHasher, NotAHash};
+pub use duration::{ParseTimeSpanError, TimeSpan};
 pub use number::{BatchSize, LearningRate, OutOfRange, SweepWeight};
