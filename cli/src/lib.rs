@@ -6,7 +6,7 @@
 //! - [`spec_file`]: TOML in, a checked sweep or every mistake out,
 //! - [`coordinator`]: reaching one, [`local`]: running one on this machine,
 //! - [`submission`], [`follow`], [`display`]: a sweep from its submission to its end,
-//! - [`findings`], [`settings`], [`conclusion`]: what it found,
+//! - [`analysis`], [`settings`], [`conclusion`]: what it found,
 //! - [`export`]: the same as files for notebooks,
 //! - [`trainer`]: asking a trainer what a trial would take,
 //! - [`certificates`]: a set of them for TLS,
@@ -34,7 +34,7 @@ pub mod follow;
 
 pub mod display;
 
-pub mod findings;
+pub mod analysis;
 
 pub mod settings;
 
@@ -55,6 +55,8 @@ pub mod output;
 pub mod certificates;
 
 mod durations;
+
+mod png;
 
 mod timestamp;
 

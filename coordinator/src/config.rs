@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use domain::TimeSpan;
+use domain::units::{ParseTimeSpanError, TimeSpan};
 use proto::connection::pem::PemError;
 use proto::token::TokenFileError;
 use sqlx::postgres::PgConnectOptions;
@@ -309,13 +309,9 @@ fn url_options(
 }
 
 /// A length of time that is longer than 0, and short enough for the database to add to a date.
-fn time(text: &str) -> Result<Duration, String> {
-    const TEN_YEARS: Duration = Duration::from_secs(3_653 * 24 * 3_600);
-    match TimeSpan::positive(text) {
-        Ok(TimeSpan(length)) if length <= TEN_YEARS => Ok(length),
-        Ok(_) => Err(format!("`{text}` is longer than ten years: give less, such as 7d")),
-        Err(error) => Err(error.to_string()),
-    }
+fn time(text: &str) -> Result<Duration, ParseTimeSpanError> {
+    const TEN_YEARS_DAYS: u32 = 3_653;
+    TimeSpan::within(text, TEN_YEARS_DAYS).map(|span| span.0)
 }
 
 #[cfg(test)]

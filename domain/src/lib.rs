@@ -13,6 +13,7 @@
 //!   workers know of all that together,
 //! - [`lifecycle`]: the states of a trial and the only ways between them,
 //! - [`statistics`], [`noise_scale`] and [`analysis`]: what a finished sweep says, and what it does not,
+//! - [`table`]: rows of any query, as text,
 //! - [`access`]: who may do what.
 
 pub mod units;
@@ -38,6 +39,8 @@ pub mod statistics;
 pub mod noise_scale;
 
 pub mod analysis;
+
+pub mod table;
 
 pub mod access;
 

@@ -2,7 +2,7 @@
 //!
 //! - [`v1`]: what the `.proto` files generate; their comments are its documentation,
 //! - [`from_wire`] and [`to_wire`]: the conversions, one function a type, in the order of the files,
-//! - [`metric`]: the names of curves in words,
+//! - [`metric`]: the names of curves in words, [`table`]: rows as text,
 //! - [`reason`]: the stable reasons that errors carry,
 //! - [`token`]: what callers show of themselves, and [`connection`]: how they reach a coordinator,
 //! - [`frame`]: the messages between an agent and its trainer on a byte stream.
@@ -20,6 +20,8 @@ pub mod to_wire;
 pub mod reason;
 
 pub mod metric;
+
+pub mod table;
 
 pub mod token;
 

@@ -21,7 +21,7 @@ use crate::output::{Format, OutputArgs};
 use crate::spec_args::SpecArgs;
 use crate::spec_file::{Readers, SpecFile};
 use crate::talk::Talk;
-use crate::{conclusion, findings, follow, submission};
+use crate::{analysis, conclusion, follow, submission};
 
 use super::up::WorkerArgs;
 use super::watch;
@@ -180,7 +180,7 @@ async fn conclude(
     interrupted: bool,
     talk: Talk,
 ) -> Result<Exit, Failure> {
-    conclusion::write_end(&findings::fetch(session, &last.sweep_id).await?, format, talk)?;
+    conclusion::write_end(&analysis::fetch(session, &last.sweep_id).await?, format, talk)?;
     if !interrupted && watch::tell_set_aside(last, "batchsweep up && ", talk) {
         return Ok(Exit::Failed);
     }

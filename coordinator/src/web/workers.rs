@@ -9,13 +9,13 @@ use serde_json::Value;
 use super::layout::{Live, Place, page as whole};
 use super::piece::{self, Known, Piece};
 use super::refusal::Refusal;
-use super::{Web, findings, sheet};
+use super::{Web, sheet};
 use crate::store::rows::{self, View, Wanted};
 
 async fn made(web: &Web) -> Result<Vec<Piece>, Refusal> {
     let mut transaction = web.context.store.begin_reading().await?;
     let page = rows::list(&mut transaction, View::Worker, &Wanted::default()).await?;
-    let table = findings::table(page.table);
+    let table = proto::table::from_wire(page.table);
     let markup = if table.rows.is_empty() {
         html! { div.panel.empty { p { "No worker has come yet." } p { code { "batchsweep-worker --coordinator URL" } " is one." } } }
     } else {

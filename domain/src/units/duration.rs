@@ -28,6 +28,14 @@ pub enum ParseTimeSpanError {
     /// More than 2^64 seconds.
     #[error("`{0}` is longer than any clock can count: give less, such as 7d")]
     TooLong(String),
+    /// Longer than [`TimeSpan::within`] allows.
+    #[error("`{text}` is longer than {most}: give less")]
+    OverMost {
+        /// What was given.
+        text: String,
+        /// The longest that is taken.
+        most: TimeSpan,
+    },
     /// Nothing, where [`TimeSpan::positive`] wants something.
     #[error("`{0}` must be longer than 0: give for example 30s")]
     Zero(String),
@@ -55,6 +63,18 @@ impl TimeSpan {
         match text.parse()? {
             Self(Duration::ZERO) => Err(ParseTimeSpanError::Zero(text.to_owned())),
             span => Ok(span),
+        }
+    }
+
+    /// Reads one that must be longer than 0 and at most so many days.
+    ///
+    /// # Errors
+    /// [`ParseTimeSpanError`].
+    pub fn within(text: &str, days: u32) -> Result<Self, ParseTimeSpanError> {
+        let most = Self(Duration::from_secs(u64::from(days) * 86_400));
+        match Self::positive(text)? {
+            span if span <= most => Ok(span),
+            _ => Err(ParseTimeSpanError::OverMost { text: text.to_owned(), most }),
         }
     }
 }
@@ -179,7 +199,10 @@ mod tests {
     }
 
     #[test]
-    fn where_time_must_pass_zero_is_refused() {
+    fn zero_and_too_much_are_refused_where_there_are_bounds() {
+        let refused = TimeSpan::within("2d1s", 2).unwrap_err();
+        assert_eq!(refused.to_string(), "`2d1s` is longer than 2d: give less");
+        assert_eq!(TimeSpan::within("48h", 2), "2d".parse());
         assert_eq!(TimeSpan::positive("0h0s"), Err(ParseTimeSpanError::Zero("0h0s".to_owned())));
         assert_eq!(TimeSpan::positive("1ms"), Ok(TimeSpan(Duration::from_millis(1))));
     }

@@ -20,9 +20,9 @@ mod table;
 
 use domain::analysis::{self, Analysis, TrialRecord};
 
+use crate::gather::Gathered;
 use crate::plot::theme::Theme;
 use crate::plot::{Chart, Size, svg};
-use crate::records;
 use crate::table::Table;
 use figure::{Absent, Figure};
 use scope::Scope;
@@ -91,10 +91,10 @@ pub fn printable(mut page: String) -> String {
 const MOST_SECTIONS: usize = 12;
 
 impl Report {
-    /// From the rows of views `result` and `worker`, and what the analysis of the former says.
+    /// `workers` holds the rows of view `worker`.
     #[must_use]
-    pub fn new(facts: SweepFacts, results: Table, workers: Table, analysis: Analysis) -> Self {
-        let records = records::records(&results);
+    pub fn new(facts: SweepFacts, gathered: Gathered, workers: Table) -> Self {
+        let Gathered { results, records, analysis } = gathered;
         Self { facts, results, workers, records, analysis, curves: Vec::new(), live: None }
     }
 

@@ -62,7 +62,7 @@ fn a_picture_is_the_same_with_its_colours_written_in() {
     let picture = file(&chart(), Size::WIDE, Theme::Dark, 2);
     assert!(picture.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""));
     assert!(picture.contains(".series-1{color:#") && picture.contains("#1a1e22"));
-    assert!(crate::png::render(&picture, 1.0).is_ok(), "it is XML");
+    assert!(roxmltree::Document::parse(&picture).is_ok(), "it is XML");
 }
 
 #[test]

@@ -18,10 +18,10 @@ pub struct Column {
     pub kind: ColumnKind,
 }
 
-/// What the cells of a column hold, as far as JSON tells types apart.
+/// What the cells of a column hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnKind {
-    /// Text, and everything that has no better home.
+    /// Text, and everything of a type that is none of the others.
     Text,
     /// A whole number.
     Integer,
@@ -29,6 +29,8 @@ pub enum ColumnKind {
     Number,
     /// True or false.
     Boolean,
+    /// A moment, RFC 3339.
+    Timestamp,
 }
 
 impl Table {
