@@ -30,6 +30,8 @@ pub mod submission;
 
 mod uploading;
 
+mod tries;
+
 pub mod follow;
 
 pub mod display;
@@ -54,6 +56,8 @@ pub mod output;
 
 pub mod certificates;
 
+mod dispatch;
+
 mod durations;
 
 mod png;
@@ -71,7 +75,7 @@ use context::Context;
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
     let Arguments { globals, verb } = arguments;
-    match command::run(verb, &Context::new(globals)) {
+    match dispatch::run(verb, &Context::new(globals)) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             talk::tell(&failure);

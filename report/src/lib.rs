@@ -31,6 +31,8 @@ pub mod results;
 
 pub mod records;
 
+mod sql;
+
 mod evaluations;
 
 pub mod gather;

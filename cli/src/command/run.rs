@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::context::Context;
 use crate::coordinator::address::{Address, Origin};
 use crate::coordinator::session::Session;
-use crate::coordinator::{client, sign_in};
+use crate::coordinator::{client, credentials, sign_in};
 use crate::display::Display;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupts;
@@ -101,7 +101,7 @@ async fn sweep(
     context: &Context,
 ) -> Result<Exit, Failure> {
     let address = Address { url: stack.url().to_owned(), origin: Origin::LocalStack };
-    let client = client::connect(&address, &context.credentials(&address)?).await?;
+    let client = client::connect(&address, &credentials::of(context, &address)?).await?;
     let session = Session { client, address };
     if stack.started_coordinator() {
         set_leftovers_aside(&session, context.talk).await?;

@@ -17,6 +17,17 @@ pub struct GridSpec {
     pub seed: Vec<u64>,
 }
 
+impl GridSpec {
+    /// How many trials it holds; `None` past 2^64. Needs no expansion, so it is safe on any input.
+    #[must_use]
+    pub fn trial_count(&self) -> Option<u64> {
+        let others = self.train.iter().map(|axis| axis.values.len() as u64);
+        others
+            .chain([self.batch_size.values().len() as u64, self.seed.len() as u64, self.learning_rate.len()])
+            .try_fold(1u64, u64::checked_mul)
+    }
+}
+
 /// An axis over one key of `[train]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainAxis {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::human;
 use crate::plot::{Axis, Ink, Spacing, Unit};
+use crate::sql::quoted;
 use crate::table::Table;
 
 /// The axes that are compared; all others set groups apart.
@@ -140,11 +141,6 @@ impl Scope<'_> {
         let template = template.trim_end().replace("{diverged}", diverged).replace("{missed}", missed);
         template.replace("{score}", score).replace("{sweep}", &sweep).replace("{trials}", &trials)
     }
-}
-
-/// A text as SQL writes it.
-pub fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn json(value: &Value) -> Json {

@@ -80,8 +80,3 @@ fn an_empty_chart_is_a_frame() {
     let drawn = inline(&empty, Size::NARROW).into_string();
     assert!(drawn.contains("learning rate") && !drawn.contains("hatch"));
 }
-
-#[test]
-fn lengths_have_a_tenth_of_a_pixel_and_no_digit_too_many() {
-    assert_eq!([1.0, 0.04, -0.04, 12.35, f64::NAN].map(px), ["1", "0", "0", "12.4", "0"]);
-}
