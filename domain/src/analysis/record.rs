@@ -61,8 +61,6 @@ pub struct TrialRecord {
     pub peak_memory_bytes: Option<u64>,
     /// The memory limit in force, in bytes.
     pub memory_budget_bytes: Option<u64>,
-    /// Allocations refused for lack of memory.
-    pub oom_count: Option<u64>,
     /// Gradient noise scale, in examples.
     pub gradient_noise_scale: Option<f64>,
 }
@@ -99,7 +97,6 @@ impl TrialRecord {
             train_seconds: None,
             peak_memory_bytes: None,
             memory_budget_bytes: None,
-            oom_count: None,
             gradient_noise_scale: None,
         }
     }
