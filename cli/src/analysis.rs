@@ -12,7 +12,7 @@ use crate::failure::Failure;
 /// A sweep, analysed.
 #[derive(Debug, Clone)]
 pub struct AnalyzedSweep {
-    /// The sweep.
+    /// Its state and counts, as the coordinator gave them.
     pub sweep: Sweep,
     /// What it asked for; `None` where a newer coordinator's sweep holds what this build does not know.
     pub settings: Option<SweepDraft>,

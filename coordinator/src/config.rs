@@ -139,7 +139,7 @@ pub enum ConfigError {
     /// A URL does not parse. It is not repeated here, as it may hold a password.
     #[error("{flag} is not a Postgres URL")]
     Url {
-        /// The flag.
+        /// The flag that named it.
         flag: &'static str,
         /// What the parser says.
         source: sqlx::Error,
@@ -147,9 +147,9 @@ pub enum ConfigError {
     /// A URL's file cannot be read.
     #[error("cannot read {flag} {}", .file.display())]
     UrlFile {
-        /// The flag.
+        /// The flag that named it.
         flag: &'static str,
-        /// The file.
+        /// The path as given.
         file: PathBuf,
         /// What the system says.
         source: std::io::Error,

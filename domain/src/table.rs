@@ -9,10 +9,10 @@ pub struct Table {
     pub rows: Vec<Vec<Option<String>>>,
 }
 
-/// A column.
+/// The name and kind of the cells at one place of every row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// Its name.
+    /// As the view or the query calls it.
     pub name: String,
     /// What its cells hold.
     pub kind: ColumnKind,
@@ -25,7 +25,7 @@ pub enum ColumnKind {
     Text,
     /// A whole number.
     Integer,
-    /// A number.
+    /// A floating-point number, also NaN or an infinity as Postgres writes it.
     Number,
     /// True or false.
     Boolean,

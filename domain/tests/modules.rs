@@ -57,7 +57,7 @@ fn paths(tokens: TokenStream, prefix: Option<&[String]>, into: &mut BTreeSet<Vec
             }
             TokenTree::Group(group) => match group.delimiter() {
                 Delimiter::Bracket if group.stream().to_string().replace(' ', "") == "cfg(test)" => {
-                    is_test = true
+                    is_test = true;
                 }
                 // What only tests use is no part of the crate's order.
                 Delimiter::Brace if std::mem::take(&mut is_test) => {}

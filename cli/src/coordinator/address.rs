@@ -23,7 +23,7 @@ pub enum Origin {
     Environment,
     /// The stack on this machine.
     LocalStack,
-    /// Nobody.
+    /// Nobody: the port that a coordinator listens on by default.
     Default,
 }
 

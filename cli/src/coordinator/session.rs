@@ -22,9 +22,9 @@ pub enum Purpose {
 /// A connected coordinator.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// The client.
+    /// Calls the service for people; cheap to clone.
     pub client: Client,
-    /// Where it is.
+    /// Where the client is connected to, and who said so.
     pub address: Address,
 }
 

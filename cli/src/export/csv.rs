@@ -8,7 +8,7 @@ use super::TableFile;
 use super::folder::{Folder, Unfinished};
 use crate::failure::Failure;
 
-/// A CSV file.
+/// A CSV file in the making, written row by row.
 #[derive(Debug)]
 pub struct CsvFile {
     writer: ::csv::Writer<File>,

@@ -21,7 +21,7 @@ use crate::failure::Failure;
 /// Rows that are held until they are written together.
 const GROUP_ROWS: usize = 1 << 16;
 
-/// A Parquet file.
+/// A Parquet file in the making; at most one group of rows and one page are held in memory.
 #[derive(Debug)]
 pub struct ParquetFile {
     held: Table,

@@ -10,7 +10,6 @@ use crate::store::rows::View;
 /// A view that a trial's page shows beside the result.
 #[derive(Debug)]
 pub struct Beside {
-    /// The view.
     pub view: View,
     heading: &'static str,
     /// Columns that say nothing here.

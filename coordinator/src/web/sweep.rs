@@ -188,7 +188,6 @@ fn chosen_words(analyzed: &Analyzed, chosen: &[usize]) -> String {
     }
 }
 
-/// The page.
 pub async fn page(
     State(web): State<Web>,
     Path(sweep): Path<String>,

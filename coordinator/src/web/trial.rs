@@ -74,7 +74,6 @@ fn facts(analyzed: &Analyzed) -> maud::Markup {
     }
 }
 
-/// The page.
 pub async fn page(State(web): State<Web>, Path(trial): Path<String>) -> Result<Html<String>, Refusal> {
     let Made { row, pieces, title, path, series, is_open } = made(&web, &trial).await?;
     let events = Some(format!("/sweeps/{}/events", row.sweep_id));

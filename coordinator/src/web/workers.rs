@@ -24,7 +24,6 @@ async fn made(web: &Web) -> Result<Vec<Piece>, Refusal> {
     Ok(vec![Piece::new("workers", "workers", &markup)])
 }
 
-/// The page.
 pub async fn page(State(web): State<Web>) -> Result<Html<String>, Refusal> {
     let live = Live { pieces: "/workers/pieces".to_owned(), events: None };
     let signed_in = web.authenticator.is_some();

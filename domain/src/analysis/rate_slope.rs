@@ -33,7 +33,7 @@ pub struct RateSlopes {
 pub struct RateSlope {
     /// Doublings of the best learning rate for each doubling of the batch.
     pub slope: f64,
-    /// Its 95 % interval.
+    /// The 95 % interval of the slope.
     pub interval: Interval,
     /// How many batch sizes it comes from.
     pub batch_sizes: usize,

@@ -8,13 +8,13 @@ use crate::spec::Value;
 pub struct TrialRecord {
     /// Place in the grid, from 0.
     pub trial_index: u64,
-    /// How it stands.
+    /// The state that it is in, or ended in.
     pub status: TrialStatus,
     /// Examples per optimizer step.
     pub batch_size: u64,
     /// Learning rate at its full height.
     pub learning_rate: f64,
-    /// Its repeat.
+    /// Tells repeats of a cell apart.
     pub seed: u64,
     /// The values of all other axes, in the grid's order: only trials that agree in these are compared.
     pub axes: Vec<(String, Value)>,

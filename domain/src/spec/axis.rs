@@ -7,7 +7,7 @@ use crate::units::BatchSize;
 /// The axes whose product is the sweep, in the order in which trials count them: the last one moves fastest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GridSpec {
-    /// Batch sizes.
+    /// Batch sizes, in examples per optimizer step.
     pub batch_size: BatchSizeAxis,
     /// Learning rates, the same for every batch size or scaled with it.
     pub learning_rate: LearningRateAxis,
@@ -31,7 +31,7 @@ impl GridSpec {
 /// An axis over one key of `[train]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainAxis {
-    /// The key.
+    /// The key of `[train]` that it varies.
     pub key: TrainKey,
     /// Its values, in order.
     pub values: Vec<Value>,

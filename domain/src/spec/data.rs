@@ -111,7 +111,7 @@ pub struct CifarData {
 /// `format = "safetensors"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SafetensorsData {
-    /// The file.
+    /// Holds tensors `train_x` and `train_y`, and for validation `validation_x` and `validation_y`.
     pub file: FileSource,
 }
 

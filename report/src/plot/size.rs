@@ -3,7 +3,7 @@
 /// Width and height in pixels. Text is drawn at its own size, so that a chart is drawn once for each width it is shown at.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Size {
-    /// Width.
+    /// Width, the numbers of the vertical axis included.
     pub width: f64,
     /// Height, the key included.
     pub height: f64,
