@@ -46,7 +46,7 @@ pub async fn create(
 }
 
 fn checked(spec: &SweepSpec) -> v1::Sweep {
-    let pending = domain::grid::trial_count(&spec.grid).unwrap_or(0);
+    let pending = spec.grid.trial_count().unwrap_or(0);
     v1::Sweep {
         name: spec.name.clone().unwrap_or_default(),
         state: v1::SweepState::Active.into(),

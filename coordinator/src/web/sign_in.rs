@@ -35,7 +35,6 @@ pub struct Filled {
     next: String,
 }
 
-/// The form.
 pub async fn form(State(web): State<Web>, Query(wanted): Query<Wanted>) -> Response {
     if web.authenticator.is_none() {
         return Redirect::to("/").into_response();

@@ -59,7 +59,6 @@ async fn made(web: &Web, asked: &Asked) -> Result<(Vec<Piece>, Option<Uuid>), Re
     Ok((pieces, next))
 }
 
-/// The page.
 pub async fn page(State(web): State<Web>, Query(asked): Query<Asked>) -> Result<Html<String>, Refusal> {
     let (pieces, next) = made(&web, &asked).await?;
     let query = asked.before().map(|before| format!("?before={before}")).unwrap_or_default();

@@ -8,7 +8,6 @@ use report::sheet::Tone;
 use crate::store::count;
 use crate::store::sweep::SweepRow;
 
-/// The class of a tone.
 pub fn tone_class(tone: Tone) -> &'static str {
     match tone {
         Tone::Good => "good",

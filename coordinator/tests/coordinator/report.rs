@@ -1,12 +1,12 @@
 //! The SQL beside each figure of a report gives the numbers that the figure shows.
 
-use coordinator::web::table;
-use domain::analysis;
 use domain::spec::{SweepDraft, Target, TargetMetric, TrainKey, TrainSpec, Value};
+use proto::table::from_wire as table;
 use proto::v1;
 use proto::v1::sweep_service_server::SweepService;
+use report::Table;
+use report::gather::Gathering;
 use report::page::{Report, SweepFacts};
-use report::{Table, records};
 use sqlx::PgPool;
 use tonic::Request;
 
@@ -24,8 +24,8 @@ async fn report_on(world: &World, sweep: &str, train: TrainSpec) -> Report {
     let results = table(world.rows(v1::View::Result, sweep, "").await);
     let workers = table(world.rows(v1::View::Worker, sweep, "").await);
     let facts = SweepFacts { sweep_id: sweep.to_owned(), ..SweepFacts::default() };
-    let analysis = analysis::analyze(&records::records(&results), Some(&train));
-    let report = Report::new(facts, results, workers, analysis);
+    let gathered = Gathering::new(results, Some(train)).analyze(&Table::default());
+    let report = Report::new(facts, gathered, workers);
     let mut curves = Vec::new();
     for sql in report.curve_queries() {
         curves.push(query(world, &sql).await);
