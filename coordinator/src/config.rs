@@ -2,6 +2,8 @@
 
 mod auth;
 
+mod http_listen;
+
 mod limits;
 
 mod tls;
@@ -19,11 +21,11 @@ use storage::place::state_folder;
 use telemetry::LogFormat;
 
 pub use auth::{AuthConfig, AuthMode};
+pub use http_listen::HttpListen;
 pub use limits::LimitsConfig;
 pub use tls::TlsConfig;
 
-use crate::http::HttpListen;
-use crate::store::reader::READER_ROLE;
+use crate::store::rows::reader::READER_ROLE;
 
 /// How to reach Postgres.
 #[derive(Debug, Clone, Args)]

@@ -112,7 +112,7 @@ pub enum TrialEvent {
     Completed(Outcome),
     /// The worker that holds the lease brought an error.
     AttemptFailed,
-    /// The worker gave the lease back unused: it is stopping.
+    /// The worker gave the lease back: it stops, it is taken out of service, or the sweep was cancelled.
     Released,
     /// The lease ran out: the worker died, hung or lost its network.
     LeaseExpired,

@@ -5,22 +5,22 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use domain::table::View;
+use domain::units::{SweepId, TrialId};
 use maud::html;
-use proto::table::from_wire;
 use report::gather::Gathering;
 use report::page::{Report, SweepFacts};
 use report::{Sheet, Table, results};
-use uuid::Uuid;
 
 use super::beside::{BESIDE, Beside};
 use super::piece::Piece;
 use super::refusal::Refusal;
 use super::words;
-use crate::service::Context;
-use crate::service::status::of_store;
-use crate::store::rows::{self, View, Wanted};
-use crate::store::sweep::{self, SweepRow};
-use crate::store::{StoreError, reader};
+use crate::access::status::of_store;
+use crate::context::Context;
+use crate::store::StoreError;
+use crate::store::rows::{self, Wanted, reader};
+use crate::store::sweep::SweepRow;
 
 /// Sweeps and trials kept in memory before those that nobody looks at are dropped.
 const KEPT: usize = 32;
@@ -45,7 +45,7 @@ pub struct Analyzed {
 }
 
 /// A sweep, or one trial of it.
-type Subject = (Uuid, Option<Uuid>);
+type Subject = (SweepId, Option<TrialId>);
 
 /// The analysis of one subject; whoever works it out holds the lock.
 type Shelf = Arc<tokio::sync::Mutex<Option<Kept>>>;
@@ -73,7 +73,7 @@ impl Analyses {
         &self,
         context: &Context,
         row: &SweepRow,
-        trial: Option<Uuid>,
+        trial: Option<TrialId>,
     ) -> Result<Arc<Analyzed>, Refusal> {
         let place = self.place((row.sweep_id, trial));
         // Others who ask meanwhile wait here, and find what they want.
@@ -81,7 +81,7 @@ impl Analyses {
         let counts = words::counts(row);
         if let Some(kept) = kept.as_ref() {
             let is_same = kept.counts == counts;
-            if is_same && (row.running == 0 || kept.made.elapsed() < CURVES_AGE) {
+            if is_same && (row.counts.running == 0 || kept.made.elapsed() < CURVES_AGE) {
                 return Ok(kept.analyzed.clone());
             }
             if let Some(rest) = (kept.took * REST).checked_sub(kept.made.elapsed()) {
@@ -105,10 +105,10 @@ impl Analyses {
     }
 }
 
-async fn analyze(context: &Context, row: &SweepRow, trial: Option<Uuid>) -> Result<Analyzed, Refusal> {
+async fn analyze(context: &Context, row: &SweepRow, trial: Option<TrialId>) -> Result<Analyzed, Refusal> {
     let Tables { results, workers, of_trial } = tables(context, row.sweep_id, trial).await?;
-    let spec = sweep::decode_spec(row.sweep_id, &row.spec)?;
-    let train = proto::from_wire::sweep(spec).ok().map(|draft| draft.train);
+    // Without it there still is an analysis.
+    let train = row.spec.read(row.sweep_id).ok().map(|spec| spec.train);
     let sweep_id = row.sweep_id.to_string();
     let gathering = blocking(move || Gathering::new(results, train)).await?;
     let gaps = match gathering.query(&sweep_id) {
@@ -158,7 +158,7 @@ fn pieces(report: &Report) -> Vec<Piece> {
 /// A report without curves is still one, so that a statement which takes too long costs them and not the page.
 async fn curves_of(context: &Context, sql: &str) -> Result<Table, Refusal> {
     match reader::query(&context.reader, sql).await {
-        Ok(answer) => Ok(from_wire(answer.table)),
+        Ok(answer) => Ok(answer.table),
         Err(reader::ReaderError::Unavailable(error)) => Err(reader::ReaderError::Unavailable(error).into()),
         Err(error) => {
             tracing::warn!("a page is without its curves: {error}");
@@ -175,16 +175,20 @@ struct Tables {
     of_trial: Vec<(&'static Beside, Table)>,
 }
 
-async fn tables(context: &Context, sweep_id: Uuid, trial_id: Option<Uuid>) -> Result<Tables, StoreError> {
+async fn tables(
+    context: &Context,
+    sweep_id: SweepId,
+    trial_id: Option<TrialId>,
+) -> Result<Tables, StoreError> {
     let mut transaction = context.store.begin_reading().await?;
-    let wanted = Wanted { sweep_id, trial_id, ..Wanted::default() };
+    let wanted = Wanted { sweep_id: Some(sweep_id), trial_id, ..Wanted::default() };
     let results = rows::list(&mut transaction, View::Result, &wanted).await?;
     let workers = rows::list(&mut transaction, View::Worker, &Wanted::default()).await?;
     let mut of_trial = Vec::new();
     for of in trial_id.iter().flat_map(|_| &BESIDE) {
-        of_trial.push((of, from_wire(rows::list(&mut transaction, of.view, &wanted).await?.table)));
+        of_trial.push((of, rows::list(&mut transaction, of.view, &wanted).await?.table));
     }
-    Ok(Tables { results: from_wire(results.table), workers: from_wire(workers.table), of_trial })
+    Ok(Tables { results: results.table, workers: workers.table, of_trial })
 }
 
 /// Off the threads that answer calls: a large sweep takes a second.

@@ -1,11 +1,11 @@
 //! What a trial's page shows beside its result: rows of other views, a heading each.
 
+use domain::table::View;
 use maud::html;
 use report::{Table, rows as sheets};
 
 use super::piece::Piece;
 use super::sheet;
-use crate::store::rows::View;
 
 /// A view that a trial's page shows beside the result.
 #[derive(Debug)]

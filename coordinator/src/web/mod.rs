@@ -53,7 +53,7 @@ use domain::access::Scope;
 use tokio::sync::Semaphore;
 
 use crate::access::authenticator::Authenticator;
-use crate::service::Context;
+use crate::context::Context;
 use analysis::Analyses;
 use guard::Door;
 

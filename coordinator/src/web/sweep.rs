@@ -7,6 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
 use domain::access::Scope;
+use domain::lifecycle::SweepState;
 use maud::{Markup, html};
 use report::human;
 use serde::Deserialize;
@@ -19,7 +20,7 @@ use super::refusal::Refusal;
 use super::{Web, sheet, words};
 use crate::access::Caller;
 use crate::store::resolve;
-use crate::store::sweep::{self, RunningRow, SweepRow};
+use crate::store::sweep::{self, RunningTrial, SweepRow};
 
 /// Trials on one page of the table.
 const PAGE: usize = 100;
@@ -94,7 +95,7 @@ fn state(row: &SweepRow) -> Markup {
     let (all, ended) = words::trials(row);
     html! {
         p.facts {
-            (words::badge(&row.state))
+            (words::badge(row.state.word()))
             span { (human::whole(ended)) " of " (human::count(all, "trial")) " ended: " (words::by_status(row)) }
             span { "submitted " (words::moment(row.created_at)) }
             @if let Some(at) = row.finished_at { span { "finished " (words::moment(at)) } }
@@ -114,20 +115,20 @@ fn steer(row: &SweepRow, caller: &Caller) -> Markup {
     let form = |verb: &str, word: &str| {
         html! { form method="post" action={ "/sweeps/" (row.sweep_id) "/" (verb) } { button { (word) } } }
     };
-    let can_retry = row.failed + row.cancelled > 0;
+    let can_retry = row.counts.failed + row.counts.cancelled > 0;
     html! {
         @if may {
             div.steer {
-                @match row.state.as_str() {
-                    "active" => (form("pause", "Pause")),
-                    "paused" => {
+                @match row.state {
+                    SweepState::Active => (form("pause", "Pause")),
+                    SweepState::Paused => {
                         (form("resume", "Resume"))
                         @if can_retry { (form("retry", "Retry what failed")) }
                     }
-                    "finished" if can_retry => (form("retry", "Retry what failed or was cancelled")),
+                    SweepState::Finished if can_retry => (form("retry", "Retry what failed or was cancelled")),
                     _ => {}
                 }
-                @if ["active", "paused"].contains(&row.state.as_str()) {
+                @if matches!(row.state, SweepState::Active | SweepState::Paused) {
                     details.confirm {
                         summary { "Cancel …" }
                         p { "Running trials stop now, and no other starts. What has been found stays." }
@@ -139,7 +140,7 @@ fn steer(row: &SweepRow, caller: &Caller) -> Markup {
     }
 }
 
-fn running_trials(running: &[RunningRow]) -> Markup {
+fn running_trials(running: &[RunningTrial]) -> Markup {
     html! {
         @if !running.is_empty() {
             ul.running {
@@ -147,20 +148,17 @@ fn running_trials(running: &[RunningRow]) -> Markup {
                     li {
                         a href={ "/trials/" (trial.trial_id) } { "Trial " (trial.trial_index) }
                         span { "batch size " (trial.batch_size) ", learning rate " (human::exact(trial.learning_rate)) }
-                        span { (trial.phase) " on " (trial.worker) }
-                        @if trial.total_steps > 0 {
-                            progress max=(trial.total_steps) value=(trial.step) aria-label="steps" {}
-                            span { "step " (steps(trial.step)) " of " (steps(trial.total_steps)) }
+                        span { (trial.progress.phase.word()) " on " (trial.worker) }
+                        @let (step, steps) = (trial.progress.step, trial.progress.total_steps);
+                        @if steps > 0 {
+                            progress max=(steps) value=(step) aria-label="steps" {}
+                            span { "step " (human::whole(step)) " of " (human::whole(steps)) }
                         }
                     }
                 }
             }
         }
     }
-}
-
-fn steps(count: i64) -> String {
-    human::whole(u64::try_from(count).unwrap_or_default())
 }
 
 fn trials(analyzed: &Analyzed, rows: impl Iterator<Item = usize>) -> Vec<Piece> {

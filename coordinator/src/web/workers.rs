@@ -10,12 +10,12 @@ use super::layout::{Live, Place, page as whole};
 use super::piece::{self, Known, Piece};
 use super::refusal::Refusal;
 use super::{Web, sheet};
-use crate::store::rows::{self, View, Wanted};
+use crate::store::rows::{self, Wanted};
 
 async fn made(web: &Web) -> Result<Vec<Piece>, Refusal> {
     let mut transaction = web.context.store.begin_reading().await?;
     let page = rows::list(&mut transaction, View::Worker, &Wanted::default()).await?;
-    let table = proto::table::from_wire(page.table);
+    let table = page.table;
     let markup = if table.rows.is_empty() {
         html! { div.panel.empty { p { "No worker has come yet." } p { code { "batchsweep-worker --coordinator URL" } " is one." } } }
     } else {
