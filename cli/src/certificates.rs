@@ -8,7 +8,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
-/// A PEM file of the set.
+/// A certificate or a private key, as PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PemFile {
     /// Such as `server-key.pem`.

@@ -4,8 +4,8 @@ use domain::analysis::{Analysis, Comparison, Warning};
 use report::wrap::wrap;
 use report::{Table, conclusion, heatmap, human, results};
 
+use crate::analysis::AnalyzedSweep;
 use crate::failure::Failure;
-use crate::findings::Findings;
 use crate::output::{self, Format};
 use crate::talk::{self, Talk, warning};
 
@@ -19,9 +19,9 @@ const FEW_GROUPS: usize = 4;
 ///
 /// # Errors
 /// When standard output does not take it.
-pub fn write_results(findings: &Findings, talk: Talk) -> Result<(), Failure> {
-    table(&findings.results, Format::Table, talk)?;
-    warn(&findings.analysis.warnings, FEW_WARNINGS, findings.name(), talk);
+pub fn write_results(analyzed: &AnalyzedSweep, talk: Talk) -> Result<(), Failure> {
+    table(&analyzed.gathered.results, Format::Table, talk)?;
+    warn(&analyzed.gathered.analysis.warnings, FEW_WARNINGS, analyzed.name(), talk);
     Ok(())
 }
 
@@ -29,11 +29,11 @@ pub fn write_results(findings: &Findings, talk: Talk) -> Result<(), Failure> {
 ///
 /// # Errors
 /// When standard output does not take it.
-pub fn write_end(findings: &Findings, format: Format, talk: Talk) -> Result<(), Failure> {
-    table(&findings.results, format, talk)?;
+pub fn write_end(analyzed: &AnalyzedSweep, format: Format, talk: Talk) -> Result<(), Failure> {
+    table(&analyzed.gathered.results, format, talk)?;
     if format == Format::Table {
         output::text("\n")?;
-        write_conclusion(findings, FEW_WARNINGS, talk)?;
+        write_conclusion(analyzed, FEW_WARNINGS, talk)?;
     }
     Ok(())
 }
@@ -42,11 +42,11 @@ pub fn write_end(findings: &Findings, format: Format, talk: Talk) -> Result<(), 
 ///
 /// # Errors
 /// When standard output does not take it.
-pub fn write_conclusion(findings: &Findings, most: usize, talk: Talk) -> Result<(), Failure> {
+pub fn write_conclusion(analyzed: &AnalyzedSweep, most: usize, talk: Talk) -> Result<(), Failure> {
     let look = output::look();
-    output::text(&heatmaps(&findings.analysis))?;
-    output::text(&conclusion::render(&findings.analysis.conclusion, look))?;
-    warn(&findings.analysis.warnings, most, findings.name(), talk);
+    output::text(&heatmaps(&analyzed.gathered.analysis))?;
+    output::text(&conclusion::render(&analyzed.gathered.analysis.conclusion, look))?;
+    warn(&analyzed.gathered.analysis.warnings, most, analyzed.name(), talk);
     Ok(())
 }
 

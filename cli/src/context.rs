@@ -3,13 +3,9 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use proto::connection::{CredentialFiles, Credentials};
 
-use crate::coordinator::client;
-use crate::coordinator::{Address, Origin};
 use crate::failure::Failure;
 use crate::local::StateDir;
-use crate::local::record::Record;
 use crate::talk::Talk;
 
 /// The flags that all verbs share, before or after the verb.
@@ -102,39 +98,6 @@ impl Context {
     /// When it cannot be told.
     pub fn state_dir(&self) -> Result<StateDir, Failure> {
         StateDir::resolve(self.globals.state_dir.as_deref())
-    }
-
-    /// What a coordinator is trusted by and shown. The stack on this machine has a token of its own; whatever else was
-    /// named is meant for other coordinators.
-    ///
-    /// # Errors
-    /// When a file cannot be read, or holds something else.
-    pub fn credentials(&self, address: &Address) -> Result<Credentials, Failure> {
-        let own = self.own_stack_token(address);
-        let files = match (&own, address.origin) {
-            (Some(token), _) => CredentialFiles { token: Some(token), ..CredentialFiles::default() },
-            // One that an earlier version started asks for none.
-            (None, Origin::LocalStack) => CredentialFiles::default(),
-            (None, _) => CredentialFiles {
-                token: self.globals.token_file.as_deref(),
-                ca: self.globals.ca_file.as_deref(),
-                client_cert: self.globals.client_cert.as_deref(),
-                client_key: self.globals.client_key.as_deref(),
-            },
-        };
-        Credentials::read(files).map_err(|error| client::unusable(&error))
-    }
-
-    /// The token of the stack in the state folder, where the address is that stack's: also where somebody copied it from
-    /// what `up` says.
-    fn own_stack_token(&self, address: &Address) -> Option<PathBuf> {
-        let state = self.state_dir().ok()?;
-        let is_copied = || {
-            let record = Record::load(&state);
-            self.globals.token_file.is_none() && record.coordinator.is_some() && record.url == address.url
-        };
-        let is_own = address.origin == Origin::LocalStack || is_copied();
-        is_own.then(|| state.token()).filter(|token| token.exists())
     }
 }
 

@@ -14,13 +14,13 @@ pub enum Exit {
     Usage = 2,
     /// Coordinator or database out of reach.
     Unreachable = 3,
-    /// Not allowed.
+    /// No token, one that is not valid, or one without the scope.
     NotAllowed = 4,
     /// No such sweep, trial or worker.
     NotFound = 5,
     /// `--timeout` ran out.
     TimedOut = 124,
-    /// Interrupted.
+    /// Ctrl-C.
     Interrupted = 130,
 }
 

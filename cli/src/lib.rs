@@ -6,7 +6,7 @@
 //! - [`spec_file`]: TOML in, a checked sweep or every mistake out,
 //! - [`coordinator`]: reaching one, [`local`]: running one on this machine,
 //! - [`submission`], [`follow`], [`display`]: a sweep from its submission to its end,
-//! - [`findings`], [`settings`], [`conclusion`]: what it found,
+//! - [`analysis`], [`settings`], [`conclusion`]: what it found,
 //! - [`export`]: the same as files for notebooks,
 //! - [`trainer`]: asking a trainer what a trial would take,
 //! - [`certificates`]: a set of them for TLS,
@@ -30,11 +30,13 @@ pub mod submission;
 
 mod uploading;
 
+mod tries;
+
 pub mod follow;
 
 pub mod display;
 
-pub mod findings;
+pub mod analysis;
 
 pub mod settings;
 
@@ -54,7 +56,11 @@ pub mod output;
 
 pub mod certificates;
 
+mod dispatch;
+
 mod durations;
+
+mod png;
 
 mod timestamp;
 
@@ -69,7 +75,7 @@ use context::Context;
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
     let Arguments { globals, verb } = arguments;
-    match command::run(verb, &Context::new(globals)) {
+    match dispatch::run(verb, &Context::new(globals)) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             talk::tell(&failure);

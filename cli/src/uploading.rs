@@ -14,8 +14,8 @@ use tonic::Status;
 use crate::coordinator::session::Session;
 use crate::failure::{Exit, Failure};
 use crate::spec_file::LocalFile;
-use crate::submission::Tries;
 use crate::talk::Talk;
+use crate::tries::Tries;
 
 /// How much is sent at a time, in bytes.
 const PIECE: usize = 1 << 20;

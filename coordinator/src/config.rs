@@ -2,6 +2,8 @@
 
 mod auth;
 
+mod http_listen;
+
 mod limits;
 
 mod tls;
@@ -11,6 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use domain::units::{ParseTimeSpanError, TimeSpan};
 use proto::connection::pem::PemError;
 use proto::token::TokenFileError;
 use sqlx::postgres::PgConnectOptions;
@@ -18,11 +21,11 @@ use storage::place::state_folder;
 use telemetry::LogFormat;
 
 pub use auth::{AuthConfig, AuthMode};
+pub use http_listen::HttpListen;
 pub use limits::LimitsConfig;
 pub use tls::TlsConfig;
 
-use crate::http::HttpListen;
-use crate::store::reader::READER_ROLE;
+use crate::store::rows::reader::READER_ROLE;
 
 /// How to reach Postgres.
 #[derive(Debug, Clone, Args)]
@@ -75,7 +78,7 @@ pub struct ServeConfig {
     pub address_file: Option<PathBuf>,
 
     /// How long a worker keeps a trial without a heartbeat.
-    #[arg(long, env = "BATCHSWEEP_LEASE_TTL", value_name = "TIME", default_value = "30s", value_parser = duration)]
+    #[arg(long, env = "BATCHSWEEP_LEASE_TTL", value_name = "TIME", default_value = "30s", value_parser = time)]
     pub lease_ttl: Duration,
 
     /// How often workers send a heartbeat; at most a third of the lease.
@@ -84,7 +87,7 @@ pub struct ServeConfig {
         env = "BATCHSWEEP_HEARTBEAT_INTERVAL",
         value_name = "TIME",
         default_value = "5s",
-        value_parser = duration
+        value_parser = time
     )]
     pub heartbeat_interval: Duration,
 
@@ -94,7 +97,7 @@ pub struct ServeConfig {
         env = "BATCHSWEEP_KEEP_CHECKPOINTS",
         value_name = "TIME",
         default_value = "7d",
-        value_parser = long_duration
+        value_parser = time
     )]
     pub keep_checkpoints: Duration,
 
@@ -138,7 +141,7 @@ pub enum ConfigError {
     /// A URL does not parse. It is not repeated here, as it may hold a password.
     #[error("{flag} is not a Postgres URL")]
     Url {
-        /// The flag.
+        /// The flag that named it.
         flag: &'static str,
         /// What the parser says.
         source: sqlx::Error,
@@ -146,23 +149,23 @@ pub enum ConfigError {
     /// A URL's file cannot be read.
     #[error("cannot read {flag} {}", .file.display())]
     UrlFile {
-        /// The flag.
+        /// The flag that named it.
         flag: &'static str,
-        /// The file.
+        /// The path as given.
         file: PathBuf,
         /// What the system says.
         source: std::io::Error,
     },
     /// Heartbeats are too rare for the lease.
     #[error(
-        "--heartbeat-interval {heartbeat_interval:?} is over a third of --lease-ttl {lease_ttl:?}: one lost heartbeat \
+        "--heartbeat-interval {heartbeat_interval} is over a third of --lease-ttl {lease_ttl}: one lost heartbeat \
          must not cost a lease"
     )]
     HeartbeatTooRare {
         /// As given.
-        heartbeat_interval: Duration,
+        heartbeat_interval: TimeSpan,
         /// As given.
-        lease_ttl: Duration,
+        lease_ttl: TimeSpan,
     },
     /// The address is public and nothing is encrypted.
     #[error(
@@ -227,6 +230,7 @@ impl ServeConfig {
     pub fn check(&self) -> Result<(), ConfigError> {
         let Self { heartbeat_interval, lease_ttl, listen, .. } = *self;
         if heartbeat_interval * 3 > lease_ttl {
+            let [heartbeat_interval, lease_ttl] = [heartbeat_interval, lease_ttl].map(TimeSpan);
             return Err(ConfigError::HeartbeatTooRare { heartbeat_interval, lease_ttl });
         }
         if !self.insecure && !self.tls.is_on() && !listen.ip().is_loopback() {
@@ -306,36 +310,10 @@ fn url_options(
     url.trim().parse().map(Some).map_err(|source| ConfigError::Url { flag, source })
 }
 
-/// A time such as `30s`, `12h` or `7d`, up to ten years.
-fn long_duration(text: &str) -> Result<Duration, String> {
-    const HOUR: u64 = 3_600;
-    let unit = match text.chars().last() {
-        Some('h') => HOUR,
-        Some('d') => 24 * HOUR,
-        _ => return duration(text),
-    };
-    let number: Option<u64> = text[..text.len() - 1].parse().ok();
-    match number.and_then(|number| number.checked_mul(unit)) {
-        Some(seconds) if (1..=3_653 * 24 * HOUR).contains(&seconds) => Ok(Duration::from_secs(seconds)),
-        _ => Err(format!("`{text}` is not a time such as 30s, 12h or 7d, up to ten years")),
-    }
-}
-
-/// A time such as `500ms`, `30s` or `5m`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 =
-        digits.parse().map_err(|_| format!("`{text}` is not a time such as 500ms, 30s or 5m"))?;
-    let unit = match &text[digits.len()..] {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        _ => return Err(format!("`{text}` needs a unit: ms, s or m")),
-    };
-    match number.checked_mul(unit) {
-        Some(millis) if (1..=86_400_000).contains(&millis) => Ok(Duration::from_millis(millis)),
-        _ => Err(format!("`{text}` is not between 1ms and a day")),
-    }
+/// A length of time that is longer than 0, and short enough for the database to add to a date.
+fn time(text: &str) -> Result<Duration, ParseTimeSpanError> {
+    const TEN_YEARS_DAYS: u32 = 3_653;
+    TimeSpan::within(text, TEN_YEARS_DAYS).map(|span| span.0)
 }
 
 #[cfg(test)]
@@ -354,21 +332,13 @@ mod tests {
     }
 
     #[test]
-    fn long_times_have_hours_and_days_too() {
-        assert_eq!(long_duration("7d"), Ok(Duration::from_secs(604_800)));
-        assert_eq!(long_duration("12h"), Ok(Duration::from_secs(43_200)));
-        assert_eq!(long_duration("500ms"), Ok(Duration::from_millis(500)));
-        for wrong in ["", "d", "0d", "-1h", "7é", "99999999999999999999d", "4000d", "7w"] {
-            assert!(long_duration(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn times_have_units() {
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
-        for wrong in ["", "5", "s", "0s", "-1s", "1h", "99999999999999999999s"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
+    fn every_time_is_written_alike_and_stays_below_ten_years() {
+        let config =
+            config(&["--lease-ttl", "1h30m", "--heartbeat-interval", "500ms", "--keep-checkpoints", "3653d"]);
+        assert_eq!(config.lease_ttl, Duration::from_secs(5_400));
+        assert_eq!(config.heartbeat_interval, Duration::from_millis(500));
+        for wrong in ["", "5", "0s", "-1s", "3654d"] {
+            assert!(time(wrong).is_err(), "{wrong}");
         }
     }
 

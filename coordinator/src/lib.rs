@@ -4,17 +4,24 @@
 //! order:
 //! - [`config`]: flags and environment,
 //! - [`mod@run`]: from a configuration and a listener to a server, until it is told to stop,
+//! - [`rpc`]: the gRPC server,
 //! - [`access`]: who may call what, and how much,
 //! - [`service`]: the RPCs; each decodes, asks the domain and the store, and encodes,
 //! - [`http`]: what is served beside gRPC,
-//! - [`tasks`]: what goes on beside the RPCs: claims, the reaper, health, notices, watches,
 //! - [`web`]: the live page,
+//! - [`mod@context`]: what handlers and pages work with,
+//! - [`tasks`]: what goes on beside the RPCs: claims, the reaper, health, notices, watches,
+//! - [`cache`]: what was read before, and [`uploads`]: the files that are sent along,
 //! - [`store`]: all SQL,
 //! - [`health`] and [`metrics`]: for operators.
+//!
+//! Each of these uses only what comes after it, but for [`config`], [`access`] and [`metrics`], which many use.
 
 pub mod config;
 
 pub mod run;
+
+pub mod rpc;
 
 pub mod access;
 
@@ -22,11 +29,17 @@ pub mod service;
 
 pub mod http;
 
+pub mod web;
+
+pub mod context;
+
 pub mod tasks;
 
-pub mod store;
+pub mod cache;
 
-pub mod web;
+pub mod uploads;
+
+pub mod store;
 
 pub mod health;
 

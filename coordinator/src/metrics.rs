@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
 
 use domain::lifecycle::Outcome;
+use domain::run::LeaseOrder;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -14,7 +15,6 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::store::Store;
-use crate::store::lease::Order;
 use crate::store::load::{self, Load};
 
 /// A word that a figure is split by.
@@ -40,7 +40,7 @@ pub struct Metrics {
     pub claims: Counter,
     /// Seconds that a claim of a batch took in the database.
     pub claim_seconds: Histogram,
-    /// Leases told in heartbeats, by what was answered: renewed, lost, stop, hand_over.
+    /// Leases in heartbeats, by what was answered: renewed, lost, stop, hand_over.
     pub heartbeats: Family<Kind, Counter>,
     /// Records (points, splits, log lines) stored.
     pub records: Counter,
@@ -71,12 +71,12 @@ fn from_zero(kinds: &[&'static str]) -> Family<Kind, Counter> {
 
 impl Metrics {
     /// Counts a lease in a heartbeat.
-    pub fn lease_told(&self, order: Order) {
+    pub fn lease_answered(&self, order: LeaseOrder) {
         let kind = match order {
-            Order::Continue => "renewed",
-            Order::Lost => "lost",
-            Order::Stop => "stop",
-            Order::HandOver => "hand_over",
+            LeaseOrder::Continue => "renewed",
+            LeaseOrder::Lost => "lost",
+            LeaseOrder::Stop => "stop",
+            LeaseOrder::HandOver => "hand_over",
         };
         self.heartbeats.get_or_create(&Kind { kind }).inc();
     }

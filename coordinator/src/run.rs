@@ -7,41 +7,35 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto::v1::fleet_service_server::FleetServiceServer;
-use proto::v1::sweep_service_server::SweepServiceServer;
-use proto::v1::token_service_server::TokenServiceServer;
-use proto::v1::worker_service_server::WorkerServiceServer;
-use proto::{MAX_MESSAGE_BYTES, Token};
+use proto::Token;
+use sqlx::postgres::PgConnectOptions;
 use telemetry::calls::IncomingLayer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use crate::access::authenticator::Authenticator;
 use crate::access::connections;
 use crate::access::guard::GuardLayer;
 use crate::access::rates::Rates;
-use crate::config::{ConfigError, LimitsConfig, ServeConfig};
-use crate::http::{self, HttpListen};
-use crate::service::{Context, Fleet, ReadBefore, Specs, Sweeps, Tokens, Uploads, Workers};
+use crate::cache::{MeasuredMemory, Specs};
+use crate::config::{ConfigError, HttpListen, ServeConfig};
+use crate::context::Context;
+use crate::http;
+use crate::rpc;
+use crate::store::Store;
 use crate::store::connect::{self, ConnectError};
 use crate::tasks::claims::Claims;
 use crate::tasks::completions::Completions;
 use crate::tasks::watches::Watches;
 use crate::tasks::{self, cleaner, health, notices, reaper};
+use crate::uploads::Uploads;
 
 /// How long to wait for Postgres at the start.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long open calls may take to end when the coordinator stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Headers of one call at most, in bytes.
-const MAX_HEADER_BYTES: u32 = 16 << 10;
-
-/// Streams on one connection at most.
-const MAX_STREAMS: u32 = 1_024;
 
 /// Why a coordinator could not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
@@ -92,82 +86,38 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RunError> {
     config.check()?;
-    // What files hold is looked at first: a mistake there is told before anything is waited for.
-    let server = config.tls.apply(server(&config.limits))?;
+    // What files hold is looked at first: a mistake there is reported before anything is waited for.
+    let server = config.tls.apply(rpc::server(&config.limits))?;
     let administrator = config.auth.admin_token_file.as_deref().map(Token::read).transpose();
     let administrator = administrator.map_err(ConfigError::from)?;
     let options = config.database.options()?;
     let http = bind_http(config.http_listen).await?;
-    connect::wait_for(&options, START_PATIENCE).await?;
-    if config.no_migrate {
-        connect::check_migrated(&options).await?;
-    } else {
-        connect::migrate(&options).await?;
-    }
+    let store = open_store(&options, config.no_migrate).await?;
     let address = listener.local_addr().map_err(RunError::Listener)?;
 
     // Two steps to the end: calls drain first, then the tasks that they rely on stop.
     let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
     let _stop_in_any_case = stop.clone().drop_guard();
-    let store = connect::open(&options);
-    let claims = Claims::start(store.clone(), config.lease_ttl, drain.clone());
+    let context = context(&config, store, &drain, &stop)?;
     let (reporter, health_service) = tonic_health::server::health_reporter();
     health::set(&reporter, tonic_health::ServingStatus::Serving).await;
-    tokio::spawn(health::run(store.clone(), reporter, drain.clone()));
-    tokio::spawn(notices::run(store.clone(), claims.clone(), stop.clone()));
-    tokio::spawn(cleaner::run(store.clone(), config.keep_checkpoints, stop.clone()));
-    tokio::spawn(reaper::run(store.clone(), claims.clone(), config.lease_ttl, stop.clone()));
-    let uploads = Arc::new(Uploads::new(config.upload_store(), config.limits.max_upload.0));
-    tokio::spawn(tasks::uploads::run(store.clone(), Arc::clone(&uploads), stop.clone()));
-    let context = Context {
-        watches: Watches::new(store.clone(), stop.clone()),
-        uploads,
-        known_memory: ReadBefore::default(),
-        specs: Specs::default(),
-        reader: config.reader_options()?,
-        store: store.clone(),
-        claims,
-        completions: Completions::start(store.clone(), config.lease_ttl),
-        lease_ttl: config.lease_ttl,
-        heartbeat_interval: config.heartbeat_interval,
-        rates: Arc::new(Rates::new(config.limits)),
-        watch_age: config.limits.max_connection_age,
-        drain: drain.clone(),
-    };
-    let is_guarded = config.auth.is_required(address);
-    let authenticator =
-        is_guarded.then(|| Arc::new(Authenticator::new(store.clone(), administrator.as_ref())));
+    tokio::spawn(health::run(context.store.clone(), reporter, drain.clone()));
+    start_tasks(&config, &context, &stop);
 
+    let is_guarded = config.auth.is_required(address);
+    let guard = || Arc::new(Authenticator::new(context.store.clone(), administrator.as_ref()));
+    let authenticator = is_guarded.then(guard);
     if let Some(listener) = http {
         let address = listener.local_addr().map_err(RunError::Listener)?;
         // Other machines may reach this address and not the other one.
-        let guard = authenticator.clone().or_else(|| {
-            let is_required = config.auth.is_required(address);
-            is_required.then(|| Arc::new(Authenticator::new(store.clone(), administrator.as_ref())))
-        });
-        let routes = http::routes(&context, guard);
-        tokio::spawn(http::serve(listener, config.limits.max_connections, routes, drain.clone()));
-        tracing::info!("serving HTTP on http://{address}");
-        write_address(config.http_address_file.as_deref(), &format!("http://{address}"))?;
+        let is_required = config.auth.is_required(address);
+        let guard = authenticator.clone().or_else(|| is_required.then(guard));
+        serve_http(&config, listener, address, http::routes(&context, guard), drain.clone())?;
     }
-
     let router = server
         .layer(IncomingLayer)
         .layer(GuardLayer { authenticator })
-        .add_service(health_service)
-        .add_service(reflection()?)
-        .add_service(
-            SweepServiceServer::new(Sweeps::new(context.clone()))
-                .max_decoding_message_size(MAX_MESSAGE_BYTES)
-                .max_encoding_message_size(MAX_MESSAGE_BYTES),
-        )
-        .add_service(
-            WorkerServiceServer::new(Workers::new(context.clone()))
-                .max_decoding_message_size(MAX_MESSAGE_BYTES)
-                .max_encoding_message_size(MAX_MESSAGE_BYTES),
-        )
-        .add_service(FleetServiceServer::new(Fleet::new(context.clone())))
-        .add_service(TokenServiceServer::new(Tokens::new(context)));
+        .add_routes(rpc::routes(context, health_service)?);
     let incoming =
         TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(Duration::from_secs(60)));
     let incoming = connections::limited(incoming, config.limits.max_connections);
@@ -194,29 +144,59 @@ pub async fn run(
     Ok(())
 }
 
-fn server(limits: &LimitsConfig) -> Server {
-    Server::builder()
-        // New connections meet new certificates, and are shared out anew among coordinators.
-        .max_connection_age(limits.max_connection_age)
-        // A client that resets streams as fast as it opens them.
-        .http2_max_pending_accept_reset_streams(Some(64))
-        .http2_max_header_list_size(MAX_HEADER_BYTES)
-        // A peer that vanished without a word is found out; otherwise its connection would stay for ever.
-        .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
-        .max_concurrent_streams(MAX_STREAMS)
-        .initial_stream_window_size(1 << 20)
-        .initial_connection_window_size(4 << 20)
+/// Postgres, with the schema of this build.
+async fn open_store(options: &PgConnectOptions, no_migrate: bool) -> Result<Store, RunError> {
+    connect::wait_for(options, START_PATIENCE).await?;
+    if no_migrate {
+        connect::check_migrated(options).await?;
+    } else {
+        connect::migrate(options).await?;
+    }
+    Ok(connect::open(options))
 }
 
-fn reflection() -> Result<
-    tonic_reflection::server::v1::ServerReflectionServer<impl tonic_reflection::server::v1::ServerReflection>,
-    tonic_reflection::server::Error,
-> {
-    tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
+fn context(
+    config: &ServeConfig,
+    store: Store,
+    drain: &CancellationToken,
+    stop: &CancellationToken,
+) -> Result<Context, RunError> {
+    Ok(Context {
+        claims: Claims::start(store.clone(), config.lease_ttl, drain.clone()),
+        completions: Completions::start(store.clone(), config.lease_ttl),
+        watches: Watches::new(store.clone(), stop.clone()),
+        uploads: Arc::new(Uploads::new(config.upload_store(), config.limits.max_upload.0)),
+        known_memory: MeasuredMemory::default(),
+        specs: Specs::default(),
+        reader: config.reader_options()?,
+        lease_ttl: config.lease_ttl,
+        heartbeat_interval: config.heartbeat_interval,
+        rates: Arc::new(Rates::new(config.limits)),
+        watch_age: config.limits.max_connection_age,
+        drain: drain.clone(),
+        store,
+    })
+}
+
+/// What goes on beside calls, until `stop`.
+fn start_tasks(config: &ServeConfig, context: &Context, stop: &CancellationToken) {
+    let store = || context.store.clone();
+    tokio::spawn(notices::run(store(), context.claims.clone(), stop.clone()));
+    tokio::spawn(cleaner::run(store(), config.keep_checkpoints, stop.clone()));
+    tokio::spawn(reaper::run(store(), context.claims.clone(), config.lease_ttl, stop.clone()));
+    tokio::spawn(tasks::uploads::run(store(), Arc::clone(&context.uploads), stop.clone()));
+}
+
+fn serve_http(
+    config: &ServeConfig,
+    listener: TcpListener,
+    address: SocketAddr,
+    routes: axum::Router,
+    drain: CancellationToken,
+) -> Result<(), RunError> {
+    tokio::spawn(http::serve(listener, config.limits.max_connections, routes, drain));
+    tracing::info!("serving HTTP on http://{address}");
+    write_address(config.http_address_file.as_deref(), &format!("http://{address}"))
 }
 
 /// Says where calls are answered. Connections that come in before the server runs wait in the listener's queue.

@@ -11,6 +11,7 @@ use coordinator::config::DatabaseConfig;
 use coordinator::store::connect;
 use coordinator::store::token::{self, TokenRow};
 use domain::access::{Scope, check_principal};
+use domain::units::{ParseTimeSpanError, TimeSpan};
 use proto::Token;
 use sqlx::{Connection, PgConnection};
 
@@ -154,31 +155,8 @@ fn name(text: &str) -> Result<String, String> {
     check_principal(text).map(|()| text.to_owned())
 }
 
-/// A time such as `30m`, `12h` or `90d`.
-fn lifetime(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 24 * 3_600,
-        _ => return Err(format!("`{text}` is not a time such as 30m, 12h or 90d")),
-    };
-    match digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)) {
-        Some(seconds) if (1..=36_600 * 24 * 3_600).contains(&seconds) => Ok(Duration::from_secs(seconds)),
-        _ => Err(format!("`{text}` is not between a minute and a hundred years")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lifetimes_have_units() {
-        assert_eq!(lifetime("90d"), Ok(Duration::from_secs(90 * 86_400)));
-        assert_eq!(lifetime("12h"), Ok(Duration::from_secs(43_200)));
-        for wrong in ["", "90", "d", "0m", "-1h", "99999999999d", "1w"] {
-            assert!(lifetime(wrong).is_err(), "{wrong}");
-        }
-    }
+/// A length of time up to a hundred years.
+fn lifetime(text: &str) -> Result<Duration, ParseTimeSpanError> {
+    const HUNDRED_YEARS_DAYS: u32 = 36_600;
+    TimeSpan::within(text, HUNDRED_YEARS_DAYS).map(|span| span.0)
 }

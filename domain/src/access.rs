@@ -21,7 +21,7 @@ impl Scope {
     pub const ALL: [(&'static str, Self); 4] =
         [("submit", Self::Submit), ("work", Self::Work), ("read", Self::Read), ("admin", Self::Admin)];
 
-    /// Its word.
+    /// As it is written in commands, in the database and on the wire.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {

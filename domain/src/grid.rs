@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::spec::{GridSpec, SweepSpec, TrainAxis, TrialSettings, TrialSpec, Value};
+use crate::spec::{SweepSpec, TrainAxis, TrialSettings, TrialSpec, Value};
 use crate::units::{BatchSize, LearningRate};
 
 /// One cell of the grid, with its place and its key.
@@ -30,15 +30,6 @@ impl PlannedTrial {
             settings: self.settings.clone(),
         }
     }
-}
-
-/// How many trials a grid holds; `None` past 2^64. Needs no expansion, so it is safe on any input.
-#[must_use]
-pub fn trial_count(grid: &GridSpec) -> Option<u64> {
-    let others = grid.train.iter().map(|axis| axis.values.len() as u64);
-    others
-        .chain([grid.batch_size.values().len() as u64, grid.seed.len() as u64, grid.learning_rate.len()])
-        .try_fold(1u64, u64::checked_mul)
 }
 
 /// All trials of a sweep: batch size counts slowest, then learning rate, the `[train]` axes in file order, and

@@ -14,6 +14,7 @@
 //! - [`lifecycle`]: the states of a trial and the only ways between them,
 //! - [`run`]: what a run says: records, results, progress, failures, checkpoints, and the lease they belong to,
 //! - [`statistics`], [`noise_scale`] and [`analysis`]: what a finished sweep says, and what it does not,
+//! - [`table`]: rows of any query, as text,
 //! - [`access`]: who may do what.
 
 pub mod units;
@@ -42,9 +43,11 @@ pub mod noise_scale;
 
 pub mod analysis;
 
+pub mod table;
+
 pub mod access;
 
 pub use accumulation::AccumulationPlan;
 pub use grid::{PlannedTrial, expand};
 pub use spec::{SpecIssue, SweepSpec, TrialSettings, TrialSpec};
-pub use units::{BatchSize, Bytes, LearningRate};
+pub use units::{BatchSize, Bytes, LearningRate, TimeSpan};

@@ -112,7 +112,7 @@ pub enum TrialEvent {
     Completed(Outcome),
     /// The worker that holds the lease brought an error.
     AttemptFailed,
-    /// The worker gave the lease back unused: it is stopping.
+    /// The worker gave the lease back: it stops, it is taken out of service, or the sweep was cancelled.
     Released,
     /// The lease ran out: the worker died, hung or lost its network.
     LeaseExpired,
@@ -142,6 +142,51 @@ impl Outcome {
             Self::Diverged => TrialStatus::Diverged,
             Self::Infeasible => TrialStatus::Infeasible,
         }
+    }
+}
+
+/// The state of a sweep, as its row says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SweepState {
+    /// Its trials are handed out.
+    Active,
+    /// No further trial is handed out; what runs goes on.
+    Paused,
+    /// Somebody ended it, and some of its trials still run.
+    Cancelled,
+    /// Every trial has ended.
+    Finished,
+}
+
+impl SweepState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Paused, Self::Cancelled, Self::Finished];
+
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Cancelled => "cancelled",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+/// A word that is no state of a sweep.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a state of a sweep")]
+pub struct UnknownSweepState(String);
+
+impl FromStr for SweepState {
+    type Err = UnknownSweepState;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.word() == word)
+            .ok_or_else(|| UnknownSweepState(word.to_owned()))
     }
 }
 
@@ -235,6 +280,9 @@ mod tests {
         for status in TrialStatus::ALL {
             assert_eq!(status.word().parse(), Ok(status));
         }
-        assert!("done".parse::<TrialStatus>().is_err());
+        for state in SweepState::ALL {
+            assert_eq!(state.word().parse(), Ok(state));
+        }
+        assert!("done".parse::<TrialStatus>().is_err() && "done".parse::<SweepState>().is_err());
     }
 }

@@ -7,7 +7,7 @@ use domain::spec::{
     MicroBatchPolicy, ModelSpec, Normalize, OptimizerKind, ScalingRule, SweepDraft, SyntheticData, TrainAxis,
     TrainKey, TrainSpec, Value,
 };
-use domain::{SweepSpec, expand, grid};
+use domain::{SweepSpec, expand};
 use proptest::prelude::*;
 
 /// The example every visitor runs first.
@@ -237,7 +237,7 @@ proptest! {
     fn a_checked_grid_expands_to_exactly_its_count_of_different_trials(grid in any_grid()) {
         let mut draft = seed_example();
         draft.grid = grid;
-        let count = grid::trial_count(&draft.grid);
+        let count = draft.grid.trial_count();
         if let Ok(sweep) = SweepSpec::try_new(draft) {
             let trials = expand(&sweep);
             prop_assert_eq!(Some(trials.len() as u64), count);

@@ -22,7 +22,7 @@ pub mod connection;
 
 pub mod frame;
 
-pub use convert::{Wire, WireError};
+pub use convert::{Wire, WireError, table};
 pub use reason::Reason;
 pub use token::Token;
 

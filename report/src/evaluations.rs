@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use domain::analysis::TrialRecord;
 use domain::spec::TargetMetric;
 
-use crate::page::scope::quoted;
+use crate::sql::quoted;
 use crate::table::Table;
 
 /// The statement whose rows say how far before the evaluation that met the target the one before it was (or the start).

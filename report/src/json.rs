@@ -25,7 +25,7 @@ fn object(table: &Table, row: &[Option<String>]) -> Value {
 
 fn value(kind: ColumnKind, text: &str) -> Value {
     match kind {
-        ColumnKind::Text => Value::from(text),
+        ColumnKind::Text | ColumnKind::Timestamp => Value::from(text),
         ColumnKind::Integer => text.parse::<i64>().map_or_else(|_| number(text), Value::from),
         ColumnKind::Number => number(text),
         ColumnKind::Boolean => match text {

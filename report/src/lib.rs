@@ -2,21 +2,18 @@
 //! goes out; nothing here knows where rows come from or where the text goes.
 //!
 //! In reading order:
-//! - [`table`]: rows of any query,
 //! - [`json`] and [`csv`]: all of it, for programs,
 //! - [`sheet`]: columns of text that fit a terminal,
 //! - [`wrap`]: sentences that fit a terminal,
 //! - [`human`]: numbers as people read them,
 //! - [`rows`]: any table as a sheet,
 //! - [`results`]: what a sweep found, as a sheet,
-//! - [`records`]: the same rows for the analysis, [`evaluations`]: what it takes from the curves,
+//! - [`records`]: the same rows for the analysis, [`gather`]: all the way to it,
 //! - [`heatmap`] and [`conclusion`]: its grid in a terminal, and what it comes to,
 //! - [`best`]: what to train with, a row a batch size, and [`compare`]: several sweeps side by side,
 //! - [`plan`]: what a sweep would take, as a sheet,
-//! - [`plot`]: plots as SVG, [`png`]: SVG as bitmaps,
+//! - [`plot`]: plots as SVG,
 //! - [`page`]: the report on a sweep.
-
-pub mod table;
 
 pub mod json;
 
@@ -34,7 +31,11 @@ pub mod results;
 
 pub mod records;
 
-pub mod evaluations;
+mod sql;
+
+mod evaluations;
+
+pub mod gather;
 
 pub mod heatmap;
 
@@ -48,9 +49,7 @@ pub mod plan;
 
 pub mod plot;
 
-pub mod png;
-
 pub mod page;
 
+pub use domain::table::{self, Column, ColumnKind, Table};
 pub use sheet::{Look, Sheet};
-pub use table::{Column, ColumnKind, Table};

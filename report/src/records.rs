@@ -48,7 +48,6 @@ fn record(results: &Table, row: usize) -> Option<TrialRecord> {
         train_seconds: number("train_seconds"),
         peak_memory_bytes: whole("peak_memory_bytes"),
         memory_budget_bytes: whole("memory_budget_bytes"),
-        oom_count: whole("oom_count"),
         gradient_noise_scale: number("gradient_noise_scale"),
     })
 }

@@ -56,7 +56,7 @@ pub fn tone(status: &str) -> Tone {
 fn sheet_column(title: &str, kind: ColumnKind, rank: u32) -> SheetColumn {
     let align = match kind {
         ColumnKind::Integer | ColumnKind::Number => sheet::Align::Right,
-        ColumnKind::Text | ColumnKind::Boolean => sheet::Align::Left,
+        ColumnKind::Text | ColumnKind::Boolean | ColumnKind::Timestamp => sheet::Align::Left,
     };
     SheetColumn { title: title.to_owned(), align, rank }
 }
@@ -72,7 +72,7 @@ fn cell(name: &str, kind: ColumnKind, text: &str) -> Cell {
         ColumnKind::Number if name.ends_with("seconds") => number().map(human::seconds),
         ColumnKind::Number if name == "learning_rate" => number().map(human::exact),
         ColumnKind::Number => number().map(rounded),
-        ColumnKind::Text if name.ends_with("_at") => Some(minute(text)),
+        ColumnKind::Text | ColumnKind::Timestamp if name.ends_with("_at") => Some(minute(text)),
         _ => None,
     };
     let tone = if name == "status" || name == "state" { tone(text) } else { Tone::Plain };

@@ -12,7 +12,7 @@ pub struct Sheet {
     pub rows: Vec<Vec<Cell>>,
 }
 
-/// A column of a [`Sheet`].
+/// How the texts of one column are headed and placed.
 #[derive(Debug, Clone)]
 pub struct SheetColumn {
     /// The header; a `\n` breaks it into lines.
@@ -26,9 +26,9 @@ pub struct SheetColumn {
 /// Which side the texts of a column keep to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
-    /// Words.
+    /// For words.
     Left,
-    /// Numbers.
+    /// For numbers, so that their digits line up.
     Right,
 }
 

@@ -5,7 +5,7 @@ use domain::spec::{
     BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, Labels, LearningRateAxis, MemorySpec,
     MicroBatchPolicy, ModelSpec, Normalize, SweepDraft, SyntheticData, TrainSpec,
 };
-use proto::v1;
+use proto::{Wire, v1};
 use uuid::Uuid;
 
 use crate::stack::Connection;
@@ -31,7 +31,7 @@ pub async fn cancel(connection: &Connection, sweep: &str) -> Result<()> {
 }
 
 fn spec(trials: u64) -> v1::SweepSpec {
-    proto::to_wire::sweep(&SweepDraft {
+    SweepDraft {
         name: None,
         data: DataSpec {
             source: DataSource::Synthetic(SyntheticData {
@@ -54,5 +54,6 @@ fn spec(trials: u64) -> v1::SweepSpec {
         },
         train: TrainSpec { budget: Some(Budget::Epochs(3)), ..TrainSpec::default() },
         memory: MemorySpec { budget: None, micro_batch: MicroBatchPolicy::Auto },
-    })
+    }
+    .to_wire()
 }

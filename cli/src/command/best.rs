@@ -3,11 +3,11 @@
 use report::best;
 use serde_json::json;
 
+use crate::analysis;
 use crate::conclusion;
 use crate::context::Context;
 use crate::coordinator::session::{self, Purpose};
 use crate::failure::{Exit, Failure};
-use crate::findings;
 use crate::output::{self, Format, OutputArgs};
 
 /// Arguments of `best`.
@@ -26,16 +26,16 @@ pub struct Args {
 /// # Errors
 /// When there is no such sweep, or no coordinator.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let findings =
-        session::with(context, Purpose::Stored, async |session| findings::fetch(session, &args.sweep).await)
+    let analyzed =
+        session::with(context, Purpose::Stored, async |session| analysis::fetch(session, &args.sweep).await)
             .await?;
-    let analysis = &findings.analysis;
+    let analysis = &analyzed.gathered.analysis;
     match args.output.format {
         Format::Csv => output::text(&report::csv::render(&best::table(analysis)))?,
         Format::Json => {
             let mut object = json!({
-                "sweep_id": findings.sweep.sweep_id,
-                "sweep_name": Some(&findings.sweep.name).filter(|name| !name.is_empty()),
+                "sweep_id": analyzed.sweep.sweep_id,
+                "sweep_name": Some(&analyzed.sweep.name).filter(|name| !name.is_empty()),
             });
             if let (Some(whole), serde_json::Value::Object(rest)) =
                 (object.as_object_mut(), best::object(analysis))
@@ -48,7 +48,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             output::text(&best::sheet(analysis).render(output::look()))?;
             output::text("\n")?;
             output::text(&report::conclusion::render(&analysis.conclusion, output::look()))?;
-            conclusion::warn(&analysis.warnings, usize::MAX, findings.name(), context.talk);
+            conclusion::warn(&analysis.warnings, usize::MAX, analyzed.name(), context.talk);
         }
     }
     Ok(Exit::Success)

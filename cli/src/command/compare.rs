@@ -2,10 +2,10 @@
 
 use report::compare::{self, Compared};
 
+use crate::analysis::{self, AnalyzedSweep};
 use crate::context::Context;
 use crate::coordinator::session::{self, Purpose};
 use crate::failure::{Exit, Failure};
-use crate::findings::{self, Findings};
 use crate::output::{self, Format, OutputArgs};
 use crate::settings::settings;
 
@@ -28,7 +28,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let found = session::with(context, Purpose::Stored, async |session| {
         let mut found = Vec::new();
         for sweep in &args.sweeps {
-            found.push(findings::fetch(session, sweep).await?);
+            found.push(analysis::fetch(session, sweep).await?);
         }
         Ok(found)
     })
@@ -57,13 +57,13 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 /// A sweep by its name; by what was typed where it has none, or another one of these has the same.
-fn compared(own: &Findings, typed: &str, all: &[Findings]) -> Compared {
+fn compared(own: &AnalyzedSweep, typed: &str, all: &[AnalyzedSweep]) -> Compared {
     let is_alone = all.iter().filter(|other| other.sweep.name == own.sweep.name).count() == 1;
     let name = if is_alone && !own.sweep.name.is_empty() { own.sweep.name.clone() } else { typed.to_owned() };
     Compared {
         name,
         sweep_id: own.sweep.sweep_id.clone(),
         settings: own.settings.as_ref().map(settings).unwrap_or_default(),
-        analysis: own.analysis.clone(),
+        analysis: own.gathered.analysis.clone(),
     }
 }

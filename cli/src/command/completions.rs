@@ -1,9 +1,8 @@
 //! `completions`: for a shell.
 
-use clap::CommandFactory;
+use clap::Command;
 use clap_complete::Shell;
 
-use crate::arguments::Arguments;
 use crate::failure::{Exit, Failure};
 use crate::output;
 
@@ -15,13 +14,13 @@ pub struct Args {
     shell: Shell,
 }
 
-/// Runs the verb.
+/// Runs the verb for this command line.
 ///
 /// # Errors
 /// When standard output does not take it.
-pub fn run(args: &Args) -> Result<Exit, Failure> {
+pub fn run(args: &Args, command: &mut Command) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Arguments::command(), "batchsweep", &mut script);
+    clap_complete::generate(args.shell, command, "batchsweep", &mut script);
     output::text(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Success)
 }

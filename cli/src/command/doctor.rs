@@ -7,7 +7,7 @@ use report::{Column, ColumnKind, Look, Table, human};
 
 use crate::context::{Context, block_on};
 use crate::coordinator::address::Address;
-use crate::coordinator::client;
+use crate::coordinator::{client, credentials};
 use crate::failure::{Exit, Failure};
 use crate::local::database_user::{self, DatabaseUser};
 use crate::local::postgres::{self, Binaries};
@@ -159,7 +159,7 @@ fn coordinator(context: &Context) -> Finding {
     const CHECK: &str = "coordinator";
     let check = || {
         let Some(address) = Address::named(context.globals.coordinator.as_deref())? else { return Ok(None) };
-        block_on(async { client::connect(&address, &context.credentials(&address)?).await })?;
+        block_on(async { client::connect(&address, &credentials::of(context, &address)?).await })?;
         Ok(Some(format!("answers at {} ({})", address.url, address.origin)))
     };
     match check() {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use proto::v1::{GetSweepRequest, ListRowsRequest, Table, View};
-use report::human;
+use proto::v1::{GetSweepRequest, ListRowsRequest, View};
+use report::{Table, human};
 
 use crate::context::Context;
 use crate::coordinator::rows;
@@ -160,7 +160,7 @@ fn begun_trial(row: &BTreeMap<&str, &str>) -> Option<String> {
 /// The rows by the names of their columns; NULL is not there.
 fn objects(table: &Table) -> impl Iterator<Item = BTreeMap<&str, &str>> {
     table.rows.iter().map(|row| {
-        let cells = table.columns.iter().zip(&row.cells);
-        cells.filter_map(|(column, cell)| Some((column.name.as_str(), cell.text.as_deref()?))).collect()
+        let cells = table.columns.iter().zip(row);
+        cells.filter_map(|(column, cell)| Some((column.name.as_str(), cell.as_deref()?))).collect()
     })
 }

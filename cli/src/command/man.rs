@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use clap::CommandFactory;
+use clap::Command;
 
-use crate::arguments::Arguments;
 use crate::failure::{Exit, Failure};
 use crate::output;
 
@@ -17,16 +16,15 @@ pub struct Args {
     out: PathBuf,
 }
 
-/// Runs the verb. Pages of an earlier version are replaced.
+/// Runs the verb for this command line. Pages of an earlier version are replaced.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn run(args: &Args) -> Result<Exit, Failure> {
+pub fn run(args: &Args, command: Command) -> Result<Exit, Failure> {
     let out = &args.out;
     let failed = |error| Failure::io(format!("cannot write man pages to {}", out.display()), &error);
     fs::create_dir_all(out).map_err(failed)?;
-    let command = Arguments::command().disable_help_subcommand(true);
-    clap_mangen::generate_to(command, out).map_err(failed)?;
+    clap_mangen::generate_to(command.disable_help_subcommand(true), out).map_err(failed)?;
     output::text(&format!("{}\n", out.join("batchsweep.1").display()))?;
     Ok(Exit::Success)
 }

@@ -9,13 +9,13 @@ use proto::v1::{QueryRequest, Sweep, View};
 use report::page::{Report, SweepFacts};
 use report::{Table, human};
 
+use crate::analysis::{self, AnalyzedSweep};
 use crate::context::Context;
 use crate::coordinator::rows;
 use crate::coordinator::session::{self, Purpose, Session};
 use crate::failure::{Exit, Failure};
-use crate::findings;
-use crate::output;
 use crate::timestamp;
+use crate::{output, png};
 
 use super::ls;
 
@@ -69,9 +69,10 @@ enum Format {
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     args.check()?;
     let report = session::with(context, Purpose::Stored, async |session| {
-        let findings = findings::fetch(session, &args.sweep).await?;
-        let workers = list(session, View::Worker, &findings.sweep.sweep_id).await?;
-        let report = Report::new(facts(findings.sweep), findings.results, workers, findings.analysis);
+        let AnalyzedSweep { sweep, gathered, .. } = analysis::fetch(session, &args.sweep).await?;
+        let workers = rows::list(&mut session.client, View::Worker, &sweep.sweep_id, "").await;
+        let workers = workers.map_err(|status| session.refused(&status))?;
+        let report = Report::new(facts(sweep), gathered, workers);
         let mut curves = Vec::new();
         for query in report.curve_queries() {
             curves.push(curves_of(session, query, context).await?);
@@ -86,11 +87,6 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-async fn list(session: &mut Session, view: View, sweep_id: &str) -> Result<Table, Failure> {
-    let listed = rows::list(&mut session.client, view, sweep_id, "").await;
-    listed.map_err(|status| session.refused(&status))
-}
-
 /// The curves, thinned where they are stored. A report without them is still one, so that a statement which takes too long
 /// costs the curves and not the report.
 async fn curves_of(session: &mut Session, sql: String, context: &Context) -> Result<Table, Failure> {
@@ -100,7 +96,7 @@ async fn curves_of(session: &mut Session, sql: String, context: &Context) -> Res
             if answer.truncated {
                 context.talk.warn("the curves have too many points; some are left out of the report");
             }
-            Ok(rows::table(answer.table.unwrap_or_default()))
+            Ok(proto::table::from_wire(answer.table.unwrap_or_default()))
         }
         Err(status) if Reason::of(&status) == Some(Reason::QueryFailed) => {
             context.talk.warn(format_args!("the report is without loss curves: {}", status.message()));
@@ -141,7 +137,7 @@ fn write_pictures(report: &Report, args: &Args, context: &Context) -> Result<(),
     for picture in &pictures {
         let (name, bytes) = match args.format {
             Format::Png => {
-                let bitmap = report::png::render(&picture.svg, report::png::SCALE);
+                let bitmap = png::render(&picture.svg, png::SCALE);
                 let bytes = bitmap.map_err(|error| {
                     Failure::failed(format!("cannot draw {} as PNG: {error}", picture.name))
                         .hint("--format svg writes the same pictures as vectors")

@@ -3,12 +3,12 @@
 use proto::v1::View;
 use report::results as sheets;
 
+use crate::analysis;
 use crate::conclusion;
 use crate::context::Context;
 use crate::coordinator::rows;
 use crate::coordinator::session::{self, Purpose};
 use crate::failure::{Exit, Failure};
-use crate::findings;
 use crate::output::{self, Format, OutputArgs};
 
 /// Arguments of `results`.
@@ -30,8 +30,8 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let format = args.output.format;
     session::with(context, Purpose::Stored, async |session| match format {
         Format::Table => {
-            let findings = findings::fetch(session, &args.sweep).await?;
-            conclusion::write_results(&findings, context.talk)
+            let analyzed = analysis::fetch(session, &args.sweep).await?;
+            conclusion::write_results(&analyzed, context.talk)
         }
         // Programs get the rows as they are.
         Format::Json | Format::Csv => {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::context::Context;
 use crate::coordinator::address::{Address, Origin};
 use crate::coordinator::session::Session;
-use crate::coordinator::{client, sign_in};
+use crate::coordinator::{client, credentials, sign_in};
 use crate::display::Display;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupts;
@@ -21,7 +21,7 @@ use crate::output::{Format, OutputArgs};
 use crate::spec_args::SpecArgs;
 use crate::spec_file::{Readers, SpecFile};
 use crate::talk::Talk;
-use crate::{conclusion, findings, follow, submission};
+use crate::{analysis, conclusion, follow, submission};
 
 use super::up::WorkerArgs;
 use super::watch;
@@ -101,7 +101,7 @@ async fn sweep(
     context: &Context,
 ) -> Result<Exit, Failure> {
     let address = Address { url: stack.url().to_owned(), origin: Origin::LocalStack };
-    let client = client::connect(&address, &context.credentials(&address)?).await?;
+    let client = client::connect(&address, &credentials::of(context, &address)?).await?;
     let session = Session { client, address };
     if stack.started_coordinator() {
         set_leftovers_aside(&session, context.talk).await?;
@@ -180,7 +180,7 @@ async fn conclude(
     interrupted: bool,
     talk: Talk,
 ) -> Result<Exit, Failure> {
-    conclusion::write_end(&findings::fetch(session, &last.sweep_id).await?, format, talk)?;
+    conclusion::write_end(&analysis::fetch(session, &last.sweep_id).await?, format, talk)?;
     if !interrupted && watch::tell_set_aside(last, "batchsweep up && ", talk) {
         return Ok(Exit::Failed);
     }

@@ -6,12 +6,12 @@ use proto::v1::{Sweep, View};
 use report::{Table, human};
 use serde_json::json;
 
+use crate::analysis;
 use crate::conclusion::{self, FEW_WARNINGS};
 use crate::context::Context;
 use crate::coordinator::rows;
 use crate::coordinator::session::{self, Purpose};
 use crate::failure::{Exit, Failure};
-use crate::findings;
 use crate::output::{self, Format, OutputArgs};
 use crate::timestamp;
 
@@ -38,15 +38,15 @@ pub struct Args {
 /// # Errors
 /// When there is no such sweep, or no coordinator.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let (findings, best) = session::with(context, Purpose::Stored, async |session| {
-        let findings = findings::fetch(session, &args.sweep).await?;
-        let sweep_id = &findings.sweep.sweep_id;
+    let (analyzed, best) = session::with(context, Purpose::Stored, async |session| {
+        let analyzed = analysis::fetch(session, &args.sweep).await?;
+        let sweep_id = &analyzed.sweep.sweep_id;
         let best = rows::list(&mut session.client, View::BestLearningRate, sweep_id, "").await;
         let best = best.map_err(|status| session.refused(&status))?;
-        Ok((findings, best))
+        Ok((analyzed, best))
     })
     .await?;
-    let sweep = &findings.sweep;
+    let sweep = &analyzed.sweep;
     match args.output.format {
         _ if args.source => output::text(&sweep.source)?,
         Format::Json => output::text(&format!("{:#}\n", object(sweep, &best)))?,
@@ -54,7 +54,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         Format::Table => {
             output::text(&page(sweep))?;
             output::text("\n")?;
-            conclusion::write_conclusion(&findings, FEW_WARNINGS, context.talk)?;
+            conclusion::write_conclusion(&analyzed, FEW_WARNINGS, context.talk)?;
             context.talk.next(format_args!("batchsweep best {}", args.sweep));
         }
     }

@@ -6,7 +6,6 @@ use proto::v1::{GetServerInfoRequest, QueryRequest};
 use report::rows as sheets;
 
 use crate::context::Context;
-use crate::coordinator::rows;
 use crate::coordinator::session::{self, Purpose};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, OutputArgs};
@@ -40,7 +39,11 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         answer.map_err(|status| session.refused(&status))
     });
     let answer = answer.await?.into_inner();
-    output::table(args.output.format, &rows::table(answer.table.unwrap_or_default()), sheets::verbatim)?;
+    output::table(
+        args.output.format,
+        &proto::table::from_wire(answer.table.unwrap_or_default()),
+        sheets::verbatim,
+    )?;
     if answer.truncated {
         context.talk.warn(
             "only the first rows are shown; to get all, connect with: psql \"$(batchsweep sql --url)\"",

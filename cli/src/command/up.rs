@@ -12,7 +12,7 @@ use report::human;
 use crate::context::Context;
 use crate::coordinator::address::{Address, Origin};
 use crate::coordinator::session::Session;
-use crate::coordinator::{client, rows, sign_in};
+use crate::coordinator::{client, credentials, rows, sign_in};
 use crate::failure::{Exit, Failure};
 use crate::local::record::Record;
 use crate::local::{Lifetime, Stack, StackOptions, Workers, stack};
@@ -93,7 +93,7 @@ async fn workers_register(
         _ => return Ok(()),
     };
     let address = Address { url: stack.url().to_owned(), origin: Origin::LocalStack };
-    let client = client::connect(&address, &context.credentials(&address)?).await?;
+    let client = client::connect(&address, &credentials::of(context, &address)?).await?;
     let session = Session { client, address };
     let start = Instant::now();
     while start.elapsed() < LIMIT {

@@ -3,7 +3,7 @@
 use std::env;
 use std::fmt;
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 /// Where a coordinator listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Origin {
     Environment,
     /// The stack on this machine.
     LocalStack,
-    /// Nobody.
+    /// Nobody: the port that a coordinator listens on by default.
     Default,
 }
 
@@ -46,6 +46,24 @@ impl Address {
     #[must_use]
     pub fn default_port() -> Self {
         Self { url: format!("http://127.0.0.1:{}", proto::DEFAULT_GRPC_PORT), origin: Origin::Default }
+    }
+
+    /// The failure of a command to which nobody answers there.
+    #[must_use]
+    pub fn unreachable(&self, why: &str) -> Failure {
+        let Self { url, origin } = self;
+        let hint = match origin {
+            Origin::Default => {
+                "start a local stack with: batchsweep up; or name a coordinator with --coordinator or BATCHSWEEP_COORDINATOR"
+            }
+            Origin::LocalStack => {
+                "see what runs with: batchsweep status; start it again with: batchsweep down && batchsweep up"
+            }
+            Origin::Flag | Origin::Environment => {
+                "check that a coordinator listens there and that the address is right"
+            }
+        };
+        Failure::new(Exit::Unreachable, format!("no coordinator at {url} ({origin}): {why}")).hint(hint)
     }
 
     fn parse(text: &str, origin: Origin) -> Result<Self, Failure> {

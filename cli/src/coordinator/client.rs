@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use proto::Reason;
 use proto::connection::diagnosis::innermost;
-use proto::connection::pem::PemError;
-use proto::connection::{Bearer, CredentialError, Credentials};
-use proto::token::TokenFileError;
+use proto::connection::{Bearer, Credentials};
 use proto::v1::GetServerInfoRequest;
 use proto::v1::fleet_service_client::FleetServiceClient;
 use proto::v1::sweep_service_client::SweepServiceClient;
@@ -15,9 +13,9 @@ use proto::v1::token_service_client::TokenServiceClient;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 
-use crate::coordinator::address::{Address, Origin};
-use crate::coordinator::refusal;
-use crate::failure::{Exit, Failure};
+use crate::coordinator::address::Address;
+use crate::coordinator::{credentials, refusal};
+use crate::failure::Failure;
 use crate::talk::Talk;
 
 /// How long a coordinator may take to answer the first call before it counts as out of reach.
@@ -78,7 +76,7 @@ async fn channel(
 ) -> Result<InterceptedService<Channel, Bearer>, Failure> {
     let endpoint = credentials
         .endpoint(&address.url)
-        .map_err(|error| unusable(&error))?
+        .map_err(|error| credentials::unusable(&error))?
         .connect_timeout(PATIENCE)
         .tcp_nodelay(true)
         // A watch may be silent for long: a dead peer is noticed all the same.
@@ -98,9 +96,9 @@ async fn channel(
         },
         Ok(Err(error)) => match problem(address, credentials, &error).await {
             Some(failure) => Err(failure),
-            None => Err(unreachable(address, &innermost(&error))),
+            None => Err(address.unreachable(&innermost(&error))),
         },
-        Err(_) => Err(unreachable(address, "no answer within 3 seconds")),
+        Err(_) => Err(address.unreachable("no answer within 3 seconds")),
     }
 }
 
@@ -111,38 +109,5 @@ async fn problem(
     error: &(dyn Error + 'static),
 ) -> Option<Failure> {
     let problem = credentials.diagnose(&address.url, error).await?;
-    Some(Failure { hint: Some(problem.hint().to_owned()), ..unreachable(address, &problem.to_string()) })
-}
-
-/// Credentials that cannot be used.
-#[must_use]
-pub fn unusable(error: &CredentialError) -> Failure {
-    match error {
-        CredentialError::Token(TokenFileError::Unreadable { .. })
-        | CredentialError::Pem(PemError::Unreadable { .. }) => Failure::failed(plain(&error.to_string())),
-        _ => Failure::usage(error.to_string()),
-    }
-}
-
-/// The operating system's words without Rust's ` (os error 2)`.
-fn plain(text: &str) -> String {
-    text.find(" (os error").map_or(text, |end| &text[..end]).to_owned()
-}
-
-/// Nobody answers there.
-#[must_use]
-pub fn unreachable(address: &Address, why: &str) -> Failure {
-    let Address { url, origin } = address;
-    let hint = match origin {
-        Origin::Default => {
-            "start a local stack with: batchsweep up; or name a coordinator with --coordinator or BATCHSWEEP_COORDINATOR"
-        }
-        Origin::LocalStack => {
-            "see what runs with: batchsweep status; start it again with: batchsweep down && batchsweep up"
-        }
-        Origin::Flag | Origin::Environment => {
-            "check that a coordinator listens there and that the address is right"
-        }
-    };
-    Failure::new(Exit::Unreachable, format!("no coordinator at {url} ({origin}): {why}")).hint(hint)
+    Some(Failure { hint: Some(problem.hint().to_owned()), ..address.unreachable(&problem.to_string()) })
 }

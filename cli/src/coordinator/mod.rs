@@ -1,7 +1,7 @@
 //! The coordinator, as this command sees it: where it is, how to reach it, what it says.
 //!
 //! - [`address`]: which one, and who said so,
-//! - [`client`]: a connection, with the token,
+//! - [`credentials`]: the token and certificates for it, [`client`]: a connection with them,
 //! - [`session`]: a coordinator for one command, started for it where need be,
 //! - [`refusal`]: what its errors mean,
 //! - [`rows`]: its tables,
@@ -9,6 +9,8 @@
 //! - [`sign_in`]: a link that signs a browser in to its page.
 
 pub mod address;
+
+pub mod credentials;
 
 pub mod client;
 

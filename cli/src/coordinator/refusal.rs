@@ -6,7 +6,6 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::coordinator::address::Address;
-use crate::coordinator::client;
 use crate::failure::{Exit, Failure};
 
 /// The failure of a command whose call was refused.
@@ -20,11 +19,11 @@ pub fn failure(status: &Status, address: &Address) -> Failure {
         (Some(_), _) => Exit::Failed,
         (None, Code::Unauthenticated | Code::PermissionDenied) => Exit::NotAllowed,
         (None, Code::Unavailable | Code::DeadlineExceeded) => {
-            return client::unreachable(address, &innermost(status));
+            return address.unreachable(&innermost(status));
         }
         (None, _) => {
             let why = format!("the answer is not a coordinator's: {}", status.message());
-            return client::unreachable(address, &why);
+            return address.unreachable(&why);
         }
     };
     let (message, hint) = split_hint(status.message());

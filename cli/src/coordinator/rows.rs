@@ -1,6 +1,6 @@
 //! A coordinator's tables, as `report` draws them.
 
-use proto::v1::{self, ColumnKind, ListRowsRequest, View};
+use proto::v1::{ListRowsRequest, View};
 use report::Table;
 use tonic::Status;
 
@@ -26,22 +26,5 @@ pub fn of_sweep(view: View, sweep: &str) -> ListRowsRequest {
 /// What the coordinator answers.
 pub async fn ask(client: &mut Client, request: ListRowsRequest) -> Result<Table, Status> {
     let response = client.list_rows(request).await?.into_inner();
-    Ok(table(response.table.unwrap_or_default()))
-}
-
-/// The same table in `report`'s words.
-#[must_use]
-pub fn table(table: v1::Table) -> Table {
-    let kind = |kind: ColumnKind| match kind {
-        ColumnKind::Integer => report::ColumnKind::Integer,
-        ColumnKind::Number => report::ColumnKind::Number,
-        ColumnKind::Boolean => report::ColumnKind::Boolean,
-        ColumnKind::Text | ColumnKind::Timestamp | ColumnKind::Unspecified => report::ColumnKind::Text,
-    };
-    let columns = table
-        .columns
-        .into_iter()
-        .map(|column| report::Column { kind: kind(column.kind()), name: column.name });
-    let rows = table.rows.into_iter().map(|row| row.cells.into_iter().map(|cell| cell.text).collect());
-    Table { columns: columns.collect(), rows: rows.collect() }
+    Ok(proto::table::from_wire(response.table.unwrap_or_default()))
 }

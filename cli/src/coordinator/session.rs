@@ -4,7 +4,7 @@
 use crate::context::Context;
 use crate::coordinator::address::{Address, Origin};
 use crate::coordinator::client::{self, Client, TokenClient};
-use crate::coordinator::refusal;
+use crate::coordinator::{credentials, refusal};
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupts;
 use crate::local::record::Record;
@@ -22,9 +22,9 @@ pub enum Purpose {
 /// A connected coordinator.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// The client.
+    /// Calls the service for people; cheap to clone.
     pub client: Client,
-    /// Where it is.
+    /// Where the client is connected to, and who said so.
     pub address: Address,
 }
 
@@ -47,7 +47,7 @@ pub async fn with<T>(
     let mut interrupts = Interrupts::listen()?;
     let (address, stack, _in_use) = find(context, purpose).await?;
     let outcome = async {
-        let credentials = context.credentials(&address)?;
+        let credentials = credentials::of(context, &address)?;
         client::warn_when_exposed(&address, &credentials, context.talk);
         let client = client::connect(&address, &credentials).await?;
         let mut session = Session { client, address };
@@ -76,7 +76,7 @@ pub async fn with_tokens<T>(
     calls: impl AsyncFnOnce(&mut TokenClient, &Address) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     with(context, Purpose::Stored, async |session| {
-        let credentials = context.credentials(&session.address)?;
+        let credentials = credentials::of(context, &session.address)?;
         let mut client = client::connect_for_tokens(&session.address, &credentials).await?;
         calls(&mut client, &session.address).await
     })

@@ -7,7 +7,7 @@ use proto::v1::CreateTokenRequest;
 
 use crate::context::Context;
 use crate::coordinator::address::{Address, Origin};
-use crate::coordinator::{client, refusal};
+use crate::coordinator::{client, credentials, refusal};
 use crate::failure::Failure;
 use crate::talk::Talk;
 
@@ -42,7 +42,7 @@ pub async fn tell(context: &Context, coordinator: &str, page: &str, path: &str) 
 
 /// A link that signs a browser in once. What counts stands behind the `#`: browsers send that to nobody.
 async fn link(context: &Context, address: &Address, page: &str, path: &str) -> Result<String, Failure> {
-    let credentials = context.credentials(address)?;
+    let credentials = credentials::of(context, address)?;
     let mut client = client::connect_for_tokens(address, &credentials).await?;
     let request = CreateTokenRequest {
         name: SIGN_IN.to_owned(),

@@ -24,7 +24,7 @@ pub enum Display {
     Lines(Lines),
     /// Only what happens besides, such as that no worker takes a trial.
     Notes,
-    /// Nothing.
+    /// With `--quiet`.
     Nothing,
 }
 

@@ -2,13 +2,13 @@
 
 use std::fs::File;
 
-use proto::v1;
+use report::Table;
 
 use super::TableFile;
 use super::folder::{Folder, Unfinished};
 use crate::failure::Failure;
 
-/// A CSV file.
+/// A CSV file in the making, written row by row.
 #[derive(Debug)]
 pub struct CsvFile {
     writer: ::csv::Writer<File>,
@@ -32,13 +32,13 @@ impl CsvFile {
 }
 
 impl TableFile for CsvFile {
-    fn add(&mut self, rows: v1::Table) -> Result<(), Failure> {
+    fn add(&mut self, rows: Table) -> Result<(), Failure> {
         if !self.has_header {
             self.write(rows.columns.iter().map(|column| column.name.as_str()))?;
             self.has_header = true;
         }
         for row in &rows.rows {
-            self.write(row.cells.iter().map(|cell| cell.text.as_deref().unwrap_or_default()))?;
+            self.write(row.iter().map(|cell| cell.as_deref().unwrap_or_default()))?;
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ pub struct Value {
     /// The name of the curve.
     #[prost(string, tag = "1")]
     pub tag: String,
-    /// A scalar.
+    /// The height of the curve at the event's step.
     #[prost(float, optional, tag = "2")]
     pub simple_value: Option<f32>,
     /// For a plugin's value: its data.
@@ -47,7 +47,7 @@ pub struct Value {
 /// What a value is.
 #[derive(Clone, PartialEq, Message)]
 pub struct Metadata {
-    /// Whose it is.
+    /// Set for the values that only a plugin reads.
     #[prost(message, optional, tag = "1")]
     pub plugin_data: Option<PluginData>,
 }
@@ -55,7 +55,7 @@ pub struct Metadata {
 /// A plugin's own data.
 #[derive(Clone, PartialEq, Message)]
 pub struct PluginData {
-    /// `hparams`.
+    /// The plugin that reads the content: `hparams` in every event of ours.
     #[prost(string, tag = "1")]
     pub plugin_name: String,
     /// An encoded [`HParams`].
@@ -77,7 +77,7 @@ pub struct HParams {
 /// With what a run began.
 #[derive(Clone, PartialEq, Message)]
 pub struct SessionStart {
-    /// The hyperparameters.
+    /// The value of every axis, by the keys of the sweep file.
     #[prost(btree_map = "string, message", tag = "1")]
     pub hparams: BTreeMap<String, prost_types::Value>,
     /// Seconds since 1970.

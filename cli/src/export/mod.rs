@@ -19,7 +19,7 @@ pub mod events;
 
 pub mod record_file;
 
-use proto::v1;
+use report::Table;
 
 use crate::failure::Failure;
 
@@ -29,7 +29,7 @@ pub trait TableFile {
     ///
     /// # Errors
     /// When the file cannot be written.
-    fn add(&mut self, rows: v1::Table) -> Result<(), Failure>;
+    fn add(&mut self, rows: Table) -> Result<(), Failure>;
 
     /// Writes what is still to be written.
     ///

@@ -1,6 +1,7 @@
 //! The rows of a view, page by page.
 
-use proto::v1::{self, ListRowsRequest, View};
+use proto::v1::{ListRowsRequest, View};
+use report::Table;
 
 use crate::coordinator::session::Session;
 use crate::failure::Failure;
@@ -32,12 +33,12 @@ impl Pages {
     ///
     /// # Errors
     /// What the coordinator answers.
-    pub async fn next(&mut self, session: &mut Session) -> Result<Option<v1::Table>, Failure> {
+    pub async fn next(&mut self, session: &mut Session) -> Result<Option<Table>, Failure> {
         let Some(request) = self.request.take() else { return Ok(None) };
         let answer = session.client.list_rows(request.clone()).await;
         let answer = answer.map_err(|status| session.refused(&status))?.into_inner();
         let page_token = answer.next_page_token;
         self.request = (!page_token.is_empty()).then_some(ListRowsRequest { page_token, ..request });
-        Ok(Some(answer.table.unwrap_or_default()))
+        Ok(Some(proto::table::from_wire(answer.table.unwrap_or_default())))
     }
 }

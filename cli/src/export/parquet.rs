@@ -12,7 +12,7 @@ use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use ::parquet::schema::types::{Type, TypePtr};
 use chrono::DateTime;
-use proto::v1::{self, ColumnKind};
+use report::{Column, ColumnKind, Table};
 
 use super::TableFile;
 use super::folder::{Folder, Unfinished};
@@ -21,10 +21,10 @@ use crate::failure::Failure;
 /// Rows that are held until they are written together.
 const GROUP_ROWS: usize = 1 << 16;
 
-/// A Parquet file.
+/// A Parquet file in the making; at most one group of rows and one page are held in memory.
 #[derive(Debug)]
 pub struct ParquetFile {
-    held: v1::Table,
+    held: Table,
     /// Until the columns are known.
     target: Option<File>,
     writer: Option<SerializedFileWriter<File>>,
@@ -38,7 +38,7 @@ impl ParquetFile {
     /// When it cannot be made.
     pub fn begin(folder: &Folder, name: &str) -> std::result::Result<Self, Failure> {
         let (file, unfinished) = folder.begin(&format!("{name}.parquet"))?;
-        Ok(Self { held: v1::Table::default(), target: Some(file), writer: None, file: unfinished })
+        Ok(Self { held: Table::default(), target: Some(file), writer: None, file: unfinished })
     }
 
     fn write(&mut self) -> Result<()> {
@@ -53,7 +53,7 @@ impl ParquetFile {
         let mut group = writer.next_row_group()?;
         for (index, column) in self.held.columns.iter().enumerate() {
             if let Some(mut target) = group.next_column()? {
-                let cells = self.held.rows.iter().map(|row| row.cells.get(index)?.text.as_deref());
+                let cells = self.held.rows.iter().map(|row| row.get(index)?.as_deref());
                 write_column(&mut target, column, cells)?;
                 target.close()?;
             }
@@ -73,7 +73,7 @@ impl ParquetFile {
 }
 
 impl TableFile for ParquetFile {
-    fn add(&mut self, rows: v1::Table) -> std::result::Result<(), Failure> {
+    fn add(&mut self, rows: Table) -> std::result::Result<(), Failure> {
         self.held.columns = rows.columns;
         self.held.rows.extend(rows.rows);
         if self.held.rows.len() >= GROUP_ROWS {
@@ -91,18 +91,16 @@ impl TableFile for ParquetFile {
     }
 }
 
-fn schema(columns: &[v1::Column]) -> Result<TypePtr> {
+fn schema(columns: &[Column]) -> Result<TypePtr> {
     let fields = columns.iter().map(|column| {
-        let (physical, logical) = match column.kind() {
+        let (physical, logical) = match column.kind {
             ColumnKind::Integer => (PhysicalType::INT64, None),
             ColumnKind::Number => (PhysicalType::DOUBLE, None),
             ColumnKind::Boolean => (PhysicalType::BOOLEAN, None),
             ColumnKind::Timestamp => {
                 (PhysicalType::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS)))
             }
-            ColumnKind::Text | ColumnKind::Unspecified => {
-                (PhysicalType::BYTE_ARRAY, Some(LogicalType::String))
-            }
+            ColumnKind::Text => (PhysicalType::BYTE_ARRAY, Some(LogicalType::String)),
         };
         let field = Type::primitive_type_builder(&column.name, physical)
             .with_repetition(Repetition::OPTIONAL)
@@ -115,10 +113,10 @@ fn schema(columns: &[v1::Column]) -> Result<TypePtr> {
 
 fn write_column<'a>(
     target: &mut SerializedColumnWriter<'_>,
-    column: &v1::Column,
+    column: &Column,
     cells: impl Iterator<Item = Option<&'a str>>,
 ) -> Result<()> {
-    match column.kind() {
+    match column.kind {
         ColumnKind::Integer => values::<Int64Type>(target, column, cells, |text| text.parse().ok()),
         ColumnKind::Number => values::<DoubleType>(target, column, cells, |text| text.parse().ok()),
         ColumnKind::Boolean => values::<BoolType>(target, column, cells, |text| match text {
@@ -129,7 +127,7 @@ fn write_column<'a>(
         ColumnKind::Timestamp => values::<Int64Type>(target, column, cells, |text| {
             DateTime::parse_from_rfc3339(text).ok().map(|moment| moment.timestamp_micros())
         }),
-        ColumnKind::Text | ColumnKind::Unspecified => {
+        ColumnKind::Text => {
             values::<ByteArrayType>(target, column, cells, |text| Some(ByteArray::from(text)))
         }
     }
@@ -137,7 +135,7 @@ fn write_column<'a>(
 
 fn values<'a, T: DataType>(
     target: &mut SerializedColumnWriter<'_>,
-    column: &v1::Column,
+    column: &Column,
     cells: impl Iterator<Item = Option<&'a str>>,
     parse: impl Fn(&str) -> Option<T::T>,
 ) -> Result<()> {
@@ -162,22 +160,22 @@ mod tests {
 
     use super::*;
 
-    fn cell(text: Option<&str>) -> v1::Cell {
-        v1::Cell { text: text.map(str::to_owned) }
+    fn cell(text: Option<&str>) -> Option<String> {
+        text.map(str::to_owned)
     }
 
-    fn table(count: usize) -> v1::Table {
-        let column = |name: &str, kind: ColumnKind| v1::Column { name: name.to_owned(), kind: kind.into() };
-        let row = |index: usize| v1::Row {
-            cells: vec![
+    fn table(count: usize) -> Table {
+        let column = |name: &str, kind: ColumnKind| Column { name: name.to_owned(), kind };
+        let row = |index: usize| {
+            vec![
                 cell(Some(&(9_007_199_254_740_993 + index as i64).to_string())),
                 cell((!index.is_multiple_of(3)).then_some("0.30000000000000004")),
                 cell(Some(if index.is_multiple_of(2) { "true" } else { "false" })),
                 cell(Some("2026-11-24T09:48:34.123456+02:00")),
                 cell((index % 2 == 1).then_some("é, \"quoted\"")),
-            ],
+            ]
         };
-        v1::Table {
+        Table {
             columns: vec![
                 column("steps", ColumnKind::Integer),
                 column("loss", ColumnKind::Number),
@@ -189,7 +187,7 @@ mod tests {
         }
     }
 
-    fn written(pages: Vec<v1::Table>) -> SerializedFileReader<File> {
+    fn written(pages: Vec<Table>) -> SerializedFileReader<File> {
         let outer = tempfile::tempdir().unwrap();
         let folder = Folder::open(outer.path(), "one", "parquet").unwrap();
         let mut file = ParquetFile::begin(&folder, "results").unwrap();
@@ -234,7 +232,7 @@ mod tests {
         let folder = Folder::open(outer.path(), "one", "parquet").unwrap();
         let mut file = ParquetFile::begin(&folder, "results").unwrap();
         let mut page = table(1);
-        page.rows[0].cells[0] = cell(Some("many"));
+        page.rows[0][0] = cell(Some("many"));
         file.add(page).unwrap();
         let failure = file.finish().unwrap_err();
         assert!(failure.message.contains("`many` does not fit into column `steps`"), "{}", failure.message);

@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 
 use chrono::DateTime;
 use prost::Message;
-use proto::v1;
+use report::Table;
 use serde_json::Value;
 
 use super::events::{Event, SessionEnd, SessionStart};
@@ -97,14 +97,14 @@ impl Run {
     ///
     /// # Errors
     /// When the file cannot be written, or the rows are not of that view.
-    pub fn add(&mut self, rows: &v1::Table) -> Result<(), Failure> {
-        let at = |name: &str| rows.columns.iter().position(|column| column.name == name);
+    pub fn add(&mut self, rows: &Table) -> Result<(), Failure> {
+        let at = |name: &str| rows.column(name);
         let columns = at("name").zip(at("step")).zip(at("seconds").zip(at("value")));
         let foreign =
             || self.file.failure(&io::Error::other("the coordinator's rows are of another version"));
         let ((name, step), (seconds, value)) = columns.ok_or_else(foreign)?;
         for row in &rows.rows {
-            let text = |index: usize| row.cells.get(index).and_then(|cell| cell.text.as_deref());
+            let text = |index: usize| row.get(index).and_then(Option::as_deref);
             let number = |index: usize| text(index).and_then(|text| text.parse::<f64>().ok());
             let (Some(name), Some(step)) = (text(name), text(step).and_then(|text| text.parse().ok())) else {
                 return Err(self.file.failure(&io::Error::other("a point has no name or no step")));
@@ -146,6 +146,8 @@ fn hparam(value: &Value) -> Option<prost_types::Value> {
 
 #[cfg(test)]
 mod tests {
+    use report::{Column, ColumnKind};
+
     use super::*;
     use crate::export::events::HParams;
 
@@ -194,11 +196,9 @@ mod tests {
         let started = trial.started;
         let mut run = Run::begin(&folder, trial).unwrap();
         let columns = ["name", "step", "seconds", "value"];
-        let point = |cells: [Option<&str>; 4]| v1::Row {
-            cells: cells.map(|text| v1::Cell { text: text.map(str::to_owned) }).to_vec(),
-        };
-        let table = v1::Table {
-            columns: columns.map(|name| v1::Column { name: name.to_owned(), kind: 0 }).to_vec(),
+        let point = |cells: [Option<&str>; 4]| cells.map(|text| text.map(str::to_owned)).to_vec();
+        let table = Table {
+            columns: columns.map(|name| Column { name: name.to_owned(), kind: ColumnKind::Text }).to_vec(),
             rows: vec![
                 point([Some("train_loss"), Some("1"), Some("0.25"), Some("0.6255")]),
                 point([Some("train_loss"), Some("2"), Some("0.5"), None]),

@@ -11,9 +11,9 @@ use crate::failure::Failure;
 /// A system user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseUser {
-    /// Its name.
+    /// The login name, such as `postgres`.
     pub name: String,
-    /// Its id.
+    /// The numeric user id, for the process to run as.
     pub uid: u32,
     /// Its main group.
     pub gid: u32,

@@ -16,9 +16,9 @@ use crate::local::database_user::DatabaseUser;
 /// What to start.
 #[derive(Debug, Clone)]
 pub struct Launch {
-    /// The program.
+    /// The path of the program's file.
     pub program: PathBuf,
-    /// Its arguments.
+    /// What it is given after its name.
     pub arguments: Vec<OsString>,
     /// Where its output goes.
     pub log: PathBuf,

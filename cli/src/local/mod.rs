@@ -8,7 +8,7 @@
 //! - [`programs`]: where the other two binaries are,
 //! - [`record`]: what runs, for the next command to find,
 //! - [`service`]: one process kept running,
-//! - [`starter`]: the parts from the bottom up, [`stack`]: all of it.
+//! - [`options`]: what is to run, [`starter`]: the parts from the bottom up, [`stack`]: all of it.
 
 pub mod state_dir;
 
@@ -30,11 +30,14 @@ pub mod record;
 
 pub mod service;
 
+pub mod options;
+
 pub mod starter;
 
 pub mod page;
 
 pub mod stack;
 
-pub use stack::{Lifetime, Stack, StackOptions, Workers};
+pub use options::{Lifetime, StackOptions, Workers};
+pub use stack::Stack;
 pub use state_dir::StateDir;

@@ -18,7 +18,7 @@ pub struct Record {
     pub page: String,
     /// Whether `up` started it: then it stays.
     pub stays: bool,
-    /// The coordinator.
+    /// The coordinator's process; `None` where it does not run.
     pub coordinator: Option<ProcessId>,
     /// The workers, by name.
     pub workers: Vec<(String, ProcessId)>,

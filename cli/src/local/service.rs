@@ -135,7 +135,7 @@ impl Service {
         }
     }
 
-    /// Asks it to stop.
+    /// Sends the process its stop signal; does nothing where it does not run.
     pub fn ask_to_stop(&mut self) {
         if let Some(process) = self.process() {
             process.signal(self.stop_signal);

@@ -9,43 +9,15 @@ use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
 use crate::local::lock::{self, Lock};
+use crate::local::options::{Lifetime, StackOptions};
 use crate::local::record::Record;
 use crate::local::service::{Event, Service};
-use crate::local::starter::Starter;
+use crate::local::starter::{COORDINATOR_NAME, Starter, WORKER_PREFIX};
 use crate::local::{StateDir, postgres};
 use crate::talk::Talk;
 
 /// How often the services are looked after.
 const TEND: Duration = Duration::from_millis(25);
-
-/// What to start where nothing runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StackOptions {
-    /// The workers; `None` for a stack that only answers questions.
-    pub workers: Option<Workers>,
-    /// Whether it outlives this command.
-    pub lifetime: Lifetime,
-}
-
-/// Workers of this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Workers {
-    /// One device a worker, such as `cpu` or `cuda:0`.
-    pub devices: Vec<String>,
-    /// CPU threads of each.
-    pub threads: usize,
-    /// Device memory that each may use, such as `512MiB`; `None` for no limit.
-    pub memory_limit: Option<String>,
-}
-
-/// Whether what is started outlives this command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lifetime {
-    /// It ends with this command, however this command ends.
-    WithUs,
-    /// It stays until `down`.
-    Stays,
-}
 
 /// A running stack, and the part of it that this command started.
 #[derive(Debug)]
@@ -271,9 +243,6 @@ fn note_processes(services: &Services, state: &StateDir) {
     // The next round tries again; a record that is not up to date only makes `status` less precise.
     let _ = record.save(state);
 }
-
-pub(super) const COORDINATOR_NAME: &str = "coordinator";
-pub(super) const WORKER_PREFIX: &str = "worker ";
 
 fn locked(services: &Services) -> std::sync::MutexGuard<'_, Vec<Service>> {
     services.lock().unwrap_or_else(PoisonError::into_inner)

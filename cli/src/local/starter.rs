@@ -10,11 +10,17 @@ use nix::sys::signal::Signal;
 use crate::failure::{Exit, Failure};
 use crate::local::database_user::DatabaseUser;
 use crate::local::launch::{self, Launch};
+use crate::local::options::{Lifetime, StackOptions, Workers};
 use crate::local::record::Record;
 use crate::local::service::Service;
-use crate::local::stack::{COORDINATOR_NAME, Lifetime, StackOptions, WORKER_PREFIX, Workers};
 use crate::local::{StateDir, page, postgres, programs, socket};
 use crate::talk::Talk;
+
+/// What the coordinator's service is called.
+pub const COORDINATOR_NAME: &str = "coordinator";
+
+/// What a worker's service is called, before the worker's name.
+pub const WORKER_PREFIX: &str = "worker ";
 
 /// Starts parts of one stack.
 pub struct Starter<'a> {

@@ -17,7 +17,7 @@ use super::source::SourceId;
 pub struct Paths {
     /// The file's folder, absolute.
     pub file_folder: PathBuf,
-    /// The working folder, absolute.
+    /// Where this command was called, absolute.
     pub working_folder: PathBuf,
     /// Who is going to read the files.
     pub readers: Readers,
@@ -37,9 +37,9 @@ pub enum Readers {
 /// A file of this machine that is sent along.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalFile {
-    /// Where it is.
+    /// Where to read its bytes.
     pub path: PathBuf,
-    /// What it is.
+    /// What the sweep says of it: name, hash and length.
     pub upload: Upload,
 }
 

@@ -22,9 +22,9 @@ pub struct Reader {
 /// A value and its path, such as `grid.batch_size[1]`.
 #[derive(Debug, Clone)]
 pub struct Field<'a> {
-    /// The path.
+    /// Such as `grid.batch_size[1]`.
     pub path: String,
-    /// The value.
+    /// The value at that path, with its place in the file.
     pub node: &'a Node,
 }
 

@@ -11,7 +11,7 @@ pub struct Sources(Vec<Source>);
 pub struct Source {
     /// The file's path as typed, or `--set`.
     pub name: String,
-    /// All of it.
+    /// As typed, whole: excerpts are cut from it.
     pub text: String,
 }
 

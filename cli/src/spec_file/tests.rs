@@ -423,7 +423,7 @@ proptest! {
         damages in prop::collection::vec(damage(), 1..6),
     ) {
         match parse_with(&damaged(&file, &damages), &[]) {
-            Ok(sweep) => prop_assert!(domain::grid::trial_count(&sweep.grid).is_some()),
+            Ok(sweep) => prop_assert!(sweep.grid.trial_count().is_some()),
             Err(mistakes) => prop_assert!(mistakes.contains("error"), "{mistakes}"),
         }
     }

@@ -14,14 +14,14 @@ use super::source::{Place, SourceId};
 pub struct Node {
     /// Where it stands.
     pub place: Place,
-    /// What it is.
+    /// The value with its type.
     pub kind: Kind,
 }
 
 /// What a value is.
 #[derive(Debug, Clone)]
 pub enum Kind {
-    /// A string.
+    /// A string of any of TOML's four forms, unescaped.
     Text(String),
     /// A whole number; `None` past 64 bits.
     Integer(Option<i64>),
@@ -31,7 +31,7 @@ pub enum Kind {
     Flag(bool),
     /// A date, a time or both.
     Datetime,
-    /// A list.
+    /// Items of any type, also of several.
     List(Vec<Node>),
     /// A table, inline or under a header.
     Table(Table),
@@ -40,18 +40,18 @@ pub enum Kind {
 /// Keys and values in the order of the file.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
-    /// The entries.
+    /// No key twice.
     pub entries: Vec<Entry>,
 }
 
 /// A key and its value.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// The key.
+    /// Without quotes.
     pub key: String,
     /// Where the key stands.
     pub key_place: Place,
-    /// The value.
+    /// The value after the `=`, or the table under the header.
     pub value: Node,
 }
 

@@ -73,7 +73,7 @@ async fn a_thousand_trials_are_watched_without_holding_up_who_reads() {
     browser.ask(LISTEN).await;
     browser.ask("window.mark = 1").await;
     browser.until(&format!("{STATE} === 'finished'")).await;
-    // The last findings come after the last trial.
+    // The last analysis comes after the last trial.
     let is_told = "!document.querySelector('#piece-conclusion').textContent.includes('have not ended')";
     browser.until(is_told).await;
     assert_eq!(browser.ask("window.mark").await, 1, "the page was loaded again");

@@ -69,24 +69,50 @@ async fn a_sweep_is_watched_to_its_end_a_trial_opened_and_another_sweep_cancelle
     let browser = Browser::start(&driver).await;
     browser.look(1400, "light").await;
 
-    // Signed in by the link; what counts in it is in no address afterwards, and no script can read the cookie.
-    browser.open(&link).await;
+    sign_in(&browser, &link).await;
+    let port = browser.address().await.port();
+    submit_beside_the_page(&sandbox, &browser).await;
+    watch_to_the_end(&browser).await;
+    open_a_cell_and_a_trial(&browser).await;
+    skip_by_keyboard(&browser).await;
+    let page = cancel_from_the_page(&sandbox, &browser, &link).await;
+    assert_nothing_went_wrong_unseen(&browser, port).await;
+
+    // The page is found where it was, by who was signed in, when the stack comes back.
+    sandbox.read(&["down"]);
+    sandbox.read(&["up"]);
+    browser.open(&page).await;
+    assert_eq!(browser.ask("document.querySelector('h1').textContent").await, "endless");
+
+    sign_out(&browser, &link, &page).await;
+    browser.close().await;
+    let log = std::fs::read_to_string(sandbox.state().log("coordinator")).unwrap();
+    assert!(log.contains("serving HTTP") && !log.contains("bst_"), "{log}");
+}
+
+/// Signed in by the link; what counts in it is in no address afterwards, and no script can read the cookie.
+async fn sign_in(browser: &Browser, link: &str) {
+    browser.open(link).await;
     browser.until("document.querySelector('h1').textContent === 'Sweeps'").await;
     let here = browser.address().await;
     assert_eq!((here.path(), here.fragment()), ("/", None));
     assert_eq!(browser.ask("document.cookie").await, "");
     browser.photograph("no-sweep").await;
+}
 
-    // A sweep that is submitted appears by itself.
+/// A sweep that is submitted appears by itself.
+async fn submit_beside_the_page(sandbox: &Sandbox, browser: &Browser) {
     browser.ask("window.mark = 1").await;
     let spec = sandbox.file("sweep.toml", SWEEP);
     let sweep = sandbox.read(&["submit", &spec.to_string_lossy()]);
     browser.until("document.querySelector('[data-place=sweep-rows] a')").await;
     assert_eq!(browser.ask("window.mark").await, 1);
-
-    // Cells get their numbers one after the other, on the same page all the time.
     browser.follow("[data-place=sweep-rows] a").await;
     assert_eq!(browser.address().await.path(), format!("/sweeps/{}", sweep.trim()));
+}
+
+/// Cells get their numbers one after the other, on the same page all the time.
+async fn watch_to_the_end(browser: &Browser) {
     browser.ask("window.mark = 2").await;
     let cells = browser.ask("document.querySelectorAll('figure#heatmap svg.wide a').length").await;
     assert_eq!(cells, 12, "the grid is there from the beginning");
@@ -114,8 +140,10 @@ async fn a_sweep_is_watched_to_its_end_a_trial_opened_and_another_sweep_cancelle
     let named = "/^(Train with|Best so far:) batch size \\d+ at learning rate/";
     browser.until(&format!("{named}.test(document.querySelector('.advice').textContent)")).await;
     browser.photograph("sweep-finished").await;
+}
 
-    // From a cell to its trials, one of them, and back up.
+/// From a cell to its trials, one of them, and the workers.
+async fn open_a_cell_and_a_trial(browser: &Browser) {
     browser.follow("figure#heatmap svg.wide a").await;
     let trials = "document.querySelectorAll('[data-place=trial-rows] tr').length";
     assert_eq!(browser.ask(trials).await, 3, "a cell stands for its three seeds");
@@ -132,14 +160,18 @@ async fn a_sweep_is_watched_to_its_end_a_trial_opened_and_another_sweep_cancelle
     browser.follow("a[href='/workers']").await;
     browser.until("document.querySelector('#piece-workers').textContent.includes('local-0')").await;
     browser.photograph("workers").await;
+}
 
-    // By keyboard: past the navigation in one step.
+/// Past the navigation in one step.
+async fn skip_by_keyboard(browser: &Browser) {
     browser.press("\u{e004}").await;
     assert_eq!(browser.ask("document.activeElement.className").await, "skip");
     browser.press("\u{e007}").await;
     browser.until("document.activeElement.id === 'main'").await;
+}
 
-    // An endless sweep is ended from the page.
+/// An endless sweep is ended from its page, whose address this gives.
+async fn cancel_from_the_page(sandbox: &Sandbox, browser: &Browser, link: &str) -> String {
     let spec = sandbox.file("endless.toml", ENDLESS);
     let endless = sandbox.read(&["submit", &spec.to_string_lossy()]);
     let page = format!("{}/sweeps/{}", &link[..link.find("/sign-in").unwrap()], endless.trim());
@@ -154,31 +186,27 @@ async fn a_sweep_is_watched_to_its_end_a_trial_opened_and_another_sweep_cancelle
 
     browser.follow("a[href='/']").await;
     browser.photograph("sweeps").await;
+    page
+}
 
-    // The console is empty, and nobody else was asked for anything.
+/// The console is empty, and nobody else was asked for anything.
+async fn assert_nothing_went_wrong_unseen(browser: &Browser, port: Option<u16>) {
     assert_eq!(browser.console().await, [""; 0]);
     browser.ask("console.error('heard')").await;
     assert_eq!(browser.console().await.len(), 1, "the console is not heard");
     let requests = browser.requests().await;
     let foreign: Vec<_> =
-        requests.iter().filter(|url| url.scheme() != "data" && url.port() != here.port()).collect();
+        requests.iter().filter(|url| url.scheme() != "data" && url.port() != port).collect();
     assert!(foreign.is_empty() && requests.len() > 20, "{foreign:?} of {}", requests.len());
+}
 
-    // The page is found where it was, by who was signed in, when the stack comes back.
-    sandbox.read(&["down"]);
-    sandbox.read(&["up"]);
-    browser.open(&page).await;
-    assert_eq!(browser.ask("document.querySelector('h1').textContent").await, "endless");
-
-    // Signed out for good: the link worked once.
+/// Signed out for good: the link worked once.
+async fn sign_out(browser: &Browser, link: &str, page: &str) {
     browser.follow("form[action='/sign-out'] button").await;
     assert_eq!(browser.address().await.path(), "/sign-in");
     browser.photograph("sign-in").await;
-    browser.open(&link).await;
+    browser.open(link).await;
     browser.until("document.querySelector('.problem')").await;
-    browser.open(&page).await;
+    browser.open(page).await;
     assert_eq!(browser.address().await.path(), "/sign-in");
-    browser.close().await;
-    let log = std::fs::read_to_string(sandbox.state().log("coordinator")).unwrap();
-    assert!(log.contains("serving HTTP") && !log.contains("bst_"), "{log}");
 }

@@ -79,109 +79,137 @@ fn a_local_stack_has_a_token_of_its_own_and_lets_nobody_else_in() {
     assert_fails(&sandbox.call(&["token", "revoke", "nobody"]), 5, &["no token `nobody`"]);
 }
 
-#[test]
-fn a_fleet_works_over_mutual_tls_and_tells_what_is_wrong_with_a_connection() {
-    let sandbox = Sandbox::new();
-    sandbox.read(&["up"]);
-    // Trials are to be trained by the fleet's worker.
-    let stack = sandbox.record();
-    let (_, local) = stack.workers[0];
-    local.signal(Signal::SIGTERM);
-    wait_for("the end of the stack's own worker", || (!local.is_alive()).then_some(()));
-    let folder = sandbox.state().path().parent().unwrap().to_owned();
-    let at = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    sandbox.read(&["certs", "--out", &at("certs")]);
-    sandbox.read(&["certs", "--out", &at("other"), "--host", "elsewhere"]);
+/// A second coordinator on a stack's database, as a fleet would have it: over mutual TLS, and asking for tokens.
+struct Fleet {
+    // Ends before the database that it is on.
+    _coordinator: Process,
+    sandbox: Sandbox,
+    folder: PathBuf,
+    url: String,
+}
 
-    // A second coordinator on the stack's database, as a fleet would have it.
-    let server = postgres::running(sandbox.state()).unwrap();
-    let database = socket::url(&server.socket_folder, "batchsweep_owner");
-    let make = |name: &str, scopes: &[&str]| {
-        let flags: Vec<&str> = scopes.iter().flat_map(|scope| ["--scope", scope]).collect();
-        let made = Command::new(program("batchsweep-coordinator"))
-            .args(["token", "create", name, "--database-url", &database, "--out", &at(name)])
-            .args(flags)
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", said(&made));
-    };
-    make("gpu-0", &["work"]);
-    make("anna", &["submit", "read"]);
-    let address = at("address");
-    let coordinator = Command::new(program("batchsweep-coordinator"))
-        .args([
-            "serve",
-            "--http-listen=off",
-            "--listen=127.0.0.1:0",
-            "--auth=required",
-            "--database-url",
-            &database,
-        ])
-        .args(["--address-file", &address, "--tls-cert", &at("certs/server.pem")])
-        .args(["--tls-key", &at("certs/server-key.pem"), "--client-ca", &at("certs/ca.pem")])
-        .stderr(Stdio::null())
-        .spawn();
-    let _coordinator = Process(coordinator.unwrap());
-    let url = wait_for("an address", || fs::read_to_string(&address).ok());
-    let url = url.trim();
-    assert!(url.starts_with("https://127.0.0.1:"), "{url}");
+impl Fleet {
+    fn start() -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.read(&["up"]);
+        // Trials are to be trained by the fleet's worker.
+        let (_, local) = sandbox.record().workers[0];
+        local.signal(Signal::SIGTERM);
+        wait_for("the end of the stack's own worker", || (!local.is_alive()).then_some(()));
+        let folder = sandbox.state().path().parent().unwrap().to_owned();
+        let at = |name: &str| path_in(&folder, name);
+        sandbox.read(&["certs", "--out", &at("certs")]);
+        sandbox.read(&["certs", "--out", &at("other"), "--host", "elsewhere"]);
 
-    let worker = |arguments: &[&str]| {
+        let server = postgres::running(sandbox.state()).unwrap();
+        let database = socket::url(&server.socket_folder, "batchsweep_owner");
+        make_token(&database, &at("gpu-0"), "gpu-0", &["work"]);
+        make_token(&database, &at("anna"), "anna", &["submit", "read"]);
+        let address = at("address");
+        let coordinator = Command::new(program("batchsweep-coordinator"))
+            .args(["serve", "--http-listen=off", "--listen=127.0.0.1:0", "--auth=required"])
+            .args(["--database-url", &database, "--address-file", &address])
+            .args(["--tls-cert", &at("certs/server.pem"), "--tls-key", &at("certs/server-key.pem")])
+            .args(["--client-ca", &at("certs/ca.pem")])
+            .stderr(Stdio::null())
+            .spawn();
+        let coordinator = Process(coordinator.unwrap());
+        let url = wait_for("an address", || fs::read_to_string(&address).ok()).trim().to_owned();
+        assert!(url.starts_with("https://127.0.0.1:"), "{url}");
+        Self { _coordinator: coordinator, sandbox, folder, url }
+    }
+
+    fn at(&self, name: &str) -> String {
+        path_in(&self.folder, name)
+    }
+
+    /// Arguments that trust this fleet and show it the certificate of `who`.
+    fn identity(&self, who: &str) -> Vec<String> {
+        let [certificate, key] = [format!("certs/{who}.pem"), format!("certs/{who}-key.pem")];
+        [
+            self.trust(&["--client-cert", &self.at(&certificate)]),
+            vec!["--client-key".to_owned(), self.at(&key)],
+        ]
+        .concat()
+    }
+
+    /// Arguments that trust this fleet, and more.
+    fn trust(&self, more: &[&str]) -> Vec<String> {
+        let arguments = [&["--ca-file", &self.at("certs/ca.pem")], more].concat();
+        arguments.into_iter().map(str::to_owned).collect()
+    }
+
+    fn worker(&self, arguments: &[String]) -> Command {
         let mut command = Command::new(program("batchsweep-worker"));
-        command.args(["--coordinator", url, "--name", "gpu-0", "--threads", "1"]).args(arguments);
+        command.args(["--coordinator", &self.url, "--name", "gpu-0", "--threads", "1"]).args(arguments);
         command.env("BATCHSWEEP_LOG", "warn").stdin(Stdio::null());
         command
-    };
-    let identity = ["--client-cert", &at("certs/worker.pem"), "--client-key", &at("certs/worker-key.pem")];
-    let trust = ["--ca-file", &at("certs/ca.pem")];
-    let refused = worker(&[&trust[..], &identity].concat()).output().unwrap();
+    }
+
+    /// What `ls` of this coordinator answers.
+    fn ls(&self, coordinator: &str, arguments: &[String]) -> Output {
+        let arguments = arguments.iter().map(String::as_str);
+        let arguments: Vec<&str> =
+            ["ls", "--coordinator", coordinator].into_iter().chain(arguments).collect();
+        self.sandbox.call(&arguments)
+    }
+}
+
+fn path_in(folder: &Path, name: &str) -> String {
+    folder.join(name).to_str().unwrap().to_owned()
+}
+
+fn make_token(database: &str, file: &str, name: &str, scopes: &[&str]) {
+    let made = Command::new(program("batchsweep-coordinator"))
+        .args(["token", "create", name, "--database-url", database, "--out", file])
+        .args(scopes.iter().flat_map(|scope| ["--scope", scope]))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", said(&made));
+}
+
+fn token(file: String) -> Vec<String> {
+    vec!["--token-file".to_owned(), file]
+}
+
+#[test]
+fn a_fleet_works_over_mutual_tls() {
+    let fleet = Fleet::start();
+    let identity = fleet.identity("worker");
+    let refused = fleet.worker(&identity).output().unwrap();
     assert_fails(&refused, 1, &["asks for a token", "--token-file"]);
-    let refused = worker(&[&trust[..], &identity, &["--token-file", &at("anna")]].concat()).output().unwrap();
+    let refused = fleet.worker(&[identity.clone(), token(fleet.at("anna"))].concat()).output().unwrap();
     assert_fails(&refused, 1, &["scope `work`", "token create anna --scope work"]);
-    let refused = worker(&["--ca-file", &at("other/ca.pem")]).output().unwrap();
+    let refused = fleet.worker(&["--ca-file".to_owned(), fleet.at("other/ca.pem")]).output().unwrap();
     assert_fails(&refused, 1, &["not signed by a CA that is trusted here", "--ca-file"]);
-    let working = worker(&[&trust[..], &identity, &["--token-file", &at("gpu-0")]].concat()).spawn().unwrap();
+    let working = fleet.worker(&[identity, token(fleet.at("gpu-0"))].concat()).spawn().unwrap();
     let _working = Process(working);
 
-    let identity = ["--client-cert", &at("certs/client.pem"), "--client-key", &at("certs/client-key.pem")];
-    let named = ["--coordinator", url, "--token-file", &at("anna")];
-    let anna = [&named[..], &trust, &identity].concat();
+    let anna = [fleet.identity("client"), token(fleet.at("anna"))].concat();
+    let anna: Vec<&str> =
+        ["--coordinator", &fleet.url].into_iter().chain(anna.iter().map(String::as_str)).collect();
     let sweep = example("seed.toml");
-    let id = sandbox.read(&[&["submit", &sweep, "--wait"], &anna[..]].concat());
-    let rows = sandbox.read(&[&["results", id.trim(), "-o", "csv"], &anna[..]].concat());
+    let id = fleet.sandbox.read(&[&["submit", &sweep, "--wait"], &anna[..]].concat());
+    let rows = fleet.sandbox.read(&[&["results", id.trim(), "-o", "csv"], &anna[..]].concat());
     let trained = |line: &&str| line.contains("succeeded") && line.contains("gpu-0");
     assert_eq!(rows.lines().filter(trained).count(), 3, "{rows}");
+    assert_every_wrong_connection_is_explained(&fleet);
+}
 
-    let ls = |arguments: &[&str]| sandbox.call(&[&["ls"], arguments].concat());
+fn assert_every_wrong_connection_is_explained(fleet: &Fleet) {
+    let url = fleet.url.as_str();
     let plain = url.replace("https://", "http://");
-    assert_fails(&ls(&["--coordinator", &plain]), 3, &["it speaks TLS only", "write https://"]);
-    assert_fails(
-        &ls(&["--coordinator", url, "--ca-file", &at("other/ca.pem")]),
-        3,
-        &["not signed by a CA that is trusted here", "--ca-file"],
-    );
-    assert_fails(
-        &ls(&[&["--coordinator", url][..], &trust].concat()),
-        3,
-        &["asks for a client's certificate"],
-    );
-    let other = ["--client-cert", &at("other/client.pem"), "--client-key", &at("other/client-key.pem")];
-    assert_fails(
-        &ls(&[&["--coordinator", url][..], &trust, &other].concat()),
-        3,
-        &["does not take this client's certificate", "--client-ca"],
-    );
-    let plain = stack.url.replace("http://", "https://");
-    assert_fails(
-        &ls(&[&["--coordinator", &plain][..], &trust].concat()),
-        3,
-        &["does not speak TLS", "http://"],
-    );
-    assert_fails(
-        &ls(&["--coordinator", url, "--ca-file", &at("anna")]),
-        2,
-        &["--ca-file", "holds no certificate"],
-    );
+    assert_fails(&fleet.ls(&plain, &[]), 3, &["it speaks TLS only", "write https://"]);
+    let ca = |name: &str| ["--ca-file".to_owned(), fleet.at(name)];
+    let words = ["not signed by a CA that is trusted here", "--ca-file"];
+    assert_fails(&fleet.ls(url, &ca("other/ca.pem")), 3, &words);
+    assert_fails(&fleet.ls(url, &fleet.trust(&[])), 3, &["asks for a client's certificate"]);
+    let [certificate, key] = [fleet.at("other/client.pem"), fleet.at("other/client-key.pem")];
+    let other = fleet.trust(&["--client-cert", &certificate, "--client-key", &key]);
+    assert_fails(&fleet.ls(url, &other), 3, &["does not take this client's certificate", "--client-ca"]);
+    let plain = fleet.sandbox.record().url.replace("http://", "https://");
+    assert_fails(&fleet.ls(&plain, &fleet.trust(&[])), 3, &["does not speak TLS", "http://"]);
+    assert_fails(&fleet.ls(url, &ca("anna")), 2, &["--ca-file", "holds no certificate"]);
 }
 
 #[test]

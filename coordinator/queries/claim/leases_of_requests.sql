@@ -7,7 +7,6 @@ select
     lease.sweep_id,
     handed_out.trial_index as "trial_index!",
     handed_out.settings as "settings!",
-    handed_out.batch_size as "batch_size!",
     handed_out.killed_at as "killed_at!",
     handed_out.checkpoint_attempt,
     handed_out.checkpoint_step,

@@ -16,7 +16,7 @@ use tonic::Status;
 
 use super::Principal;
 use super::rates::Strangers;
-use crate::service::status::of_store;
+use super::status::of_store;
 use crate::store::Store;
 use crate::store::token::{self, Standing};
 

@@ -4,7 +4,8 @@
 //! - [`guard`]: the layer in front of all services: a token, its scope, then the handler,
 //! - [`methods`]: which scope each method needs; a method that is not listed is refused,
 //! - [`authenticator`]: from a token to its principal,
-//! - [`rates`]: how much each principal may ask for in a while.
+//! - [`rates`]: how much each principal may ask for in a while,
+//! - [`status`]: from errors to what callers are answered.
 
 pub mod authenticator;
 
@@ -16,7 +17,15 @@ pub mod methods;
 
 pub mod rates;
 
+pub mod status;
+
+use std::net::IpAddr;
+
 use domain::access::Scope;
+
+/// The address of the other end of an HTTP connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
 
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,7 +26,7 @@ pub enum AuthMode {
     /// When other machines can reach the address.
     #[default]
     Auto,
-    /// Always.
+    /// On every address.
     Required,
     /// Never: whoever reaches the address may do everything.
     Off,

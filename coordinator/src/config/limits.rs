@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use domain::Bytes;
 
-use super::duration;
+use super::time;
 
 /// Limits of one coordinator; several behind one address each have their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
@@ -16,7 +16,7 @@ pub struct LimitsConfig {
     pub max_connections: u32,
 
     /// Close connections, and end watches, that are older; clients connect again by themselves.
-    #[arg(long, env = "BATCHSWEEP_MAX_CONNECTION_AGE", value_name = "TIME", default_value = "30m", value_parser = duration)]
+    #[arg(long, env = "BATCHSWEEP_MAX_CONNECTION_AGE", value_name = "TIME", default_value = "30m", value_parser = time)]
     pub max_connection_age: Duration,
 
     /// Records a second that the workers of one token may report; 0 for no limit.

@@ -1,7 +1,7 @@
 //! How many connections there may be on the HTTP port, and for how long one may be silent.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
+
+use crate::access::Peer;
 
 /// A connection on which nothing has come or gone for so long is closed; events say something more often.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -54,10 +56,6 @@ impl Listener for Limited {
         self.listener.local_addr()
     }
 }
-
-/// The address of the other end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer(pub IpAddr);
 
 impl Connected<IncomingStream<'_, Limited>> for Peer {
     fn connect_info(stream: IncomingStream<'_, Limited>) -> Self {

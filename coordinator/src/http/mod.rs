@@ -10,16 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 mod connections;
 
-mod listen;
-
 mod metrics;
 
 use connections::Limited;
-pub use connections::Peer;
-pub use listen::HttpListen;
 
+use crate::access::Peer;
 use crate::access::authenticator::Authenticator;
-use crate::service::Context;
+use crate::context::Context;
 use crate::web::{self, Web};
 
 /// All routes.

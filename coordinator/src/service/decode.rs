@@ -1,18 +1,20 @@
-//! From messages to what the store takes.
+//! From messages to what the store takes, as far as [`Wire`] does not do it: ids, references, limits, scopes and pages.
+
+use std::fmt::Display;
+use std::str::FromStr;
 
 use domain::access::Scope;
 use domain::lifecycle::TrialStatus;
-use domain::units::SweepWeight;
-use proto::v1;
+use domain::run::{Checkpoint, Lease, Progress};
+use domain::table::View;
+use domain::units::{Attempt, SweepWeight};
+use proto::{Wire, v1};
 use tonic::Status;
-use uuid::Uuid;
 
-use super::status::{invalid, of_store};
-use crate::store::bigint;
+use crate::access::status::{invalid, of_wire};
 use crate::store::checkpoint::Stale;
-use crate::store::ending::FailureKind;
-use crate::store::lease::{Beat, LeaseKey};
-use crate::store::rows::{Place, View, Wanted};
+use crate::store::lease::Beat;
+use crate::store::rows::{Cursor, Wanted};
 
 /// The longest name of a worker.
 const MAX_NAME: usize = 200;
@@ -26,93 +28,49 @@ const SMALLEST_PAGE: u32 = 100;
 /// The most.
 const LARGEST_PAGE: u32 = 1_000_000;
 
-/// A UUID.
-pub fn id(field: &str, text: &str) -> Result<Uuid, Status> {
-    Uuid::try_parse(text).map_err(|_| invalid(field, &format!("is `{text}`, which is no UUID")))
+/// An id or a hash.
+pub fn parsed<T: FromStr<Err: Display>>(field: &str, text: &str) -> Result<T, Status> {
+    text.parse().map_err(|error: T::Err| invalid(field, &error.to_string()))
 }
 
-/// A lease.
-pub fn lease(message: Option<&v1::Lease>) -> Result<LeaseKey, Status> {
-    let lease = message.ok_or_else(|| invalid("lease", "is missing"))?;
-    Ok(LeaseKey {
-        trial_id: id("lease.trial_id", &lease.trial_id)?,
-        attempt: i32::try_from(lease.attempt).map_err(|_| invalid("lease.attempt", "is past 2^31 - 1"))?,
-        token: lease.token.clone(),
-    })
+/// What a field says that must be there.
+pub fn required<T: Wire>(field: &str, message: Option<T::Message>) -> Result<T, Status> {
+    wire(message.ok_or_else(|| invalid(field, "is missing"))?)
+}
+
+/// What a message says.
+pub fn wire<T: Wire>(message: T::Message) -> Result<T, Status> {
+    T::from_wire(message).map_err(|error| of_wire(&error))
+}
+
+/// The right to write for a trial.
+pub fn lease(message: Option<v1::Lease>) -> Result<Lease, Status> {
+    required("lease", message)
 }
 
 /// A lease and how far its trial is.
-pub fn beat(message: &v1::LeaseProgress) -> Result<Beat, Status> {
-    let progress = message.progress.unwrap_or_default();
-    Ok(Beat {
-        key: lease(message.lease.as_ref())?,
-        phase: match progress.phase() {
-            v1::Phase::Unspecified | v1::Phase::Preparing => "preparing",
-            v1::Phase::Training => "training",
-            v1::Phase::Evaluating => "evaluating",
-        },
-        step: bigint("progress.step", progress.step).map_err(of_store)?,
-        total_steps: bigint("progress.total_steps", progress.total_steps).map_err(of_store)?,
-        train_loss: progress.train_loss.filter(|loss| loss.is_finite()),
-        micro_batch: bigint("progress.micro_batch", progress.micro_batch).map_err(of_store)?,
-    })
-}
-
-/// A kind of error.
-pub fn failure_kind(kind: v1::FailureKind) -> Result<FailureKind, Status> {
-    Ok(match kind {
-        v1::FailureKind::Input => FailureKind::Input,
-        v1::FailureKind::Files => FailureKind::Files,
-        v1::FailureKind::Trainer => FailureKind::Trainer,
-        v1::FailureKind::Crash => FailureKind::Crash,
-        v1::FailureKind::SuspectedHostOom => FailureKind::SuspectedHostOom,
-        v1::FailureKind::Hung => FailureKind::Hung,
-        v1::FailureKind::SpoolFull => FailureKind::SpoolFull,
-        v1::FailureKind::Unspecified => {
-            return Err(invalid("kind", "is missing, or not known to this version"));
-        }
-    })
+pub fn beat(message: v1::LeaseProgress) -> Result<Beat, Status> {
+    let progress: Progress = wire(message.progress.unwrap_or_default())?;
+    Ok(Beat { lease: lease(message.lease)?, progress })
 }
 
 /// Checkpoints that a worker removed.
 pub fn stale(message: &v1::StaleCheckpoints) -> Result<Stale, Status> {
-    let trial_id = id("removed.trial_id", &message.trial_id)?;
-    let attempt = i32::try_from(message.attempt)
-        .map_err(|_| invalid("removed.attempt", "is more than any trial has"))?;
-    Ok(Stale { trial_id, attempt })
+    let attempt = Attempt::try_from(i64::from(message.attempt));
+    Ok(Stale {
+        trial_id: parsed("removed.trial_id", &message.trial_id)?,
+        attempt: attempt.map_err(|error| invalid("removed.attempt", &error.to_string()))?,
+    })
 }
 
 /// A checkpoint; its path is handed to other workers.
-pub fn checkpoint(message: Option<v1::Checkpoint>) -> Result<v1::Checkpoint, Status> {
-    let checkpoint = message.ok_or_else(|| invalid("checkpoint", "is missing"))?;
-    if !is_sha256(&checkpoint.sha256) {
-        return Err(invalid("checkpoint.sha256", "is not 64 hex digits"));
-    }
+pub fn checkpoint(message: Option<v1::Checkpoint>) -> Result<Checkpoint, Status> {
+    let checkpoint: Checkpoint = required("checkpoint", message)?;
     let path = reference("checkpoint.path", &checkpoint.path)?;
     if path.is_empty() || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
         return Err(invalid("checkpoint.path", "is no path within a store"));
     }
     Ok(checkpoint)
-}
-
-/// Whether this is a hash in hex digits.
-pub fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// A view.
-pub fn view(view: v1::View) -> Result<View, Status> {
-    Ok(match view {
-        v1::View::Result => View::Result,
-        v1::View::Trial => View::Trial,
-        v1::View::Metric => View::Metric,
-        v1::View::Split => View::Split,
-        v1::View::Attempt => View::Attempt,
-        v1::View::Log => View::Log,
-        v1::View::Worker => View::Worker,
-        v1::View::BestLearningRate => View::BestLearningRate,
-        v1::View::Unspecified => return Err(invalid("view", "is missing, or not known to this version")),
-    })
 }
 
 /// Which rows of a view; the sweep and the trial are to be looked up.
@@ -122,9 +80,7 @@ pub fn wanted(view: View, request: &v1::ListRowsRequest) -> Result<Wanted<'_>, S
         if !matches!(view, View::Result | View::Trial) {
             return Err(invalid("status", "goes with results and trials only"));
         }
-        if let Err(error) = request.status.parse::<TrialStatus>() {
-            return Err(invalid("status", &error.to_string()));
-        }
+        parsed::<TrialStatus>("status", &request.status)?;
     }
     if given(&request.name) && view != View::Metric {
         return Err(invalid("name", "goes with metrics only"));
@@ -139,20 +95,20 @@ pub fn wanted(view: View, request: &v1::ListRowsRequest) -> Result<Wanted<'_>, S
     Ok(Wanted {
         status: Some(request.status.as_str()).filter(|text| given(text)),
         name: Some(request.name.as_str()).filter(|text| given(text)),
-        after: if given(&request.page_token) { Some(place(&request.page_token)?) } else { None },
+        after: if given(&request.page_token) { Some(cursor(&request.page_token)?) } else { None },
         // A place has a handful of rows; a smaller page might hold none of it whole.
         limit: (request.page_size > 0).then(|| request.page_size.clamp(SMALLEST_PAGE, LARGEST_PAGE)),
         ..Wanted::default()
     })
 }
 
-/// A place among rows, as [`super::encode::place`] writes it.
-fn place(token: &str) -> Result<Place, Status> {
-    let place = || {
+/// A place among rows, as [`super::encode::cursor`] writes it.
+fn cursor(token: &str) -> Result<Cursor, Status> {
+    let cursor = || {
         let (trial_id, step) = token.split_once('/')?;
-        Some(Place { trial_id: trial_id.parse().ok()?, step: step.parse().ok()? })
+        Some(Cursor { trial_id: trial_id.parse().ok()?, step: step.parse().ok()? })
     };
-    place().ok_or_else(|| invalid("page_token", "is not of this list"))
+    cursor().ok_or_else(|| invalid("page_token", "is not of this list"))
 }
 
 /// The name of a worker.
@@ -175,8 +131,7 @@ pub fn reference<'a>(field: &str, text: &'a str) -> Result<&'a str, Status> {
 pub fn scopes(words: &[String]) -> Result<Vec<Scope>, Status> {
     let mut scopes = Vec::new();
     for word in words {
-        let scope = reference("scopes", word)?.parse::<Scope>();
-        scopes.push(scope.map_err(|error| invalid("scopes", &error.to_string()))?);
+        scopes.push(parsed("scopes", reference("scopes", word)?)?);
     }
     scopes.sort_unstable();
     scopes.dedup();
@@ -194,6 +149,8 @@ pub fn weight(weight: f64) -> Result<SweepWeight, Status> {
 
 #[cfg(test)]
 mod tests {
+    use domain::units::WorkerId;
+
     use super::*;
 
     #[test]
@@ -205,15 +162,16 @@ mod tests {
 
     #[test]
     fn a_checkpoint_has_a_hash_and_a_path_within_its_store() {
-        let at = |path: &str| {
-            let path = path.to_owned();
-            checkpoint(Some(v1::Checkpoint { path, sha256: "0f".repeat(32), ..v1::Checkpoint::default() }))
+        let at = |path: &str, sha256: &str| {
+            let (path, sha256) = (path.to_owned(), sha256.to_owned());
+            checkpoint(Some(v1::Checkpoint { path, sha256, attempt: 1, ..v1::Checkpoint::default() }))
         };
-        assert!(at("checkpoints/t/1-5.safetensors").is_ok());
+        let hash = "0f".repeat(32);
+        assert!(at("checkpoints/t/1-5.safetensors", &hash).is_ok());
         for path in ["", "/etc/passwd", "a/../b", "..", "a//b", "a\n"] {
-            assert!(at(path).is_err(), "{path}");
+            assert!(at(path, &hash).is_err(), "{path}");
         }
-        assert!(checkpoint(Some(v1::Checkpoint { path: "a".to_owned(), ..Default::default() })).is_err());
+        assert!(at("a", "").is_err());
     }
 
     #[test]
@@ -225,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_bad_id_is_named_with_its_field() {
-        let status = id("worker_id", "seven").unwrap_err();
+        let status = parsed::<WorkerId>("worker_id", "seven").unwrap_err();
         assert!(status.message().contains("`worker_id`") && status.message().contains("seven"), "{status}");
     }
 }

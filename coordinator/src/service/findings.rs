@@ -1,20 +1,21 @@
-//! What workers find out that others can use: taken in, and told to those who plan.
+//! What workers find out that others can use: taken in, and given to those who plan.
 
 use std::collections::HashSet;
 
 use domain::memory::{DeviceKind, training};
+use domain::run::{Findings, Lease};
+use domain::spec::SweepDraft;
+use domain::units::ContentHash;
 use domain::{SweepSpec, expand};
-use proto::{Reason, from_wire, v1};
+use proto::{Reason, Wire, v1};
 use tonic::Status;
 
-use super::decode::is_sha256;
-use super::status::{invalid, of_issues, of_store, of_wire};
-use super::{Context, decode};
+use super::decode;
 use crate::access::Caller;
-use crate::store::lease::{self, LeaseKey};
+use crate::access::status::{invalid, of_issues, of_store};
+use crate::context::Context;
 use crate::store::memory::{self, Finder};
-use crate::store::record::storable;
-use crate::store::{self, StoreError, sweep, trial};
+use crate::store::{self, lease, sweep};
 
 /// Kinds of trial and steps of each in one report at most: a trial measures a few dozen steps of one or two kinds.
 const MAX_KINDS: usize = 64;
@@ -26,33 +27,25 @@ pub async fn report(
     caller: &Caller,
     request: v1::ReportFindingsRequest,
 ) -> Result<v1::ReportFindingsResponse, Status> {
-    let key = decode::lease(request.lease.as_ref())?;
-    let mut findings = request.findings.ok_or_else(|| invalid("findings", "is missing"))?;
-    check(&findings)?;
-    for known in &mut findings.memory {
-        known.description = storable(&known.description);
-    }
-    let data_sha256 = store(context, caller, &key, &findings).await.map_err(of_store)?;
-    Ok(v1::ReportFindingsResponse { data_sha256: data_sha256.unwrap_or_default() })
+    let lease = decode::lease(request.lease)?;
+    let message = request.findings.ok_or_else(|| invalid("findings", "is missing"))?;
+    check(&message)?;
+    let findings = decode::wire(message)?;
+    let data_sha256 = store(context, caller, &lease, &findings).await.map_err(of_store)?;
+    let data_sha256 = data_sha256.map(|hash| hash.to_string()).unwrap_or_default();
+    Ok(v1::ReportFindingsResponse { data_sha256 })
 }
 
+/// Whether there is not too much of it.
 fn check(findings: &v1::Findings) -> Result<(), Status> {
-    if !findings.data_sha256.is_empty() && !is_sha256(&findings.data_sha256) {
-        return Err(invalid("findings.data_sha256", "is not 64 hex digits"));
-    }
     let steps = |steps: &Option<v1::KnownSteps>| {
         steps.as_ref().map_or(0, |steps| steps.measured.len() + steps.failed.len())
     };
-    for known in &findings.memory {
-        if !is_sha256(&known.kind) {
-            return Err(invalid("findings.memory.kind", "is not 64 hex digits"));
-        }
-        if steps(&known.whole) + steps(&known.accumulated) > MAX_STEPS {
-            return Err(Reason::LimitExceeded.status(format!("more than {MAX_STEPS} steps of one kind")));
-        }
-    }
     if findings.memory.len() > MAX_KINDS {
         return Err(Reason::LimitExceeded.status(format!("more than {MAX_KINDS} kinds in one report")));
+    }
+    if findings.memory.iter().any(|known| steps(&known.whole) + steps(&known.accumulated) > MAX_STEPS) {
+        return Err(Reason::LimitExceeded.status(format!("more than {MAX_STEPS} steps of one kind")));
     }
     Ok(())
 }
@@ -61,46 +54,33 @@ fn check(findings: &v1::Findings) -> Result<(), Status> {
 async fn store(
     context: &Context,
     caller: &Caller,
-    key: &LeaseKey,
-    findings: &v1::Findings,
-) -> store::Result<Option<String>> {
+    lease: &Lease,
+    findings: &Findings,
+) -> store::Result<Option<ContentHash>> {
     let mut transaction = context.store.begin().await?;
-    let Some(finder) = memory::finder(&mut transaction, key).await? else {
-        return Err(lease::refusal(&mut transaction, key, caller.name()).await);
+    let Some(finder) = memory::finder(&mut transaction, lease).await? else {
+        return Err(lease::refusal(&mut transaction, lease, caller.name()).await);
     };
-    let mut data_sha256 = finder.data_sha256.clone();
-    if data_sha256.is_none() && !findings.data_sha256.is_empty() {
+    let data_sha256 = match (finder.data_sha256, findings.data_sha256) {
         // Before the lease is locked, as the order of locks has it; without the lease it is undone.
-        data_sha256 =
-            sweep::keep_data_sha256(&mut transaction, finder.sweep_id, &findings.data_sha256).await?;
-    }
-    if lease::hold(&mut transaction, key, caller.name(), context.lease_ttl).await?.is_none() {
-        return Err(lease::refusal(&mut transaction, key, caller.name()).await);
+        (None, Some(found)) => sweep::keep_data_sha256(&mut transaction, finder.sweep_id, found).await?,
+        (kept, _) => kept,
+    };
+    if lease::hold(&mut transaction, lease, caller.name(), context.lease_ttl).await?.is_none() {
+        return Err(lease::refusal(&mut transaction, lease, caller.name()).await);
     }
     if !findings.memory.is_empty() {
-        memory::merge(&mut transaction, &family_of_finder(key, &finder)?, &findings.memory).await?;
+        memory::merge(&mut transaction, &family(lease, &finder)?, &findings.memory).await?;
     }
     transaction.commit().await?;
     Ok(data_sha256)
 }
 
-fn family_of_finder(key: &LeaseKey, finder: &Finder) -> store::Result<String> {
-    let device = DeviceKind::new(&finder.device, &finder.device_description, &finder.libtorch_version);
-    let spec = sweep::decode_spec(finder.sweep_id, &finder.spec)?;
-    family(&device, &spec, (key.trial_id, &finder.settings))
-}
-
-/// Which family a stored trial is of, on such a device.
-pub fn family(
-    device: &DeviceKind,
-    spec: &v1::SweepSpec,
-    (trial_id, settings): (uuid::Uuid, &[u8]),
-) -> store::Result<String> {
-    let corrupt = |error| StoreError::corrupt(format!("what trial {trial_id} trains"), error);
-    let settings = trial::decode_settings(trial_id, settings)?;
-    let model = from_wire::model(spec.model.clone().unwrap_or_default()).map_err(corrupt)?;
-    let settings = from_wire::settings(settings).map_err(corrupt)?;
-    Ok(device.family(&model, &settings.train))
+/// Which family the trial of a finder is of.
+fn family(lease: &Lease, finder: &Finder) -> store::Result<String> {
+    let spec = finder.spec.read(finder.sweep_id)?;
+    let settings = finder.settings.read(lease.trial_id)?;
+    Ok(finder.device.family(&spec.model, &settings.train))
 }
 
 /// ListKnownMemory.
@@ -108,8 +88,7 @@ pub async fn list(
     context: &Context,
     request: v1::ListKnownMemoryRequest,
 ) -> Result<v1::ListKnownMemoryResponse, Status> {
-    let message = request.spec.ok_or_else(|| invalid("spec", "is missing"))?;
-    let draft = from_wire::sweep(message).map_err(|error| of_wire(&error))?;
+    let draft: SweepDraft = decode::required("spec", request.spec)?;
     let spec = SweepSpec::try_new(draft).map_err(|issues| of_issues(&issues))?;
     let device = DeviceKind::new(&request.device, &request.device_description, &request.libtorch_version);
     let mut seen = HashSet::new();
@@ -124,5 +103,5 @@ pub async fn list(
         memory::known(&mut connection, &families).await
     };
     let known = known.await.map_err(of_store)?;
-    Ok(v1::ListKnownMemoryResponse { memory: known.into_values().flatten().collect() })
+    Ok(v1::ListKnownMemoryResponse { memory: known.values().flatten().map(Wire::to_wire).collect() })
 }

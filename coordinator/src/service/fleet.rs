@@ -4,9 +4,10 @@ use proto::Reason;
 use proto::v1::{self, fleet_service_server::FleetService};
 use tonic::{Request, Response, Status};
 
-use super::status::of_store;
-use super::{Context, decode};
+use super::decode;
 use crate::access::Caller;
+use crate::access::status::of_store;
+use crate::context::Context;
 use crate::store::drain::{self, Drain, Duty};
 use crate::store::{self, StoreError};
 
@@ -44,7 +45,7 @@ impl Fleet {
             self.context.claims.wake();
         }
         tracing::info!(by = caller.name(), worker_id = %duty.worker_id, ?drain, "worker {}", duty.name);
-        Ok(told(duty, drain.is_some()))
+        Ok(encoded(duty, drain.is_some()))
     }
 }
 
@@ -71,12 +72,12 @@ impl FleetService for Fleet {
     }
 }
 
-fn told(duty: Duty, draining: bool) -> v1::WorkerDuty {
+fn encoded(duty: Duty, draining: bool) -> v1::WorkerDuty {
     v1::WorkerDuty {
         worker_id: duty.worker_id.to_string(),
         name: duty.name,
         draining,
-        running: store::count(duty.running),
+        running: duty.running,
         lost: duty.lost,
     }
 }

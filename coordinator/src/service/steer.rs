@@ -3,12 +3,12 @@
 use domain::units::SweepWeight;
 use proto::v1;
 use tonic::Status;
-use uuid::Uuid;
 
-use super::status::of_store;
-use super::{Context, decode, encode};
+use super::{decode, encode};
+use crate::access::status::of_store;
+use crate::context::Context;
 use crate::store::sweep::{self, Cancel};
-use crate::store::{self, resolve};
+use crate::store::{self, resolve, steering};
 
 /// What to do with a sweep.
 #[derive(Debug, Clone, Copy)]
@@ -33,13 +33,13 @@ pub async fn steer(context: &Context, text: &str, how: Steer) -> Result<(v1::Swe
 
 async fn steered(context: &Context, text: &str, how: Steer) -> store::Result<(v1::Sweep, u64)> {
     let mut transaction = context.store.begin().await?;
-    let sweep_id: Uuid = resolve::sweep(&mut transaction, text).await?;
+    let sweep_id = resolve::sweep(&mut transaction, text).await?;
     let retried = match how {
-        Steer::Pause => sweep::set_paused(&mut transaction, sweep_id, true).await.map(|()| 0)?,
-        Steer::Resume => sweep::set_paused(&mut transaction, sweep_id, false).await.map(|()| 0)?,
-        Steer::Cancel(how) => sweep::cancel(&mut transaction, sweep_id, how).await.map(|()| 0)?,
-        Steer::Weigh(weight) => sweep::set_weight(&mut transaction, sweep_id, weight).await.map(|()| 0)?,
-        Steer::Retry => sweep::retry(&mut transaction, sweep_id).await?,
+        Steer::Pause => steering::set_paused(&mut transaction, sweep_id, true).await.map(|()| 0)?,
+        Steer::Resume => steering::set_paused(&mut transaction, sweep_id, false).await.map(|()| 0)?,
+        Steer::Cancel(how) => steering::cancel(&mut transaction, sweep_id, how).await.map(|()| 0)?,
+        Steer::Weigh(weight) => steering::set_weight(&mut transaction, sweep_id, weight).await.map(|()| 0)?,
+        Steer::Retry => steering::retry(&mut transaction, sweep_id).await?,
     };
     let row = sweep::get(&mut transaction, sweep_id).await?;
     context.store.notify_trials(&mut transaction).await?;

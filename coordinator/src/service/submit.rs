@@ -1,17 +1,19 @@
 //! CreateSweep: checked by the domain, expanded to its trials, stored with them as one.
 
-use domain::units::SweepWeight;
+use domain::lifecycle::SweepState;
+use domain::spec::SweepDraft;
+use domain::units::{RequestId, SweepId, SweepWeight};
 use domain::{SweepSpec, expand};
 use prost::Message;
-use proto::{Reason, from_wire, to_wire, v1};
-use sha2::{Digest, Sha256};
+use proto::{Reason, Wire, v1};
 use tonic::Status;
 use uuid::Uuid;
 
-use super::status::{invalid, of_issues, of_store, of_wire};
-use super::{Context, decode, encode};
+use super::{decode, encode};
 use crate::access::Caller;
-use crate::store::sweep::{self, NewSweep};
+use crate::access::status::{invalid, of_issues, of_store};
+use crate::context::Context;
+use crate::store::sweep::{self, NewSweep, TrialCounts};
 use crate::store::{StoreError, trial, upload};
 
 /// The longest sweep file, in bytes.
@@ -31,7 +33,7 @@ pub async fn create(
         let problem = format!("the sweep takes {} bytes; {MAX_SPEC} are allowed", message.encoded_len());
         return Err(Reason::LimitExceeded.status(problem));
     }
-    let draft = from_wire::sweep(message).map_err(|error| of_wire(&error))?;
+    let draft: SweepDraft = decode::wire(message)?;
     let spec = SweepSpec::try_new(draft).map_err(|issues| of_issues(&issues))?;
     if request.source.len() > MAX_SOURCE || request.source.contains('\0') {
         return Err(invalid("source", &format!("is over {MAX_SOURCE} bytes, or no text")));
@@ -40,18 +42,18 @@ pub async fn create(
     if request.validate_only {
         return Ok(checked(&spec));
     }
-    let request_id = decode::id("request_id", &request.request_id)?;
+    let request_id = decode::parsed("request_id", &request.request_id)?;
     context.rates.submission(caller)?;
     store(context, &spec, &request.source, request_id, weight).await.map_err(of_store)
 }
 
 fn checked(spec: &SweepSpec) -> v1::Sweep {
-    let pending = domain::grid::trial_count(&spec.grid).unwrap_or(0);
+    let pending = spec.grid.trial_count().unwrap_or(0);
     v1::Sweep {
         name: spec.name.clone().unwrap_or_default(),
-        state: v1::SweepState::Active.into(),
-        counts: Some(v1::TrialCounts { pending, ..v1::TrialCounts::default() }),
-        spec: Some(to_wire::sweep(spec)),
+        state: SweepState::Active.to_wire().into(),
+        counts: Some(encode::counts(&TrialCounts { pending, ..TrialCounts::default() })),
+        spec: Some(spec.to_wire()),
         weight: SweepWeight::default().get(),
         ..v1::Sweep::default()
     }
@@ -61,20 +63,10 @@ async fn store(
     context: &Context,
     spec: &SweepSpec,
     source: &str,
-    request_id: Uuid,
+    request_id: RequestId,
     weight: SweepWeight,
 ) -> Result<v1::Sweep, StoreError> {
-    let encoded = to_wire::sweep(spec).encode_to_vec();
-    let hash = Sha256::new().chain_update(&encoded).chain_update(source).finalize();
-    let new = NewSweep {
-        sweep_id: Uuid::now_v7(),
-        name: spec.name.as_deref(),
-        spec: &encoded,
-        source,
-        request_id,
-        request_hash: &hash,
-        weight,
-    };
+    let new = NewSweep { sweep_id: SweepId(Uuid::now_v7()), spec, source, request_id, weight };
     let mut transaction = context.store.begin().await?;
     let sweep_id = match sweep::insert(&mut transaction, &new).await? {
         Some(earlier) => earlier,

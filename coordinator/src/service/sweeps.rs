@@ -1,20 +1,29 @@
 //! `SweepService`: for people and their scripts.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
+use domain::table::View;
+use domain::units::SweepId;
 use proto::v1::{self, sweep_service_server::SweepService};
-use proto::{MAX_MESSAGE_BYTES, PROTOCOL_VERSION, Reason};
+use proto::{MAX_MESSAGE_BYTES, PROTOCOL_VERSION, Reason, table};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::status::{ask_again, invalid, of_reader, of_store, shutting_down};
 use super::steer::{Steer, steer};
-use super::{Context, decode, encode, findings, submit, uploads};
+use super::{decode, encode, findings, submit, uploads};
 use crate::access::Caller;
+use crate::access::status::{ask_again, invalid, of_reader, of_store, shutting_down};
 use crate::config::public_url;
-use crate::store::rows::{self, Page, View, Wanted};
+use crate::context::Context;
+use crate::store::rows::{self, Page, Wanted, reader};
 use crate::store::sweep::{self, Cancel};
-use crate::store::{self, reader, resolve};
+use crate::store::{self, resolve};
+use crate::tasks::watches::Snapshot;
 
 /// The longest SQL statement, in bytes.
 const MAX_SQL: usize = 1 << 20;
@@ -91,7 +100,7 @@ impl SweepService for Sweeps {
         };
         let before = match request.page_token.as_str() {
             "" => None,
-            token => Some(decode::id("page_token", token)?),
+            token => Some(decode::parsed("page_token", token)?),
         };
         list(&self.context, before, size).await.map(Response::new).map_err(of_store)
     }
@@ -103,35 +112,12 @@ impl SweepService for Sweeps {
             let mut transaction = self.context.store.begin().await.map_err(of_store)?;
             resolve::sweep(&mut transaction, sweep).await.map_err(of_store)?
         };
-        let mut snapshots = self.context.watches.watch(sweep_id).await.map_err(of_store)?;
-        let drain = self.context.drain.clone();
+        let snapshots = self.context.watches.watch(sweep_id).await.map_err(of_store)?;
         // So a token that was revoked meanwhile does not watch on for ever.
-        let too_old = tokio::time::Instant::now() + self.context.watch_age;
-        let (sender, receiver) = tokio::sync::mpsc::channel(1);
-        tokio::spawn(async move {
-            snapshots.mark_changed();
-            loop {
-                let changed = tokio::select! {
-                    () = sender.closed() => return,
-                    () = drain.cancelled() => false,
-                    () = tokio::time::sleep_until(too_old) => {
-                        let _ = sender.send(Err(ask_again())).await;
-                        return;
-                    }
-                    changed = snapshots.changed() => changed.is_ok(),
-                };
-                if !changed {
-                    let _ = sender.send(Err(shutting_down())).await;
-                    return;
-                }
-                let snapshot = snapshots.borrow_and_update().clone();
-                let sent = sender.send(encode::snapshot(&snapshot).map_err(of_store)).await;
-                if sent.is_err() || snapshot.sweep.is_finished() {
-                    return;
-                }
-            }
-        });
-        Ok(Response::new(Box::pin(tokio_stream::wrappers::ReceiverStream::new(receiver))))
+        let too_old = Instant::now() + self.context.watch_age;
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::spawn(send(snapshots, sender, self.context.drain.clone(), too_old));
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
     async fn pause_sweep(&self, request: Request<v1::PauseSweepRequest>) -> Answer<v1::PauseSweepResponse> {
@@ -171,17 +157,18 @@ impl SweepService for Sweeps {
 
     async fn list_rows(&self, request: Request<v1::ListRowsRequest>) -> Answer<v1::ListRowsResponse> {
         let request = request.into_inner();
-        let view = decode::view(request.view())?;
+        let view: View = decode::wire(request.view())?;
         decode::reference("sweep", &request.sweep)?;
         decode::reference("trial", &request.trial)?;
         let wanted = decode::wanted(view, &request)?;
         let page = page(&self.context, view, &request, wanted).await.map_err(of_store)?;
-        if !encode::fits(&page.table) {
+        let table = table::to_wire(page.table);
+        if !encode::fits(&table) {
             let message = "the rows are more than one message holds; ask for one trial, or use SQL";
             return Err(Reason::LimitExceeded.status(message));
         }
-        let next_page_token = page.next.map(|place| encode::place(&place)).unwrap_or_default();
-        Ok(Response::new(v1::ListRowsResponse { table: Some(page.table), next_page_token }))
+        let next_page_token = page.next.map(encode::cursor).unwrap_or_default();
+        Ok(Response::new(v1::ListRowsResponse { table: Some(table), next_page_token }))
     }
 
     async fn list_known_memory(
@@ -197,7 +184,38 @@ impl SweepService for Sweeps {
             return Err(invalid("sql", "is empty, too long, or no text"));
         }
         let answer = reader::query(&self.context.reader, &sql).await.map_err(|error| of_reader(&error))?;
-        Ok(Response::new(v1::QueryResponse { table: Some(answer.table), truncated: answer.truncated }))
+        let table = Some(table::to_wire(answer.table));
+        Ok(Response::new(v1::QueryResponse { table, truncated: answer.truncated }))
+    }
+}
+
+/// Sends snapshots until the sweep has ended, the caller is gone, the coordinator drains, or the watch is too old.
+async fn send(
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    sender: mpsc::Sender<Result<v1::WatchSweepResponse, Status>>,
+    drain: CancellationToken,
+    too_old: Instant,
+) {
+    snapshots.mark_changed();
+    loop {
+        let is_changed = tokio::select! {
+            () = sender.closed() => return,
+            () = drain.cancelled() => false,
+            () = tokio::time::sleep_until(too_old) => {
+                let _ = sender.send(Err(ask_again())).await;
+                return;
+            }
+            changed = snapshots.changed() => changed.is_ok(),
+        };
+        if !is_changed {
+            let _ = sender.send(Err(shutting_down())).await;
+            return;
+        }
+        let snapshot = snapshots.borrow_and_update().clone();
+        let sent = sender.send(encode::snapshot(&snapshot).map_err(of_store)).await;
+        if sent.is_err() || snapshot.sweep.is_finished() {
+            return;
+        }
     }
 }
 
@@ -209,7 +227,7 @@ async fn get(context: &Context, text: &str) -> store::Result<v1::Sweep> {
 
 async fn list(
     context: &Context,
-    before: Option<uuid::Uuid>,
+    before: Option<SweepId>,
     size: i64,
 ) -> store::Result<v1::ListSweepsResponse> {
     let mut transaction = context.store.begin().await?;
@@ -221,7 +239,7 @@ async fn list(
     // Many large sweeps are more than a message holds: then the page is shorter.
     let mut bytes = 0;
     let fitting = rows.iter().take_while(|row| {
-        bytes += row.spec.len();
+        bytes += row.spec.bytes().len();
         bytes <= MAX_MESSAGE_BYTES / 2
     });
     let fitting = fitting.count().max(1).min(rows.len());
@@ -253,7 +271,7 @@ async fn page(
         "" => None,
         trial => Some(resolve::trial(&mut transaction, sweep_id, trial).await?),
     };
-    let sweep_id = sweep_id.or(trial.map(|trial| trial.sweep_id)).unwrap_or_default();
+    let sweep_id = sweep_id.or(trial.map(|trial| trial.sweep_id));
     let trial_id = trial.map(|trial| trial.trial_id);
     rows::list(&mut transaction, view, &Wanted { sweep_id, trial_id, ..wanted }).await
 }

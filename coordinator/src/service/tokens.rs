@@ -7,9 +7,10 @@ use proto::v1::{self, token_service_server::TokenService};
 use proto::{Reason, Token};
 use tonic::{Request, Response, Status};
 
-use super::status::{invalid, of_store};
-use super::{Context, decode, encode};
+use super::{decode, encode};
 use crate::access::Caller;
+use crate::access::status::{invalid, of_store};
+use crate::context::Context;
 use crate::store::Store;
 use crate::store::token::{self, TokenRow};
 

@@ -1,22 +1,23 @@
 //! Files that people send along with sweeps, and that workers fetch.
 
 use std::pin::Pin;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use domain::spec::Upload;
 use domain::units::ContentHash;
-use proto::{Reason, from_wire, v1};
-use storage::{Storage, StorageError, Writer};
-use tokio::sync::{OnceCell, mpsc};
+use proto::{Reason, convert, v1};
+use storage::{StorageError, Writer};
+use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use super::status::{invalid, of_store, of_wire, shutting_down};
-use super::{Context, decode};
+use super::decode;
 use crate::access::Caller;
-use crate::store::{Store, lease, upload};
+use crate::access::status::{invalid, of_store, of_wire, shutting_down};
+use crate::context::Context;
+use crate::store::{lease, upload};
+use crate::uploads::{path, unreadable};
 
 /// The longest piece of a file in one message, in bytes.
 const MAX_PIECE: usize = 4 << 20;
@@ -24,50 +25,8 @@ const MAX_PIECE: usize = 4 << 20;
 /// How much of a file goes to a worker at a time.
 const PIECE: usize = 1 << 20;
 
-/// The folder of such files within the store, which may hold more than them.
-const FOLDER: &str = "uploads";
-
 /// A stream of a file's pieces.
 pub type Pieces = Pin<Box<dyn Stream<Item = Result<v1::FetchUploadResponse, Status>> + Send>>;
-
-/// Where the files are kept. It is opened when it is first needed: most coordinators never do.
-#[derive(Debug)]
-pub struct Uploads {
-    place: String,
-    /// The longest file, in bytes.
-    limit: u64,
-    storage: OnceCell<Storage>,
-}
-
-impl Uploads {
-    /// At this folder or bucket; no file may be longer than `limit` bytes.
-    #[must_use]
-    pub fn new(place: String, limit: u64) -> Self {
-        Self { place, limit, storage: OnceCell::new() }
-    }
-
-    /// The store.
-    ///
-    /// # Errors
-    /// `STORE_UNAVAILABLE` where it cannot be used.
-    pub async fn storage(&self) -> Result<&Storage, Status> {
-        let opened = self.storage.get_or_try_init(|| Storage::open(&self.place)).await;
-        opened.map_err(|problem| {
-            tracing::warn!(place = self.place, "the store of uploads cannot be used: {problem}");
-            let message = format!(
-                "this coordinator cannot keep files that are sent along: its store cannot be used ({problem})\nhint: whoever \
-                 runs it can name another place with --upload-store; or put the file on the workers, and use `path`"
-            );
-            Reason::StoreUnavailable.status(message)
-        })
-    }
-}
-
-/// Where a file is within the store.
-#[must_use]
-pub fn path(hash: &str) -> String {
-    format!("{FOLDER}/{hash}")
-}
 
 /// Whether a file is here, whole.
 pub async fn find(context: &Context, request: &v1::FindUploadRequest) -> Result<bool, Status> {
@@ -75,7 +34,7 @@ pub async fn find(context: &Context, request: &v1::FindUploadRequest) -> Result<
     let mut transaction = context.store.begin().await.map_err(of_store)?;
     let Some(bytes) = upload::find(&mut transaction, hash).await.map_err(of_store)? else { return Ok(false) };
     transaction.commit().await.map_err(|error| of_store(error.into()))?;
-    is_stored(context, hash, bytes).await
+    context.uploads.has(hash, bytes).await
 }
 
 /// Takes a file in.
@@ -86,12 +45,12 @@ pub async fn take(
 ) -> Result<(), Status> {
     let first = pieces.message().await?.ok_or_else(|| invalid("file", "is missing in the first message"))?;
     let file = first.file.ok_or_else(|| invalid("file", "is missing in the first message"))?;
-    let file = from_wire::upload("file", file).map_err(|error| of_wire(&error))?;
+    let file = convert::upload("file", file).map_err(|error| of_wire(&error))?;
     if !Upload::is_name(&file.name) {
         return Err(invalid("file.name", "is no file name of 1 to 128 bytes"));
     }
-    if file.bytes > context.uploads.limit {
-        let (bytes, limit) = (domain::Bytes(file.bytes), domain::Bytes(context.uploads.limit));
+    if file.bytes > context.uploads.limit() {
+        let (bytes, limit) = (domain::Bytes(file.bytes), domain::Bytes(context.uploads.limit()));
         let message = format!(
             "{} has {bytes}; this coordinator takes files of up to {limit} (--max-upload)\nhint: put it on the workers, and \
              use `path`",
@@ -100,8 +59,7 @@ pub async fn take(
         return Err(Reason::LimitExceeded.status(message));
     }
     let storage = context.uploads.storage().await?;
-    let mut writer =
-        storage.writer(&path(&file.hash.to_string())).map_err(|error| of_storage(&file, &error))?;
+    let mut writer = storage.writer(&path(file.hash)).map_err(|error| of_storage(&file, &error))?;
     if let Err(status) = receive(&file, &mut writer, first.data, &mut pieces).await {
         writer.abort().await;
         return Err(status);
@@ -143,18 +101,12 @@ async fn receive(
 async fn note(context: &Context, caller: &Caller, file: &Upload) -> Result<(), Status> {
     let mut transaction = context.store.begin().await.map_err(of_store)?;
     upload::keep(&mut transaction, file, caller.name()).await.map_err(of_store)?;
-    if !is_stored(context, file.hash, file.bytes).await? {
+    if !context.uploads.has(file.hash, file.bytes).await? {
         return Err(Status::aborted(format!("{} was removed as it came; send it again", file.name)));
     }
     transaction.commit().await.map_err(|error| of_store(error.into()))?;
     tracing::info!(name = file.name, sha256 = %file.hash, bytes = file.bytes, "a file was sent along");
     Ok(())
-}
-
-async fn is_stored(context: &Context, hash: ContentHash, bytes: u64) -> Result<bool, Status> {
-    let storage = context.uploads.storage().await?;
-    let length = storage.length(&path(&hash.to_string())).await;
-    length.map(|length| length == Some(bytes)).map_err(|error| unreadable(&error))
 }
 
 /// Gives a file to the holder of a lease of a trial that reads it.
@@ -163,26 +115,26 @@ pub async fn give(
     caller: &Caller,
     request: v1::FetchUploadRequest,
 ) -> Result<Pieces, Status> {
-    let key = decode::lease(request.lease.as_ref())?;
+    let lease = decode::lease(request.lease)?;
     let hash = hash(&request.sha256)?;
     let allowed = async {
         let mut transaction = context.store.begin().await?;
-        if lease::peek(&mut transaction, &key, caller.name()).await?.is_none() {
-            return Err(lease::refusal(&mut transaction, &key, caller.name()).await);
+        if lease::peek(&mut transaction, &lease, caller.name()).await?.is_none() {
+            return Err(lease::refusal(&mut transaction, &lease, caller.name()).await);
         }
-        upload::of_trial(&mut transaction, key.trial_id, hash).await
+        upload::of_trial(&mut transaction, lease.trial_id, hash).await
     };
     let Some(bytes) = allowed.await.map_err(of_store)? else {
         let message = format!("the trial's sweep was sent no file with SHA-256 {hash}");
         return Err(Reason::UploadMissing.status(message));
     };
-    if !is_stored(context, hash, bytes).await? {
+    if !context.uploads.has(hash, bytes).await? {
         let message = "the file that was sent along is gone from the coordinator's store\nhint: submit the sweep again; where \
                        several coordinators serve one address they need one --upload-store";
         return Err(Reason::UploadMissing.status(message));
     }
     let storage = context.uploads.storage().await?;
-    let found = storage.read(&path(&hash.to_string())).await.map_err(|error| unreadable(&error))?;
+    let found = storage.read(&path(hash)).await.map_err(|error| unreadable(&error))?;
     let (sender, receiver) = mpsc::channel(2);
     tokio::spawn(send(found, sender, context.drain.clone()));
     Ok(Box::pin(tokio_stream::wrappers::ReceiverStream::new(receiver)))
@@ -242,24 +194,4 @@ fn of_storage(file: &Upload, error: &StorageError) -> Status {
             ))
         }
     }
-}
-
-/// The store has the file and does not give it: perhaps it does later.
-fn unreadable(error: &StorageError) -> Status {
-    tracing::warn!("the store of uploads cannot be read: {error}");
-    Status::unavailable(format!("the coordinator's store cannot be read: {error}"))
-}
-
-/// Removes files that no sweep reads and nobody asked for since `age`; how many.
-///
-/// # Errors
-/// When the database or the store is out of reach; what was not removed then is, the next time.
-pub async fn forget(store: &Store, uploads: &Uploads, age: Duration) -> Result<usize, Status> {
-    let mut transaction = store.begin().await.map_err(of_store)?;
-    let forgotten = upload::forget(&mut transaction, age).await.map_err(of_store)?;
-    for hash in &forgotten {
-        uploads.storage().await?.delete(&path(hash)).await.map_err(|error| unreadable(&error))?;
-    }
-    transaction.commit().await.map_err(|error| of_store(error.into()))?;
-    Ok(forgotten.len())
 }

@@ -6,10 +6,11 @@
 //! before all else. Were the coordinator to die in between, the next failure would pause the sweep.
 
 use domain::lifecycle;
+use domain::units::{SweepId, TrialId};
 use sqlx::PgConnection;
-use uuid::Uuid;
 
-use super::{Result, count};
+use super::columns::{column, count};
+use super::{Result, sweep};
 
 /// The longest part of an error that the reason repeats, in characters.
 const LONGEST_ERROR: usize = 300;
@@ -18,7 +19,7 @@ const LONGEST_ERROR: usize = 300;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Noted {
     /// The sweep, where it may have to be paused: [`open`] knows.
-    pub suspect: Option<Uuid>,
+    pub suspect: Option<SweepId>,
     /// Whether the fault is held to be the sweep's, not its worker's.
     pub is_sweeps_fault: bool,
 }
@@ -27,12 +28,13 @@ pub struct Noted {
 ///
 /// # Errors
 /// As any query.
-pub async fn note_failure(connection: &mut PgConnection, trial_id: Uuid) -> Result<Noted> {
-    let noted = sqlx::query_file!("queries/sweep/note_failure.sql", trial_id).fetch_one(connection).await?;
-    let failures = noted.failures_in_a_row;
+pub async fn note_failure(connection: &mut PgConnection, trial_id: TrialId) -> Result<Noted> {
+    let noted = sqlx::query_file!("queries/sweep/note_failure.sql", trial_id.0).fetch_one(connection).await?;
+    let failures = noted.failures_in_a_row.unsigned_abs();
+    let is_suspect = failures >= lifecycle::MAX_FAILURES_IN_A_ROW;
     Ok(Noted {
-        suspect: is_suspect(failures).then_some(noted.sweep_id),
-        is_sweeps_fault: lifecycle::is_sweeps_fault(failures.unsigned_abs(), count(noted.workers)),
+        suspect: is_suspect.then_some(noted.sweep_id.into()),
+        is_sweeps_fault: lifecycle::is_sweeps_fault(failures, count(noted.workers)),
     })
 }
 
@@ -40,8 +42,9 @@ pub async fn note_failure(connection: &mut PgConnection, trial_id: Uuid) -> Resu
 ///
 /// # Errors
 /// As any query.
-pub async fn note_results(connection: &mut PgConnection, trial_ids: &[Uuid]) -> Result<()> {
-    sqlx::query_file!("queries/sweep/note_results.sql", trial_ids).execute(connection).await?;
+pub async fn note_results(connection: &mut PgConnection, trial_ids: &[TrialId]) -> Result<()> {
+    let trials = column(trial_ids, |trial_id| trial_id.0);
+    sqlx::query_file!("queries/sweep/note_results.sql", &trials).execute(connection).await?;
     Ok(())
 }
 
@@ -50,19 +53,18 @@ pub async fn note_results(connection: &mut PgConnection, trial_ids: &[Uuid]) -> 
 ///
 /// # Errors
 /// As any query.
-pub async fn open(connection: &mut PgConnection, sweep_id: Uuid, error: &str) -> Result<bool> {
-    let sweep =
-        sqlx::query_file!("queries/sweep/lock_sweep.sql", sweep_id).fetch_one(&mut *connection).await?;
-    let failures = sqlx::query_file_scalar!("queries/sweep/failures_in_a_row.sql", sweep_id)
+pub async fn open(connection: &mut PgConnection, sweep_id: SweepId, error: &str) -> Result<bool> {
+    let sweep = sweep::lock(connection, sweep_id).await?;
+    let failures = sqlx::query_file_scalar!("queries/sweep/failures_in_a_row.sql", sweep_id.0)
         .fetch_optional(&mut *connection)
         .await?
-        .unwrap_or(0);
-    let is_over = sweep.state == "finished" || sweep.cancelled.is_some() || sweep.paused;
-    if is_over || !lifecycle::is_set_aside(failures.unsigned_abs(), count(sweep.pending)) {
+        .map_or(0, i32::unsigned_abs);
+    let goes_on = !sweep.is_finished && sweep.cancelled.is_none() && !sweep.is_paused;
+    if !goes_on || !lifecycle::is_set_aside(failures, sweep.pending) {
         return Ok(false);
     }
     let reason = reason(failures, error);
-    sqlx::query_file!("queries/sweep/set_paused.sql", sweep_id, true, reason).execute(connection).await?;
+    sqlx::query_file!("queries/sweep/set_paused.sql", sweep_id.0, true, reason).execute(connection).await?;
     tracing::warn!(%sweep_id, "paused: {reason}");
     Ok(true)
 }
@@ -71,16 +73,12 @@ pub async fn open(connection: &mut PgConnection, sweep_id: Uuid, error: &str) ->
 ///
 /// # Errors
 /// As any query.
-pub async fn close(connection: &mut PgConnection, sweep_id: Uuid) -> Result<()> {
-    sqlx::query_file!("queries/sweep/forget_failures.sql", sweep_id).execute(connection).await?;
+pub async fn close(connection: &mut PgConnection, sweep_id: SweepId) -> Result<()> {
+    sqlx::query_file!("queries/sweep/forget_failures.sql", sweep_id.0).execute(connection).await?;
     Ok(())
 }
 
-fn is_suspect(failures: i32) -> bool {
-    failures.unsigned_abs() >= lifecycle::MAX_FAILURES_IN_A_ROW
-}
-
-fn reason(failures: i32, error: &str) -> String {
+fn reason(failures: u32, error: &str) -> String {
     let line = error.lines().find(|line| !line.trim().is_empty()).unwrap_or("no error told").trim();
     let said: String = line.chars().take(LONGEST_ERROR).collect();
     let more = if said.len() < line.len() { "…" } else { "" };

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use proto::v1;
+use domain::run::{Checkpoint, Lease, Resumed};
+use domain::units::{Attempt, TrialId, WorkerId};
 use sqlx::PgConnection;
-use uuid::Uuid;
 
-use super::lease::{Held, LeaseKey};
-use super::{Result, StoreError, bigint};
+use super::columns::{attempt, bigint, column};
+use super::lease::Held;
+use super::{Result, StoreError};
 
 /// Keeps the newest checkpoint of a trial. One that is further than every earlier one shows that the trial can be done: it
 /// gets its budget of failures and preemptions back. The caller holds the lease and commits.
@@ -16,23 +17,22 @@ use super::{Result, StoreError, bigint};
 /// [`StoreError::RecordsMissing`] when records before the checkpoint are not stored yet.
 pub async fn keep(
     connection: &mut PgConnection,
-    key: &LeaseKey,
+    lease: &Lease,
     held: Held,
-    checkpoint: &v1::Checkpoint,
+    checkpoint: &Checkpoint,
 ) -> Result<()> {
-    let last_seq = bigint("checkpoint.last_seq", checkpoint.last_seq)?;
-    if last_seq > held.acked_seq {
+    if checkpoint.last_seq > held.acked_seq {
         return Err(StoreError::RecordsMissing { acked_seq: held.acked_seq });
     }
     sqlx::query_file!(
         "queries/checkpoint/keep_checkpoint.sql",
-        key.trial_id,
-        key.attempt,
+        lease.trial_id.0,
+        lease.attempt.as_i32(),
         bigint("checkpoint.step", checkpoint.step)?,
         bigint("checkpoint.examples", checkpoint.examples)?,
-        last_seq,
+        bigint("checkpoint.last_seq", checkpoint.last_seq)?,
         checkpoint.path,
-        checkpoint.sha256,
+        checkpoint.sha256.to_string(),
         bigint("checkpoint.bytes", checkpoint.bytes)?,
     )
     .execute(connection)
@@ -44,8 +44,9 @@ pub async fn keep(
 ///
 /// # Errors
 /// As any query.
-pub async fn forget(connection: &mut PgConnection, trial_ids: &[Uuid]) -> Result<()> {
-    sqlx::query_file!("queries/checkpoint/forget_checkpoints.sql", trial_ids).execute(connection).await?;
+pub async fn forget(connection: &mut PgConnection, trial_ids: &[TrialId]) -> Result<()> {
+    let trials = column(trial_ids, |trial_id| trial_id.0);
+    sqlx::query_file!("queries/checkpoint/forget_checkpoints.sql", &trials).execute(connection).await?;
     Ok(())
 }
 
@@ -72,51 +73,56 @@ pub async fn condemn(connection: &mut PgConnection, keep: Duration) -> Result<u6
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stale {
     /// The trial.
-    pub trial_id: Uuid,
+    pub trial_id: TrialId,
     /// The last attempt whose checkpoints are meant.
-    pub attempt: i32,
+    pub attempt: Attempt,
 }
 
 /// What a worker is to remove next.
 ///
 /// # Errors
 /// As any query.
-pub async fn removals(connection: &mut PgConnection, worker_id: Uuid) -> Result<Vec<Stale>> {
-    Ok(sqlx::query_file_as!(Stale, "queries/checkpoint/removals_of_worker.sql", worker_id, ASKED)
+pub async fn removals(connection: &mut PgConnection, worker_id: WorkerId) -> Result<Vec<Stale>> {
+    let rows = sqlx::query_file!("queries/checkpoint/removals_of_worker.sql", worker_id.0, ASKED)
         .fetch_all(connection)
-        .await?)
+        .await?;
+    let stale = |trial_id, number| Ok(Stale { trial_id: TrialId(trial_id), attempt: attempt(number)? });
+    rows.into_iter().map(|row| stale(row.trial_id, row.attempt)).collect()
 }
 
 /// Notes what a worker has removed.
 ///
 /// # Errors
 /// As any query.
-pub async fn note_removals(connection: &mut PgConnection, worker_id: Uuid, removed: &[Stale]) -> Result<()> {
+pub async fn note_removals(
+    connection: &mut PgConnection,
+    worker_id: WorkerId,
+    removed: &[Stale],
+) -> Result<()> {
     if removed.is_empty() {
         return Ok(());
     }
-    let trials: Vec<Uuid> = removed.iter().map(|stale| stale.trial_id).collect();
-    let attempts: Vec<i32> = removed.iter().map(|stale| stale.attempt).collect();
-    sqlx::query_file!("queries/checkpoint/note_removals.sql", worker_id, &trials, &attempts)
-        .execute(connection)
-        .await?;
+    let noting = by_name!("queries/checkpoint/note_removals.sql", [worker_id.0], for stale in removed => {
+        trial_id: uuid::Uuid = stale.trial_id.0,
+        attempt: i32 = stale.attempt.as_i32(),
+    }, []);
+    noting.execute(connection).await?;
     Ok(())
 }
 
 /// Notes that an attempt goes on from an earlier one's checkpoint. The caller holds the lease and commits.
 ///
 /// # Errors
-/// [`StoreError::Invalid`] where there was no such attempt, where it told fewer records, or where this attempt goes on from
-/// another one already or has told points of its own.
-pub async fn resume(connection: &mut PgConnection, key: &LeaseKey, resumed: &v1::Resumed) -> Result<()> {
-    let ancestor = i32::try_from(resumed.attempt).unwrap_or(i32::MAX);
-    let last_seq = bigint("records.resumed.last_seq", resumed.last_seq)?;
+/// [`StoreError::Invalid`] where there was no such attempt, where it reported fewer records, or where this attempt goes on from
+/// another one already or has reported points of its own.
+pub async fn resume(connection: &mut PgConnection, lease: &Lease, resumed: &Resumed) -> Result<()> {
+    let Resumed { attempt: ancestor, last_seq, .. } = *resumed;
     let noted = sqlx::query_file!(
         "queries/checkpoint/insert_lineage.sql",
-        key.trial_id,
-        key.attempt,
-        ancestor,
-        last_seq
+        lease.trial_id.0,
+        lease.attempt.as_i32(),
+        ancestor.as_i32(),
+        bigint("records.resumed.last_seq", last_seq)?,
     )
     .execute(connection)
     .await?;
@@ -125,7 +131,7 @@ pub async fn resume(connection: &mut PgConnection, key: &LeaseKey, resumed: &v1:
             field: "records.resumed",
             problem: format!(
                 "names attempt {ancestor} and its records up to {last_seq}, from which attempt {} cannot go on",
-                key.attempt
+                lease.attempt
             ),
         });
     }

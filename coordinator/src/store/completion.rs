@@ -3,30 +3,27 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use domain::lifecycle::Outcome;
+use domain::run::{Lease, TrialResult};
+use domain::units::TrialId;
 use sqlx::PgConnection;
-use uuid::Uuid;
 
-use super::ending::{self, Accepted};
-use super::lease::{self, LeaseKey};
-use super::result::{self, ResultRow};
-use super::{Result, StoreError, breaker, checkpoint};
+use super::columns::count;
+use super::ending::{self, Accepted, Running};
+use super::{Result, StoreError, breaker, checkpoint, lease, result};
 
 /// A result that a worker brings.
 #[derive(Debug, Clone)]
 pub struct Completion {
-    /// The lease.
-    pub key: LeaseKey,
+    /// Under which it was trained.
+    pub lease: Lease,
     /// The principal that brings it; `None` where nobody has one.
     pub by: Option<String>,
-    /// How the trial ended.
-    pub outcome: Outcome,
     /// Number of the attempt's last record.
-    pub last_seq: i64,
+    pub last_seq: u64,
     /// Hash of the result: the same result again changes nothing.
     pub digest: Vec<u8>,
-    /// The result.
-    pub result: ResultRow,
+    /// How the trial ended.
+    pub result: TrialResult,
 }
 
 /// Completes, among these, those whose leases are held as they say and whose records are all there, and gives their
@@ -34,42 +31,26 @@ pub struct Completion {
 /// others.
 ///
 /// # Errors
-/// As any query; then nothing may be committed.
+/// As any query; [`StoreError::Invalid`] where one of them has a number past a bigint. Then nothing may be committed.
 pub async fn complete_held(connection: &mut PgConnection, completions: &[Completion]) -> Result<Vec<usize>> {
     let mut trials = HashSet::new();
-    let candidates: Vec<usize> = completions
-        .iter()
-        .enumerate()
-        .filter(|(_, completion)| trials.insert(completion.key.trial_id))
-        .map(|(place, _)| place)
-        .collect();
-    let locked = lock(connection, completions, &candidates).await?;
-    let mut places = Vec::with_capacity(locked.len());
-    let mut accepted = Vec::with_capacity(locked.len());
-    for Locked { place, acked_seq, failures, preemptions } in locked {
-        let completion = &completions[place];
-        if completion.last_seq > acked_seq {
-            continue;
-        }
-        places.push(place);
-        accepted.push(Accepted {
-            trial_id: completion.key.trial_id,
-            attempt: completion.key.attempt,
-            acked_seq,
-            outcome: completion.outcome,
-            digest: completion.digest.clone(),
-            failures,
-            preemptions,
-        });
-    }
+    let candidates: Vec<usize> =
+        (0..completions.len()).filter(|&place| trials.insert(completions[place].lease.trial_id)).collect();
+    let mut locked = lock(connection, completions, &candidates).await?;
+    locked.retain(|&(place, running)| completions[place].last_seq <= running.acked_seq);
+    let places: Vec<usize> = locked.iter().map(|&(place, _)| place).collect();
     if places.is_empty() {
         return Ok(places);
     }
-    let results: Vec<_> =
-        places.iter().map(|&place| (&completions[place].key, &completions[place].result)).collect();
+    let accepted = locked.into_iter().map(|(place, running)| {
+        let Completion { digest, result, .. } = &completions[place];
+        Accepted { running, outcome: result.outcome, digest: digest.clone() }
+    });
+    let brought = places.iter().map(|&place| &completions[place]);
+    let results: Vec<_> = brought.clone().map(|brought| (&brought.lease, &brought.result)).collect();
     result::insert(connection, &results).await?;
-    ending::with_results(connection, accepted).await?;
-    let ended: Vec<Uuid> = results.iter().map(|(key, _)| key.trial_id).collect();
+    ending::with_results(connection, accepted.collect()).await?;
+    let ended: Vec<TrialId> = brought.map(|brought| brought.lease.trial_id).collect();
     checkpoint::forget(connection, &ended).await?;
     breaker::note_results(connection, &ended).await?;
     Ok(places)
@@ -82,53 +63,48 @@ pub async fn complete_held(connection: &mut PgConnection, completions: &[Complet
 /// [`StoreError::LeaseLost`] or [`StoreError::NotHolder`] where it may not be; [`StoreError::RecordsMissing`] where records
 /// are to come first.
 pub async fn complete(connection: &mut PgConnection, completion: &Completion, ttl: Duration) -> Result<()> {
-    let Completion { key, by, .. } = completion;
+    let Completion { lease, by, .. } = completion;
     let by = by.as_deref();
-    let Some(held) = lease::hold(connection, key, by, ttl).await? else {
-        return match lease::ended(connection, key, by).await? {
+    let Some(held) = lease::hold(connection, lease, by, ttl).await? else {
+        return match lease::ended(connection, lease, by).await? {
             Some(attempt) if attempt.digest.as_ref() == Some(&completion.digest) => Ok(()),
-            _ => Err(lease::refusal(connection, key, by).await),
+            _ => Err(lease::refusal(connection, lease, by).await),
         };
     };
     if completion.last_seq > held.acked_seq {
         return Err(StoreError::RecordsMissing { acked_seq: held.acked_seq });
     }
     match complete_held(connection, std::slice::from_ref(completion)).await?.is_empty() {
-        true => Err(key.lost()),
+        true => Err(lease::lost(lease)),
         false => Ok(()),
     }
 }
 
-/// A lease whose row is locked with its trial's until the transaction ends.
-struct Locked {
-    /// Of its completion.
-    place: usize,
-    acked_seq: i64,
-    failures: i32,
-    preemptions: i32,
-}
-
+/// The places of those whose leases are held as they say, with their attempts; locked until the transaction ends.
 async fn lock(
     connection: &mut PgConnection,
     completions: &[Completion],
     candidates: &[usize],
-) -> Result<Vec<Locked>> {
-    fn column<T>(all: &[Completion], candidates: &[usize], of: impl Fn(&Completion) -> T) -> Vec<T> {
-        candidates.iter().map(|&place| of(&all[place])).collect()
-    }
-    let rows = sqlx::query_file!(
-        "queries/lease/lock_completions.sql",
-        &column(completions, candidates, |completion| completion.key.trial_id),
-        &column(completions, candidates, |completion| completion.key.attempt),
-        &column(completions, candidates, |completion| completion.key.token.clone()),
-        &column(completions, candidates, |completion| completion.by.clone()) as &[Option<String>],
-    )
-    .fetch_all(connection)
-    .await?;
-    let place = |place: i64| usize::try_from(place - 1).ok().and_then(|place| candidates.get(place)).copied();
+) -> Result<Vec<(usize, Running)>> {
+    let locking = by_name!("queries/lease/lock_completions.sql", [], for &place in candidates => {
+        trial_id: uuid::Uuid = completions[place].lease.trial_id.0,
+        attempt: i32 = completions[place].lease.attempt.as_i32(),
+        token: Vec<u8> = completions[place].lease.token.0.clone(),
+        principal: Option<String> = completions[place].by.clone(),
+    }, []);
+    let rows = locking.fetch_all(connection).await?;
     let locked = rows.into_iter().filter_map(|row| {
-        let place = place(row.place)?;
-        Some(Locked { place, acked_seq: row.acked_seq, failures: row.failures, preemptions: row.preemptions })
+        let place = usize::try_from(row.place - 1).ok()?;
+        let place = *candidates.get(place)?;
+        let Lease { trial_id, attempt, .. } = completions[place].lease;
+        let running = Running {
+            trial_id,
+            attempt,
+            acked_seq: count(row.acked_seq),
+            failures: row.failures.unsigned_abs(),
+            preemptions: row.preemptions.unsigned_abs(),
+        };
+        Some((place, running))
     });
     Ok(locked.collect())
 }

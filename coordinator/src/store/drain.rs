@@ -1,10 +1,10 @@
 //! Workers out of service. What an operator asked for stands with the worker's name, so it outlives the worker's process and
 //! the coordinator's; claims look at it with the worker's row held fast, so none is answered after it was told to the operator.
 
+use domain::units::WorkerId;
 use sqlx::PgConnection;
-use uuid::Uuid;
 
-use super::{Result, StoreError, resolve};
+use super::{Result, StoreError, count, resolve};
 
 /// What becomes of the trials that a worker holds while it is taken out of service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,11 +28,11 @@ impl Drain {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Duty {
     /// The worker.
-    pub worker_id: Uuid,
+    pub worker_id: WorkerId,
     /// Its name.
     pub name: String,
     /// How many trials it holds.
-    pub running: i64,
+    pub running: u64,
     /// Whether it was not heard of for a lease's time.
     pub lost: bool,
 }
@@ -45,10 +45,10 @@ pub struct Duty {
 pub async fn set(connection: &mut PgConnection, worker: &str, drain: Option<Drain>) -> Result<Duty> {
     let worker_id = resolve::worker(connection, worker).await?;
     // A claim that is being answered holds the row until its leases are stored, so they are counted below.
-    sqlx::query_file!("queries/worker/hold_worker.sql", worker_id).fetch_optional(&mut *connection).await?;
-    let row = sqlx::query_file!("queries/worker/set_drain.sql", worker_id, drain.map(Drain::word))
+    sqlx::query_file!("queries/worker/hold_worker.sql", worker_id.0).fetch_optional(&mut *connection).await?;
+    let row = sqlx::query_file!("queries/worker/set_drain.sql", worker_id.0, drain.map(Drain::word))
         .fetch_optional(connection)
         .await?
         .ok_or_else(|| StoreError::NotFound { kind: "worker", name: worker.to_owned(), near: None })?;
-    Ok(Duty { worker_id, name: row.name, running: row.running, lost: row.lost })
+    Ok(Duty { worker_id, name: row.name, running: count(row.running), lost: row.lost })
 }

@@ -1,5 +1,7 @@
+//! Why the store did not do as asked.
+
+use domain::units::{Attempt, RequestId, TrialId};
 use sqlx::error::ErrorKind;
-use uuid::Uuid;
 
 /// Why the store did not do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -48,14 +50,14 @@ pub enum StoreError {
     },
     /// The request id was used for something else.
     #[error("request id {0} was used for another sweep; use a fresh UUID for each request")]
-    RequestIdReused(Uuid),
+    RequestIdReused(RequestId),
     /// The writer's attempt is not the current one.
     #[error("attempt {attempt} of trial {trial_id} is over: somebody else holds the trial, or nobody")]
     LeaseLost {
         /// The trial.
-        trial_id: Uuid,
+        trial_id: TrialId,
         /// The attempt that wanted to write.
-        attempt: i32,
+        attempt: Attempt,
     },
     /// It is there, but not the caller's.
     #[error("{0} belongs to the holder of another token")]
@@ -64,7 +66,7 @@ pub enum StoreError {
     #[error("records are stored up to number {acked_seq}; send those from {} on first", .acked_seq + 1)]
     RecordsMissing {
         /// The last one stored without a gap.
-        acked_seq: i64,
+        acked_seq: u64,
     },
     /// Another process has registered under the worker's name.
     #[error("another process has registered as worker `{0}`; this one is to stop")]

@@ -50,6 +50,7 @@ pub async fn expire(connection: &mut PgConnection) -> Result<Vec<Ended>> {
     let expired = sqlx::query_file_scalar!("queries/lease/expired_leases.sql", BATCH)
         .fetch_all(&mut *connection)
         .await?;
+    let expired: Vec<_> = expired.into_iter().map(Into::into).collect();
     let why = Why::WorkerLost("no heartbeat: the worker died, hung or lost its network");
-    ending::without_result(connection, &expired, &why).await
+    ending::without_result(connection, &expired, why).await
 }

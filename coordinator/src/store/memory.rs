@@ -2,77 +2,78 @@
 
 use std::collections::HashMap;
 
-use proto::v1;
+use domain::memory::{DeviceKind, MicroBatchSearch};
+use domain::run::{Lease, MemoryOfKind};
+use domain::units::{ContentHash, SweepId};
 use sqlx::PgConnection;
-use uuid::Uuid;
 
-use super::lease::LeaseKey;
-use super::{Result, bigint, count};
+use super::columns::{bigint, count, storable, word};
+use super::encoded::{EncodedSettings, EncodedSpec};
+use super::{Result, StoreError};
 
-/// Kinds of trial that a family tells of at most: it is the data that makes them differ, so a sweep needs one or two.
+/// Kinds of trial that are given of a family at most: it is the data that makes them differ, so a sweep needs one or two.
 const KINDS: i64 = 16;
 
-/// Steps that are told of a kind at most, for each way of training and each outcome.
+/// Steps that are given of a kind at most, for each way of training and each outcome.
 const STEPS: i64 = 64;
 
-/// A trial whose worker tells what it found out.
+/// A trial whose worker reports what it found out.
 #[derive(Debug, Clone)]
 pub struct Finder {
-    /// The trial's sweep.
-    pub sweep_id: Uuid,
-    /// Encoded `v1::TrialSettings`.
-    pub settings: Vec<u8>,
-    /// Encoded `v1::SweepSpec`.
-    pub spec: Vec<u8>,
+    /// The sweep that it is of.
+    pub sweep_id: SweepId,
+    /// What its cell of the grid sets.
+    pub settings: EncodedSettings,
+    /// What its sweep's trials share.
+    pub spec: EncodedSpec,
     /// Hash of the files that the sweep's trials are trained on.
-    pub data_sha256: Option<String>,
-    /// The worker's device, such as `cuda:0`.
-    pub device: String,
-    /// What that device is.
-    pub device_description: String,
-    /// Version of libtorch there.
-    pub libtorch_version: String,
+    pub data_sha256: Option<ContentHash>,
+    /// Where it is trained.
+    pub device: DeviceKind,
 }
 
-/// Who tells; `None` when this lease never was.
+/// Who reports; `None` when this lease never was.
 ///
 /// # Errors
 /// As any query.
-pub async fn finder(connection: &mut PgConnection, key: &LeaseKey) -> Result<Option<Finder>> {
-    Ok(sqlx::query_file_as!(Finder, "queries/memory/finder.sql", key.trial_id, key.attempt, key.token)
+pub async fn finder(connection: &mut PgConnection, lease: &Lease) -> Result<Option<Finder>> {
+    let (trial_id, attempt) = (lease.trial_id.0, lease.attempt.as_i32());
+    let row = sqlx::query_file!("queries/memory/finder.sql", trial_id, attempt, lease.token.0)
         .fetch_optional(connection)
-        .await?)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Finder {
+        sweep_id: row.sweep_id.into(),
+        settings: row.settings.into(),
+        spec: row.spec.into(),
+        data_sha256: row.data_sha256.map(|hash| word("the hash of a sweep's data", &hash)).transpose()?,
+        device: DeviceKind::new(&row.device, &row.device_description, &row.libtorch_version),
+    }))
 }
 
-/// Adds what a worker found out about trials of this family. Told again, it changes nothing.
+/// Adds what a worker found out about trials of this family. Reported again, it changes nothing.
 ///
 /// # Errors
-/// [`super::StoreError::Invalid`] for a number past a bigint.
-pub async fn merge(connection: &mut PgConnection, family: &str, memory: &[v1::KnownMemory]) -> Result<()> {
-    let steps = Steps::of(memory)?;
-    sqlx::query_file!(
-        "queries/memory/merge_kinds.sql",
-        family,
-        &memory.iter().map(|known| known.kind.clone()).collect::<Vec<_>>(),
-        &memory.iter().map(|known| known.description.clone()).collect::<Vec<_>>(),
-    )
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query_file!(
-        "queries/memory/merge_steps.sql",
-        &steps.kind,
-        &steps.way,
-        &steps.outcome,
-        &steps.micro_batch,
-        &steps.bytes,
-    )
-    .execute(connection)
-    .await?;
+/// [`StoreError::Invalid`] for a number past a bigint.
+pub async fn merge(connection: &mut PgConnection, family: &str, memory: &[MemoryOfKind]) -> Result<()> {
+    let merging = by_name!("queries/memory/merge_kinds.sql", [family], for known in memory => {
+        kind: String = known.kind.to_string(),
+        description: String = storable(&known.description),
+    }, []);
+    merging.execute(&mut *connection).await?;
+    let merging = by_name!("queries/memory/merge_steps.sql", [], for step in memory.iter().flat_map(steps) => {
+        kind: String = step.kind.clone(),
+        way: &'static str = step.way,
+        outcome: &'static str = step.outcome,
+        micro_batch: i64 = bigint("findings.memory.micro_batch", step.micro_batch)?,
+        bytes: i64 = bigint("findings.memory.bytes", step.bytes)?,
+    }, []);
+    merging.execute(connection).await?;
     Ok(())
 }
 
-/// How often something was told of each of these families; those that nothing is known of are left out. A cheap question,
-/// to see whether an answer of [`known`] still stands.
+/// How often something was reported of each of these families; those that nothing is known of are left out. A cheap question,
+/// to see whether an answer of [`known`] still holds.
 ///
 /// # Errors
 /// As any query.
@@ -81,75 +82,67 @@ pub async fn times_told(connection: &mut PgConnection, families: &[String]) -> R
     Ok(rows.into_iter().map(|row| (row.family, row.times_told)).collect())
 }
 
-/// What is known of these families, the most telling of it: enough to plan with, small enough to send along.
+/// What is known of these families, the part of it that says most: enough to plan with, small enough to send along.
+/// Descriptions are left out.
 ///
 /// # Errors
 /// As any query.
 pub async fn known(
     connection: &mut PgConnection,
     families: &[String],
-) -> Result<HashMap<String, Vec<v1::KnownMemory>>> {
+) -> Result<HashMap<String, Vec<MemoryOfKind>>> {
     let rows = sqlx::query_file!("queries/memory/known_steps.sql", families, KINDS, STEPS)
         .fetch_all(connection)
         .await?;
-    let mut families: HashMap<String, Vec<v1::KnownMemory>> = HashMap::new();
+    let mut families: HashMap<String, Vec<MemoryOfKind>> = HashMap::new();
     for row in rows {
         let kinds = families.entry(row.family).or_default();
+        let kind: ContentHash = word("a kind of trial", &row.kind)?;
         // In order of their kinds, so the last one is this row's or a new one is due.
-        if kinds.last().is_none_or(|known| known.kind != row.kind) {
-            kinds.push(v1::KnownMemory { kind: row.kind, ..v1::KnownMemory::default() });
+        if kinds.last().is_none_or(|known| known.kind != kind) {
+            kinds.push(MemoryOfKind { kind, description: String::new(), memory: Default::default() });
         }
-        let Some(known) = kinds.last_mut() else { continue };
-        let way = if row.way == "whole" { &mut known.whole } else { &mut known.accumulated };
-        let steps = way.get_or_insert_default();
+        let Some(MemoryOfKind { memory, .. }) = kinds.last_mut() else { continue };
+        let search = match row.way.as_str() {
+            WHOLE => &mut memory.whole,
+            ACCUMULATED => &mut memory.accumulated,
+            other => return Err(StoreError::corrupt("a way of training", other)),
+        };
         let (micro_batch, bytes) = (count(row.micro_batch), count(row.bytes));
-        if row.outcome == "measured" {
-            steps.measured.push(v1::MeasuredStep { micro_batch, bytes });
-        } else {
-            steps.failed.push(v1::FailedStep { micro_batch, room_bytes: bytes });
+        match row.outcome.as_str() {
+            MEASURED => search.record_fit(micro_batch, bytes),
+            FAILED => search.record_failure(micro_batch, bytes),
+            other => return Err(StoreError::corrupt("the outcome of a step", other)),
         }
     }
     Ok(families)
 }
 
-#[derive(Default)]
-struct Steps {
-    kind: Vec<String>,
-    way: Vec<String>,
-    outcome: Vec<String>,
-    micro_batch: Vec<i64>,
-    bytes: Vec<i64>,
+const WHOLE: &str = "whole";
+const ACCUMULATED: &str = "accumulated";
+const MEASURED: &str = "measured";
+const FAILED: &str = "failed";
+
+/// One row of the table of steps.
+struct Step {
+    kind: String,
+    way: &'static str,
+    outcome: &'static str,
+    micro_batch: u64,
+    /// What it took, or where it failed, what room there was.
+    bytes: u64,
 }
 
-impl Steps {
-    fn of(memory: &[v1::KnownMemory]) -> Result<Self> {
-        let mut all = Self::default();
-        for known in memory {
-            for (way, steps) in [("whole", &known.whole), ("accumulated", &known.accumulated)] {
-                for step in steps.iter().flat_map(|steps| &steps.measured) {
-                    all.push((&known.kind, way, "measured"), (step.micro_batch, step.bytes))?;
-                }
-                for step in steps.iter().flat_map(|steps| &steps.failed) {
-                    all.push((&known.kind, way, "failed"), (step.micro_batch, step.room_bytes))?;
-                }
-            }
-        }
-        Ok(all)
-    }
-
-    fn push(
-        &mut self,
-        (kind, way, outcome): (&str, &str, &str),
-        (micro_batch, bytes): (u64, u64),
-    ) -> Result<()> {
-        // A step of no examples says nothing.
-        if micro_batch > 0 {
-            self.kind.push(kind.to_owned());
-            self.way.push(way.to_owned());
-            self.outcome.push(outcome.to_owned());
-            self.micro_batch.push(bigint("findings.memory.micro_batch", micro_batch)?);
-            self.bytes.push(bigint("findings.memory.bytes", bytes)?);
-        }
-        Ok(())
-    }
+fn steps(known: &MemoryOfKind) -> impl Iterator<Item = Step> {
+    let of_way = |way, search: &MicroBatchSearch| {
+        let step = |outcome, micro_batch, bytes| {
+            let kind = known.kind.to_string();
+            Step { kind, way, outcome, micro_batch, bytes }
+        };
+        let measured = search.envelope().points().map(|(size, bytes)| step(MEASURED, size, bytes));
+        let failed = search.failures().iter().map(|(size, room)| step(FAILED, size, room));
+        measured.chain(failed).collect::<Vec<_>>()
+    };
+    let whole = of_way(WHOLE, &known.memory.whole);
+    whole.into_iter().chain(of_way(ACCUMULATED, &known.memory.accumulated))
 }

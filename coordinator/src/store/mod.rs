@@ -1,5 +1,5 @@
-//! All truth, in Postgres. One file a concern; each function runs queries of `queries/`, one a file, checked against
-//! the schema when they are compiled.
+//! All truth, in Postgres, in the domain's types. One file a concern; each function runs queries of `queries/`, one a file,
+//! checked against the schema when they are compiled.
 //!
 //! What holds at any time:
 //! - a trial is `running` if and only if it has a lease, of the same attempt ([`claim`], [`completion`], [`ending`], [`lease`]);
@@ -12,11 +12,14 @@
 //! Locks are taken in one order: worker, sweep, lease, trial state; after them the count of a sweep's failures ([`breaker`])
 //! and what is known of memory.
 
+#[macro_use]
+mod columns;
 pub mod connect;
-/// What can go wrong here.
+pub mod encoded;
 pub mod error;
 
 pub mod resolve;
+pub mod steering;
 pub mod sweep;
 pub mod trial;
 
@@ -28,6 +31,7 @@ pub mod drain;
 pub mod ending;
 pub mod expiry;
 pub mod lease;
+pub mod leased;
 pub mod load;
 pub mod memory;
 pub mod record;
@@ -37,13 +41,13 @@ pub mod worker;
 
 pub mod token;
 
-pub mod reader;
 pub mod rows;
 
 use std::time::Duration;
 
 use sqlx::{PgPool, PgTransaction};
 
+pub(crate) use columns::{count, storable};
 pub use error::StoreError;
 
 /// What store functions give.
@@ -122,14 +126,3 @@ async fn begin(pool: &PgPool) -> Result<PgTransaction<'static>> {
 
 /// The channel of [`Store::notify_trials`].
 pub const TRIALS_CHANNEL: &str = "batchsweep_trials";
-
-/// A number of the wire as Postgres holds it.
-pub(crate) fn bigint(field: &'static str, value: u64) -> Result<i64> {
-    i64::try_from(value)
-        .map_err(|_| StoreError::Invalid { field, problem: format!("is {value}, past the largest bigint") })
-}
-
-/// A count out of Postgres, where negative ones cannot be.
-pub(crate) fn count(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
-}

@@ -1,9 +1,11 @@
 //! From what people type to ids: an id, a unique prefix of one (with or without dashes), a name (the newest), `@last`.
 
+use domain::units::{SweepId, TrialId, WorkerId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Result, StoreError, bigint, sweep};
+use super::columns::bigint;
+use super::{Result, StoreError, sweep};
 
 /// The fewest hex digits that count as a prefix; shorter ones are more likely a slip.
 const MIN_PREFIX: usize = 4;
@@ -12,20 +14,20 @@ const MIN_PREFIX: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrialIds {
     /// The trial.
-    pub trial_id: Uuid,
+    pub trial_id: TrialId,
     /// Its sweep.
-    pub sweep_id: Uuid,
+    pub sweep_id: SweepId,
 }
 
 /// Finds a sweep.
 ///
 /// # Errors
 /// [`StoreError::NotFound`] with the nearest name, [`StoreError::Ambiguous`] with the candidates.
-pub async fn sweep(connection: &mut PgConnection, text: &str) -> Result<Uuid> {
+pub async fn sweep(connection: &mut PgConnection, text: &str) -> Result<SweepId> {
     let not_found = |near| StoreError::NotFound { kind: "sweep", name: text.to_owned(), near };
     if text == "@last" {
         let newest = sqlx::query_file!("queries/sweep/newest_sweep.sql").fetch_optional(connection).await?;
-        return newest.map(|sweep| sweep.sweep_id).ok_or_else(|| not_found(None));
+        return newest.map(|sweep| sweep.sweep_id.into()).ok_or_else(|| not_found(None));
     }
     let range = prefix_range(text);
     let (low, high) = range.unzip();
@@ -46,7 +48,7 @@ pub async fn sweep(connection: &mut PgConnection, text: &str) -> Result<Uuid> {
             };
             Err(not_found(near))
         }
-        [(sweep_id, _)] => Ok(*sweep_id),
+        [(sweep_id, _)] => Ok(SweepId(*sweep_id)),
         several => Err(StoreError::Ambiguous {
             kind: "sweep",
             name: text.to_owned(),
@@ -59,10 +61,10 @@ pub async fn sweep(connection: &mut PgConnection, text: &str) -> Result<Uuid> {
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Ambiguous`] with the candidates.
-pub async fn trial(connection: &mut PgConnection, sweep_id: Option<Uuid>, text: &str) -> Result<TrialIds> {
+pub async fn trial(connection: &mut PgConnection, sweep_id: Option<SweepId>, text: &str) -> Result<TrialIds> {
     if let (Some(sweep_id), Ok(index)) = (sweep_id, text.parse::<u64>()) {
         let index = bigint("trial", index)?;
-        let found = sqlx::query_file_as!(TrialIds, "queries/trial/trial_by_index.sql", sweep_id, index)
+        let found = sqlx::query_file_as!(TrialIds, "queries/trial/trial_by_index.sql", sweep_id.0, index)
             .fetch_optional(&mut *connection)
             .await?;
         if let Some(trial) = found {
@@ -72,9 +74,10 @@ pub async fn trial(connection: &mut PgConnection, sweep_id: Option<Uuid>, text: 
     let Some((low, high)) = prefix_range(text) else {
         return Err(StoreError::NotFound { kind: "trial", name: text.to_owned(), near: None });
     };
-    let found = sqlx::query_file_as!(TrialIds, "queries/trial/find_trials.sql", low, high, sweep_id)
-        .fetch_all(connection)
-        .await?;
+    let found =
+        sqlx::query_file_as!(TrialIds, "queries/trial/find_trials.sql", low, high, sweep_id.map(Uuid::from))
+            .fetch_all(connection)
+            .await?;
     match found.as_slice() {
         [] => Err(StoreError::NotFound { kind: "trial", name: text.to_owned(), near: None }),
         [trial] => Ok(*trial),
@@ -90,7 +93,7 @@ pub async fn trial(connection: &mut PgConnection, sweep_id: Option<Uuid>, text: 
 ///
 /// # Errors
 /// [`StoreError::NotFound`] with the nearest name, [`StoreError::Ambiguous`] with the candidates.
-pub async fn worker(connection: &mut PgConnection, text: &str) -> Result<Uuid> {
+pub async fn worker(connection: &mut PgConnection, text: &str) -> Result<WorkerId> {
     let (low, high) = prefix_range(text).unzip();
     let found = sqlx::query_file!("queries/worker/find_workers.sql", text, low, high)
         .fetch_all(&mut *connection)
@@ -102,10 +105,10 @@ pub async fn worker(connection: &mut PgConnection, text: &str) -> Result<Uuid> {
             let near = nearest(text, names);
             Err(StoreError::NotFound { kind: "worker", name: text.to_owned(), near })
         }
-        [worker] => Ok(worker.worker_id),
+        [worker] => Ok(worker.worker_id.into()),
         // A name is what people call it, whatever ids begin with.
         several => match several.iter().find(|worker| worker.name == text) {
-            Some(named) => Ok(named.worker_id),
+            Some(named) => Ok(named.worker_id.into()),
             None => Err(StoreError::Ambiguous {
                 kind: "worker",
                 name: text.to_owned(),
@@ -138,7 +141,7 @@ fn prefix_range(text: &str) -> Option<(Uuid, Uuid)> {
 /// The ids of sweeps that somebody may mean, newest first.
 async fn recent_ids(connection: &mut PgConnection) -> Result<Vec<Uuid>> {
     const RECENT: i64 = 100;
-    Ok(sweep::list(connection, None, RECENT).await?.into_iter().map(|row| row.sweep_id).collect())
+    Ok(sweep::list(connection, None, RECENT).await?.into_iter().map(|row| row.sweep_id.0).collect())
 }
 
 /// The id that begins most like what was typed, with a slip or two; of several, the first. A short beginning may mean

@@ -1,29 +1,28 @@
-//! Sweeps: submitted once, then steered by two flags and a weight.
+//! Sweeps: what was submitted, and how far they are.
 
 use chrono::{DateTime, Utc};
-use domain::lifecycle::{TrialEvent, TrialStatus};
-use domain::units::SweepWeight;
-use proto::v1;
+use domain::SweepSpec;
+use domain::lifecycle::SweepState;
+use domain::run::Progress;
+use domain::units::{Attempt, ContentHash, RequestId, SweepId, SweepWeight, TrialId};
+use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
-use uuid::Uuid;
 
-use super::{Result, StoreError, breaker};
+use super::columns::{attempt, column, count, word};
+use super::encoded::EncodedSpec;
+use super::{Result, StoreError};
 
 /// A sweep to submit.
 #[derive(Debug)]
 pub struct NewSweep<'a> {
     /// Its id, if it is new.
-    pub sweep_id: Uuid,
-    /// What people call it.
-    pub name: Option<&'a str>,
-    /// The checked spec, encoded.
-    pub spec: &'a [u8],
+    pub sweep_id: SweepId,
+    /// What it is.
+    pub spec: &'a SweepSpec,
     /// The sweep file as typed.
     pub source: &'a str,
     /// Names the request: the same again is the same sweep.
-    pub request_id: Uuid,
-    /// Hash of all that was asked.
-    pub request_hash: &'a [u8],
+    pub request_id: RequestId,
     /// Its share of the workers beside other sweeps.
     pub weight: SweepWeight,
 }
@@ -32,11 +31,11 @@ pub struct NewSweep<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepRow {
     /// Its id.
-    pub sweep_id: Uuid,
+    pub sweep_id: SweepId,
     /// What people call it.
     pub name: Option<String>,
-    /// The checked spec, encoded.
-    pub spec: Vec<u8>,
+    /// What it is.
+    pub spec: EncodedSpec,
     /// The sweep file as typed; empty in listings.
     pub source: String,
     /// When it was submitted.
@@ -45,22 +44,10 @@ pub struct SweepRow {
     pub weight: f64,
     /// Why it was paused by itself; `None` where somebody paused it, or it is not paused.
     pub pause_reason: Option<String>,
-    /// `active`, `paused`, `cancelled` or `finished`.
-    pub state: String,
-    /// Trials that wait.
-    pub pending: i64,
-    /// Trials on a worker.
-    pub running: i64,
-    /// Trials trained to the end.
-    pub succeeded: i64,
-    /// Trials that diverged.
-    pub diverged: i64,
-    /// Trials that did not fit.
-    pub infeasible: i64,
-    /// Trials out of tries.
-    pub failed: i64,
-    /// Trials that somebody stopped.
-    pub cancelled: i64,
+    /// Whether its trials are handed out, and if not, why.
+    pub state: SweepState,
+    /// Its trials.
+    pub counts: TrialCounts,
     /// When the last trial ended.
     pub finished_at: Option<DateTime<Utc>>,
 }
@@ -69,8 +56,227 @@ impl SweepRow {
     /// Whether every trial has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.pending + self.running == 0
+        self.counts.ended() == self.counts.all()
     }
+}
+
+/// Trials of a sweep by their status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TrialCounts {
+    /// Waiting.
+    pub pending: u64,
+    /// On a worker.
+    pub running: u64,
+    /// Trained to the end.
+    pub succeeded: u64,
+    /// Left the finite numbers, or nearly.
+    pub diverged: u64,
+    /// Did not fit.
+    pub infeasible: u64,
+    /// Out of tries.
+    pub failed: u64,
+    /// Stopped by somebody.
+    pub cancelled: u64,
+}
+
+impl TrialCounts {
+    /// Those that have ended.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.succeeded + self.diverged + self.infeasible + self.failed + self.cancelled
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> u64 {
+        self.ended() + self.pending + self.running
+    }
+}
+
+/// The columns of a sweep, as two queries give them.
+struct Columns {
+    sweep_id: SweepId,
+    name: Option<String>,
+    spec: EncodedSpec,
+    source: String,
+    created_at: DateTime<Utc>,
+    weight: f64,
+    pause_reason: Option<String>,
+    state: String,
+    pending: i64,
+    running: i64,
+    succeeded: i64,
+    diverged: i64,
+    infeasible: i64,
+    failed: i64,
+    cancelled: i64,
+    finished_at: Option<DateTime<Utc>>,
+}
+
+impl Columns {
+    fn read(self) -> Result<SweepRow> {
+        Ok(SweepRow {
+            state: word("the state of a sweep", &self.state)?,
+            counts: TrialCounts {
+                pending: count(self.pending),
+                running: count(self.running),
+                succeeded: count(self.succeeded),
+                diverged: count(self.diverged),
+                infeasible: count(self.infeasible),
+                failed: count(self.failed),
+                cancelled: count(self.cancelled),
+            },
+            sweep_id: self.sweep_id,
+            name: self.name,
+            spec: self.spec,
+            source: self.source,
+            created_at: self.created_at,
+            weight: self.weight,
+            pause_reason: self.pause_reason,
+            finished_at: self.finished_at,
+        })
+    }
+}
+
+/// A trial that runs now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunningTrial {
+    /// Its id.
+    pub trial_id: TrialId,
+    /// Place in the grid, from 0.
+    pub trial_index: u64,
+    /// Examples per optimizer step.
+    pub batch_size: u64,
+    /// The learning rate at its full height.
+    pub learning_rate: f64,
+    /// Seeds its weights and the order of its data.
+    pub seed: u64,
+    /// The worker's name.
+    pub worker: String,
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// As its worker reported it last.
+    pub progress: Progress,
+}
+
+/// Stores a sweep's row. `None` when it is new and its trials are still to be stored; else the sweep that the same
+/// request made before.
+///
+/// # Errors
+/// [`StoreError::RequestIdReused`] when the request id was used for another sweep.
+pub async fn insert(connection: &mut PgConnection, new: &NewSweep<'_>) -> Result<Option<SweepId>> {
+    let spec = EncodedSpec::of(new.spec);
+    // Of all that was asked.
+    let request_hash = Sha256::new().chain_update(spec.bytes()).chain_update(new.source).finalize();
+    let inserted = sqlx::query_file!(
+        "queries/sweep/insert_sweep.sql",
+        new.sweep_id.0,
+        new.spec.name,
+        spec.bytes(),
+        new.source,
+        new.request_id.0,
+        request_hash.as_slice(),
+        new.weight.get(),
+    )
+    .execute(&mut *connection)
+    .await?;
+    if inserted.rows_affected() == 1 {
+        return Ok(None);
+    }
+    let earlier = sqlx::query_file!("queries/sweep/sweep_by_request.sql", new.request_id.0)
+        .fetch_one(connection)
+        .await?;
+    if earlier.request_hash == request_hash.as_slice() {
+        Ok(Some(earlier.sweep_id.into()))
+    } else {
+        Err(StoreError::RequestIdReused(new.request_id))
+    }
+}
+
+/// One sweep.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn get(connection: &mut PgConnection, sweep_id: SweepId) -> Result<SweepRow> {
+    sqlx::query_file_as!(Columns, "queries/sweep/get_sweep.sql", sweep_id.0)
+        .fetch_optional(connection)
+        .await?
+        .ok_or_else(|| StoreError::NotFound { kind: "sweep", name: sweep_id.to_string(), near: None })?
+        .read()
+}
+
+/// At most `limit` sweeps, newest first, older than the one named.
+///
+/// # Errors
+/// As any query.
+pub async fn list(
+    connection: &mut PgConnection,
+    before: Option<SweepId>,
+    limit: i64,
+) -> Result<Vec<SweepRow>> {
+    let before = before.map(uuid::Uuid::from);
+    let rows = sqlx::query_file_as!(Columns, "queries/sweep/list_sweeps.sql", before, limit)
+        .fetch_all(connection)
+        .await?;
+    rows.into_iter().map(Columns::read).collect()
+}
+
+/// The trials of a sweep that run now, in grid order.
+///
+/// # Errors
+/// As any query.
+pub async fn running(connection: &mut PgConnection, sweep_id: SweepId) -> Result<Vec<RunningTrial>> {
+    let rows =
+        sqlx::query_file!("queries/sweep/running_trials.sql", sweep_id.0).fetch_all(connection).await?;
+    let running = rows.into_iter().map(|row| {
+        Ok(RunningTrial {
+            trial_id: row.trial_id.into(),
+            trial_index: count(row.trial_index),
+            batch_size: count(row.batch_size),
+            learning_rate: row.learning_rate,
+            seed: count(row.seed),
+            worker: row.worker,
+            attempt: attempt(row.attempt)?,
+            progress: Progress {
+                phase: word("the phase of a trial", &row.phase)?,
+                step: count(row.step),
+                total_steps: count(row.total_steps),
+                train_loss: row.train_loss,
+                micro_batch: count(row.micro_batch),
+            },
+        })
+    });
+    running.collect()
+}
+
+/// Keeps the hash of the files that a sweep's trials are trained on, unless one is kept already. Gives the one that is.
+///
+/// # Errors
+/// As any query.
+pub async fn keep_data_sha256(
+    connection: &mut PgConnection,
+    sweep_id: SweepId,
+    sha256: ContentHash,
+) -> Result<Option<ContentHash>> {
+    sqlx::query_file!("queries/sweep/keep_data_sha256.sql", sweep_id.0, sha256.to_string())
+        .execute(&mut *connection)
+        .await?;
+    let kept =
+        sqlx::query_file_scalar!("queries/sweep/data_sha256.sql", sweep_id.0).fetch_one(connection).await?;
+    kept.map(|hash| word("the hash of a sweep's data", &hash)).transpose()
+}
+
+/// What these sweeps are.
+///
+/// # Errors
+/// As any query.
+pub async fn specs(
+    connection: &mut PgConnection,
+    sweep_ids: &[SweepId],
+) -> Result<Vec<(SweepId, EncodedSpec)>> {
+    let sweeps = column(sweep_ids, |sweep_id| sweep_id.0);
+    let rows = sqlx::query_file!("queries/sweep/specs_of_sweeps.sql", &sweeps).fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|row| (row.sweep_id.into(), row.spec.into())).collect())
 }
 
 /// How a sweep is cancelled.
@@ -83,203 +289,37 @@ pub enum Cancel {
 }
 
 impl Cancel {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Drain => "drain",
             Self::Stop => "stop",
         }
     }
-}
 
-/// A trial that runs now.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunningRow {
-    /// Its id.
-    pub trial_id: Uuid,
-    /// Place in the grid, from 0.
-    pub trial_index: i64,
-    /// Examples per optimizer step.
-    pub batch_size: i64,
-    /// Learning rate.
-    pub learning_rate: f64,
-    /// Seed.
-    pub seed: i64,
-    /// The worker's name.
-    pub worker: String,
-    /// Which attempt.
-    pub attempt: i32,
-    /// `preparing`, `training` or `evaluating`.
-    pub phase: String,
-    /// Optimizer steps done.
-    pub step: i64,
-    /// Optimizer steps in all; 0 while unknown.
-    pub total_steps: i64,
-    /// The latest step loss.
-    pub train_loss: Option<f64>,
-    /// Examples in the largest micro-batch; 0 while unknown.
-    pub micro_batch: i64,
-}
-
-/// Stores a sweep's row. `None` when it is new and its trials are still to be stored; else the sweep that the same
-/// request made before.
-///
-/// # Errors
-/// [`StoreError::RequestIdReused`] when the request id was used for another sweep.
-pub async fn insert(connection: &mut PgConnection, new: &NewSweep<'_>) -> Result<Option<Uuid>> {
-    let inserted = sqlx::query_file!(
-        "queries/sweep/insert_sweep.sql",
-        new.sweep_id,
-        new.name,
-        new.spec,
-        new.source,
-        new.request_id,
-        new.request_hash,
-        new.weight.get(),
-    )
-    .execute(&mut *connection)
-    .await?;
-    if inserted.rows_affected() == 1 {
-        return Ok(None);
-    }
-    let earlier =
-        sqlx::query_file!("queries/sweep/sweep_by_request.sql", new.request_id).fetch_one(connection).await?;
-    if earlier.request_hash == new.request_hash {
-        Ok(Some(earlier.sweep_id))
-    } else {
-        Err(StoreError::RequestIdReused(new.request_id))
+    fn read(text: &str) -> Result<Self> {
+        let found = [Self::Drain, Self::Stop].into_iter().find(|how| how.word() == text);
+        found.ok_or_else(|| StoreError::corrupt("how a sweep was cancelled", text))
     }
 }
 
-/// One sweep.
-///
-/// # Errors
-/// [`StoreError::NotFound`].
-pub async fn get(connection: &mut PgConnection, sweep_id: Uuid) -> Result<SweepRow> {
-    sqlx::query_file_as!(SweepRow, "queries/sweep/get_sweep.sql", sweep_id)
-        .fetch_optional(connection)
-        .await?
-        .ok_or_else(|| StoreError::NotFound { kind: "sweep", name: sweep_id.to_string(), near: None })
+/// A sweep's flags.
+#[derive(Debug)]
+pub(super) struct Locked {
+    pub is_finished: bool,
+    pub cancelled: Option<Cancel>,
+    pub is_paused: bool,
+    /// Trials that wait.
+    pub pending: u64,
 }
 
-/// At most `limit` sweeps, newest first, older than the one named.
-///
-/// # Errors
-/// As any query.
-pub async fn list(connection: &mut PgConnection, before: Option<Uuid>, limit: i64) -> Result<Vec<SweepRow>> {
-    Ok(sqlx::query_file_as!(SweepRow, "queries/sweep/list_sweeps.sql", before, limit)
-        .fetch_all(connection)
-        .await?)
-}
-
-/// The trials of a sweep that run now, in grid order.
-///
-/// # Errors
-/// As any query.
-pub async fn running(connection: &mut PgConnection, sweep_id: Uuid) -> Result<Vec<RunningRow>> {
-    Ok(sqlx::query_file_as!(RunningRow, "queries/sweep/running_trials.sql", sweep_id)
-        .fetch_all(connection)
-        .await?)
-}
-
-/// Pauses or resumes a sweep.
-///
-/// # Errors
-/// [`StoreError::WrongState`] when it was cancelled or has finished.
-pub async fn set_paused(connection: &mut PgConnection, sweep_id: Uuid, paused: bool) -> Result<()> {
-    let (verb, done) = if paused { ("pause", "paused") } else { ("resume", "resumed") };
-    let sweep =
-        sqlx::query_file!("queries/sweep/lock_sweep.sql", sweep_id).fetch_one(&mut *connection).await?;
-    if sweep.state == "finished" || sweep.cancelled.is_some() {
-        let state = if sweep.state == "finished" { "has finished" } else { "was cancelled" };
-        return Err(StoreError::WrongState(format!(
-            "sweep {sweep_id} {state}, so there is nothing to {verb} (nothing was {done}); `retry` puts its failed \
-             and cancelled trials back into the queue"
-        )));
-    }
-    sqlx::query_file!("queries/sweep/set_paused.sql", sweep_id, paused, None::<String>)
-        .execute(&mut *connection)
-        .await?;
-    // Its failures were looked at by whoever wants it to go on.
-    if paused { Ok(()) } else { breaker::close(connection, sweep_id).await }
-}
-
-/// Gives a sweep another share of the workers. Trials that run stay where they are.
-///
-/// # Errors
-/// As any query.
-pub async fn set_weight(connection: &mut PgConnection, sweep_id: Uuid, weight: SweepWeight) -> Result<()> {
-    sqlx::query_file!("queries/sweep/set_weight.sql", sweep_id, weight.get()).execute(connection).await?;
-    Ok(())
-}
-
-/// Cancels a sweep: its waiting trials now, its running ones as `how` says. A finished sweep stays as it is; a drain
-/// after a stop changes nothing.
-///
-/// # Errors
-/// As any query.
-pub async fn cancel(connection: &mut PgConnection, sweep_id: Uuid, how: Cancel) -> Result<()> {
-    debug_assert_eq!(TrialStatus::Pending.after(TrialEvent::Cancelled, true), Some(TrialStatus::Cancelled));
-    let sweep =
-        sqlx::query_file!("queries/sweep/lock_sweep.sql", sweep_id).fetch_one(&mut *connection).await?;
-    if sweep.state == "finished" || sweep.cancelled.as_deref() == Some(Cancel::Stop.word()) {
-        return Ok(());
-    }
-    sqlx::query_file!("queries/sweep/set_cancelled.sql", sweep_id, how.word())
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query_file!("queries/sweep/cancel_pending_trials.sql", sweep_id).execute(connection).await?;
-    Ok(())
-}
-
-/// Puts failed and cancelled trials back into the queue, and undoes a cancellation. Gives their number. Failures in a row are
-/// counted anew.
-///
-/// # Errors
-/// As any query.
-pub async fn retry(connection: &mut PgConnection, sweep_id: Uuid) -> Result<u64> {
-    for status in [TrialStatus::Failed, TrialStatus::Cancelled] {
-        debug_assert_eq!(status.after(TrialEvent::Retried, true), Some(TrialStatus::Pending));
-    }
-    sqlx::query_file!("queries/sweep/lock_sweep.sql", sweep_id).fetch_one(&mut *connection).await?;
-    sqlx::query_file!("queries/sweep/set_cancelled.sql", sweep_id, None::<String>)
-        .execute(&mut *connection)
-        .await?;
-    let retried =
-        sqlx::query_file!("queries/sweep/retry_trials.sql", sweep_id).execute(&mut *connection).await?;
-    breaker::close(connection, sweep_id).await?;
-    Ok(retried.rows_affected())
-}
-
-/// Keeps the hash of the files that a sweep's trials are trained on, unless one is kept already. Gives the one that is.
-///
-/// # Errors
-/// As any query.
-pub async fn keep_data_sha256(
-    connection: &mut PgConnection,
-    sweep_id: Uuid,
-    sha256: &str,
-) -> Result<Option<String>> {
-    sqlx::query_file!("queries/sweep/keep_data_sha256.sql", sweep_id, sha256)
-        .execute(&mut *connection)
-        .await?;
-    Ok(sqlx::query_file_scalar!("queries/sweep/data_sha256.sql", sweep_id).fetch_one(connection).await?)
-}
-
-/// The specs of these sweeps.
-///
-/// # Errors
-/// [`StoreError::Corrupt`].
-pub async fn specs(connection: &mut PgConnection, sweep_ids: &[Uuid]) -> Result<Vec<(Uuid, v1::SweepSpec)>> {
-    let rows =
-        sqlx::query_file!("queries/sweep/specs_of_sweeps.sql", sweep_ids).fetch_all(connection).await?;
-    rows.into_iter().map(|row| Ok((row.sweep_id, decode_spec(row.sweep_id, &row.spec)?))).collect()
-}
-
-/// The spec of a stored sweep.
-///
-/// # Errors
-/// [`StoreError::Corrupt`].
-pub fn decode_spec(sweep_id: Uuid, spec: &[u8]) -> Result<v1::SweepSpec> {
-    prost::Message::decode(spec)
-        .map_err(|error| StoreError::corrupt(format!("the spec of sweep {sweep_id}"), error))
+/// Locks a sweep, so that two changes of its flags follow one another.
+pub(super) async fn lock(connection: &mut PgConnection, sweep_id: SweepId) -> Result<Locked> {
+    let row = sqlx::query_file!("queries/sweep/lock_sweep.sql", sweep_id.0).fetch_one(connection).await?;
+    let state: SweepState = word("the state of a sweep", &row.state)?;
+    Ok(Locked {
+        is_finished: state == SweepState::Finished,
+        cancelled: row.cancelled.as_deref().map(Cancel::read).transpose()?,
+        is_paused: row.paused,
+        pending: count(row.pending),
+    })
 }

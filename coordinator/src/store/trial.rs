@@ -2,11 +2,13 @@
 
 use domain::PlannedTrial;
 use domain::spec::Value;
-use prost::Message;
+use domain::units::SweepId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Result, StoreError, bigint};
+use super::Result;
+use super::columns::bigint;
+use super::encoded::EncodedSettings;
 
 /// Trials in one statement: enough to make round trips cheap, few enough to keep messages to Postgres small.
 const CHUNK: usize = 5_000;
@@ -17,67 +19,31 @@ const CHUNK: usize = 5_000;
 /// As any query.
 pub async fn insert_all(
     connection: &mut PgConnection,
-    sweep_id: Uuid,
+    sweep_id: SweepId,
     trials: &[PlannedTrial],
 ) -> Result<()> {
     for chunk in trials.chunks(CHUNK) {
-        let columns = Columns::of(chunk)?;
-        sqlx::query_file!(
-            "queries/trial/insert_trials.sql",
-            sweep_id,
-            &columns.trial_id,
-            &columns.trial_index,
-            &columns.trial_key,
-            &columns.batch_size,
-            &columns.learning_rate,
-            &columns.optimizer,
-            &columns.precision,
-            &columns.seed,
-            &columns.parameters,
-            &columns.settings,
-        )
-        .execute(&mut *connection)
-        .await?;
-        sqlx::query_file!("queries/trial/insert_trial_states.sql", sweep_id, &columns.trial_id)
+        // Version 7 within one process: each is greater than the one before.
+        let ids: Vec<Uuid> = chunk.iter().map(|_| Uuid::now_v7()).collect();
+        let inserting = by_name!("queries/trial/insert_trials.sql", [sweep_id.0],
+        for (id, trial) in ids.iter().zip(chunk) => {
+            trial_id: Uuid = *id,
+            trial_index: i64 = bigint("trial_index", trial.index)?,
+            trial_key: String = trial.key.clone(),
+            batch_size: i64 = bigint("grid.batch_size", trial.settings.batch_size.get())?,
+            learning_rate: f64 = trial.settings.learning_rate.get(),
+            optimizer: &'static str = trial.settings.train.optimizer.word(),
+            precision: &'static str = trial.settings.train.precision.word(),
+            seed: i64 = bigint("grid.seed", trial.settings.seed)?,
+            parameters: String = parameters_json(&trial.parameters),
+            settings: Vec<u8> = EncodedSettings::of(&trial.settings).into_bytes(),
+        }, []);
+        inserting.execute(&mut *connection).await?;
+        sqlx::query_file!("queries/trial/insert_trial_states.sql", sweep_id.0, &ids)
             .execute(&mut *connection)
             .await?;
     }
     Ok(())
-}
-
-#[derive(Default)]
-struct Columns {
-    trial_id: Vec<Uuid>,
-    trial_index: Vec<i64>,
-    trial_key: Vec<String>,
-    batch_size: Vec<i64>,
-    learning_rate: Vec<f64>,
-    optimizer: Vec<String>,
-    precision: Vec<String>,
-    seed: Vec<i64>,
-    parameters: Vec<String>,
-    settings: Vec<Vec<u8>>,
-}
-
-impl Columns {
-    fn of(trials: &[PlannedTrial]) -> Result<Self> {
-        let mut columns = Self::default();
-        for trial in trials {
-            let settings = &trial.settings;
-            // Version 7 within one process: each is greater than the one before.
-            columns.trial_id.push(Uuid::now_v7());
-            columns.trial_index.push(bigint("trial_index", trial.index)?);
-            columns.trial_key.push(trial.key.clone());
-            columns.batch_size.push(bigint("grid.batch_size", settings.batch_size.get())?);
-            columns.learning_rate.push(settings.learning_rate.get());
-            columns.optimizer.push(settings.train.optimizer.word().to_owned());
-            columns.precision.push(settings.train.precision.word().to_owned());
-            columns.seed.push(bigint("grid.seed", settings.seed)?);
-            columns.parameters.push(parameters_json(&trial.parameters));
-            columns.settings.push(proto::to_wire::settings(settings).encode_to_vec());
-        }
-        Ok(columns)
-    }
 }
 
 /// The value of every axis as a JSON object, in the grid's order.
@@ -95,15 +61,6 @@ fn parameters_json(parameters: &[(&'static str, Value)]) -> String {
         })
         .collect();
     serde_json::Value::Object(object).to_string()
-}
-
-/// The settings of a stored trial.
-///
-/// # Errors
-/// [`StoreError::Corrupt`].
-pub fn decode_settings(trial_id: Uuid, settings: &[u8]) -> Result<proto::v1::TrialSettings> {
-    Message::decode(settings)
-        .map_err(|error| StoreError::corrupt(format!("the settings of trial {trial_id}"), error))
 }
 
 #[cfg(test)]

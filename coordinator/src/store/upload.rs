@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use domain::spec::Upload;
-use domain::units::ContentHash;
+use domain::units::{ContentHash, SweepId, TrialId};
 use sqlx::PgConnection;
 use sqlx::postgres::types::PgInterval;
-use uuid::Uuid;
 
-use super::{Result, StoreError, bigint, count};
+use super::columns::{bigint, count, word};
+use super::{Result, StoreError};
 
 /// Notes a file whose bytes are in the store.
 ///
@@ -40,14 +40,14 @@ pub async fn find(connection: &mut PgConnection, hash: ContentHash) -> Result<Op
 ///
 /// # Errors
 /// [`StoreError::UploadMissing`] when one was never sent, or is gone.
-pub async fn attach(connection: &mut PgConnection, sweep_id: Uuid, uploads: &[&Upload]) -> Result<()> {
+pub async fn attach(connection: &mut PgConnection, sweep_id: SweepId, uploads: &[&Upload]) -> Result<()> {
     let mut hashes: Vec<_> = uploads.iter().map(|upload| upload.hash.to_string()).collect();
     hashes.sort();
     hashes.dedup();
     if hashes.is_empty() {
         return Ok(());
     }
-    let found = sqlx::query_file!("queries/upload/attach_uploads.sql", sweep_id, &hashes)
+    let found = sqlx::query_file!("queries/upload/attach_uploads.sql", sweep_id.0, &hashes)
         .execute(&mut *connection)
         .await?
         .rows_affected();
@@ -69,10 +69,10 @@ pub async fn attach(connection: &mut PgConnection, sweep_id: Uuid, uploads: &[&U
 /// As any query.
 pub async fn of_trial(
     connection: &mut PgConnection,
-    trial_id: Uuid,
+    trial_id: TrialId,
     hash: ContentHash,
 ) -> Result<Option<u64>> {
-    let bytes = sqlx::query_file_scalar!("queries/upload/upload_of_trial.sql", trial_id, hash.to_string());
+    let bytes = sqlx::query_file_scalar!("queries/upload/upload_of_trial.sql", trial_id.0, hash.to_string());
     Ok(bytes.fetch_optional(connection).await?.map(count))
 }
 
@@ -81,8 +81,10 @@ pub async fn of_trial(
 ///
 /// # Errors
 /// As any query.
-pub async fn forget(connection: &mut PgConnection, age: Duration) -> Result<Vec<String>> {
+pub async fn forget(connection: &mut PgConnection, age: Duration) -> Result<Vec<ContentHash>> {
     let age =
         PgInterval { months: 0, days: 0, microseconds: i64::try_from(age.as_micros()).unwrap_or(i64::MAX) };
-    Ok(sqlx::query_file_scalar!("queries/upload/forget_uploads.sql", age).fetch_all(connection).await?)
+    let hashes =
+        sqlx::query_file_scalar!("queries/upload/forget_uploads.sql", age).fetch_all(connection).await?;
+    hashes.iter().map(|hash| word("the hash of an upload", hash)).collect()
 }

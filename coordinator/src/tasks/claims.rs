@@ -10,7 +10,8 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::METRICS;
-use crate::store::claim::{self, ClaimRequest, LeasedRow};
+use crate::store::claim::{self, ClaimRequest};
+use crate::store::leased::LeasedRow;
 use crate::store::worker::{self, Heard, Sign, Standing};
 use crate::store::{Store, StoreError};
 
@@ -247,8 +248,7 @@ async fn admissions(
 ) -> Result<Vec<Result<Heard, StoreError>>, StoreError> {
     let mut admissions: Vec<_> = seen.iter().map(|_| Ok(Heard::default())).collect();
     if !seen.is_empty() {
-        let process = |waiting: &Waiting| (waiting.request.worker_id, waiting.request.instance_id);
-        let processes: Vec<_> = seen.iter().map(process).collect();
+        let processes: Vec<_> = seen.iter().map(|waiting| waiting.request.process).collect();
         for (place, standing) in worker::standings(connection, &processes).await? {
             admissions[place] = match standing {
                 Standing::Superseded(name) => Err(StoreError::WorkerSuperseded(name)),
@@ -257,11 +257,7 @@ async fn admissions(
         }
     }
     if !new.is_empty() {
-        let sign = |Waiting { request, by, .. }: &Waiting| Sign {
-            worker_id: request.worker_id,
-            instance_id: request.instance_id,
-            by: by.clone(),
-        };
+        let sign = |waiting: &Waiting| Sign { process: waiting.request.process, by: waiting.by.clone() };
         let signs: Vec<Sign> = new.iter().map(sign).collect();
         admissions.extend(worker::seen(connection, &signs, ttl).await?);
     }

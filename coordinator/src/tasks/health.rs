@@ -2,16 +2,11 @@
 
 use std::time::Duration;
 
-use proto::v1::fleet_service_server::FleetServiceServer;
-use proto::v1::sweep_service_server::SweepServiceServer;
-use proto::v1::token_service_server::TokenServiceServer;
-use proto::v1::worker_service_server::WorkerServiceServer;
+use proto::v1::{fleet_service_server, sweep_service_server, token_service_server, worker_service_server};
 use tokio_util::sync::CancellationToken;
-use tonic::server::NamedService;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::service::{Fleet, Sweeps, Tokens, Workers};
 use crate::store::Store;
 
 /// How often Postgres is asked.
@@ -50,10 +45,10 @@ pub async fn run(store: Store, reporter: HealthReporter, drain: CancellationToke
 /// Sets the status of the whole server and of each service.
 pub async fn set(reporter: &HealthReporter, status: ServingStatus) {
     let services = [
-        SweepServiceServer::<Sweeps>::NAME,
-        WorkerServiceServer::<Workers>::NAME,
-        FleetServiceServer::<Fleet>::NAME,
-        TokenServiceServer::<Tokens>::NAME,
+        sweep_service_server::SERVICE_NAME,
+        worker_service_server::SERVICE_NAME,
+        fleet_service_server::SERVICE_NAME,
+        token_service_server::SERVICE_NAME,
     ];
     for service in [""].into_iter().chain(services) {
         reporter.set_service_status(service, status).await;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::service::{Uploads, forget_uploads};
 use crate::store::Store;
+use crate::uploads::{self, Uploads};
 
 /// How long a file waits for its sweep.
 const AGE: Duration = Duration::from_secs(86_400);
@@ -15,9 +15,9 @@ const AGE: Duration = Duration::from_secs(86_400);
 const PAUSE: Duration = Duration::from_secs(3_600);
 
 /// Looks for them until `stop`.
-pub async fn run(store: Store, uploads: Arc<Uploads>, stop: CancellationToken) {
+pub async fn run(store: Store, kept: Arc<Uploads>, stop: CancellationToken) {
     loop {
-        match forget_uploads(&store, &uploads, AGE).await {
+        match uploads::forget(&store, &kept, AGE).await {
             Ok(0) => {}
             Ok(files) => tracing::info!(files, "removed files that were sent along and that no sweep reads"),
             Err(status) => tracing::warn!("files that no sweep reads stay: {}", status.message()),

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use domain::units::SweepId;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use crate::store::sweep::{self, RunningRow, SweepRow};
+use crate::store::sweep::{self, RunningTrial, SweepRow};
 use crate::store::{Store, StoreError};
 
 /// How often a watched sweep is looked at.
@@ -20,7 +20,7 @@ pub struct Snapshot {
     /// The sweep, without its source.
     pub sweep: SweepRow,
     /// Its running trials.
-    pub running: Vec<RunningRow>,
+    pub running: Vec<RunningTrial>,
 }
 
 /// The sweeps that somebody watches.
@@ -28,7 +28,7 @@ pub struct Snapshot {
 pub struct Watches {
     store: Store,
     stop: CancellationToken,
-    watched: Arc<Mutex<HashMap<Uuid, watch::Sender<Arc<Snapshot>>>>>,
+    watched: Arc<Mutex<HashMap<SweepId, watch::Sender<Arc<Snapshot>>>>>,
 }
 
 impl Watches {
@@ -43,7 +43,7 @@ impl Watches {
     ///
     /// # Errors
     /// As any query, for the first look.
-    pub async fn watch(&self, sweep_id: Uuid) -> Result<watch::Receiver<Arc<Snapshot>>, StoreError> {
+    pub async fn watch(&self, sweep_id: SweepId) -> Result<watch::Receiver<Arc<Snapshot>>, StoreError> {
         let first = Arc::new(look(&self.store, sweep_id).await?);
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sender) = watched.get(&sweep_id) {
@@ -57,7 +57,7 @@ impl Watches {
     }
 
     /// Looks at a sweep until nobody watches it.
-    async fn follow(self, sweep_id: Uuid) {
+    async fn follow(self, sweep_id: SweepId) {
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => break,
@@ -89,7 +89,7 @@ fn publish(sender: &watch::Sender<Arc<Snapshot>>, snapshot: Arc<Snapshot>) {
     });
 }
 
-async fn look(store: &Store, sweep_id: Uuid) -> Result<Snapshot, StoreError> {
+async fn look(store: &Store, sweep_id: SweepId) -> Result<Snapshot, StoreError> {
     let mut transaction = store.begin().await?;
     let mut sweep = sweep::get(&mut transaction, sweep_id).await?;
     sweep.source.clear();

@@ -27,7 +27,6 @@ pub async fn page_js() -> Response {
     asset("text/javascript; charset=utf-8", include_str!("assets/page.js"))
 }
 
-/// The icon.
 pub async fn icon() -> Response {
     asset("image/svg+xml", include_str!("assets/icon.svg"))
 }

@@ -16,9 +16,9 @@ use domain::access::Scope;
 use proto::{Reason, Token};
 
 use super::refusal::Refusal;
+use crate::access::Peer;
 use crate::access::authenticator::Authenticator;
 use crate::access::{Caller, Principal};
-use crate::http::Peer;
 
 /// The cookie that holds the token, where the address names no port.
 const COOKIE_NAME: &str = "batchsweep_token";

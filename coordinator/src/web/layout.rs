@@ -6,7 +6,6 @@ use maud::{DOCTYPE, Markup, html};
 /// What a page says about itself.
 #[derive(Debug)]
 pub struct Place<'a> {
-    /// Its title.
     pub title: &'a str,
     /// The entry of the navigation that it belongs to: its path.
     pub nav: &'static str,

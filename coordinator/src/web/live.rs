@@ -12,7 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::refusal::Refusal;
 use super::{Web, words};
-use crate::service::status::of_store;
+use crate::access::status::of_store;
 use crate::store::resolve;
 
 /// The events of a sweep: `changed` for each look that differs, with how many trials have ended of how many; `end` after the

@@ -8,13 +8,15 @@
 //! - `sweeps`, `sweep`, `trial`, `workers`: the pages,
 //! - `steer`: pause, resume, cancel, retry,
 //! - `live`: what tells a page that something has changed,
-//! - `findings`: what a sweep has found, worked out once for all who look,
+//! - `analysis`: the analysis of a sweep, worked out once for all who look; `beside`: what a trial's page shows besides,
 //! - `piece`, `sheet`, `words`, `layout`, `assets`: what pages are made of,
 //! - `refusal`: pages that say why not.
 
+mod analysis;
+
 mod assets;
 
-mod findings;
+mod beside;
 
 mod guard;
 
@@ -51,9 +53,8 @@ use domain::access::Scope;
 use tokio::sync::Semaphore;
 
 use crate::access::authenticator::Authenticator;
-use crate::service::Context;
-use findings::Findings;
-pub use findings::table;
+use crate::context::Context;
+use analysis::Analyses;
 use guard::Door;
 
 /// Pages that are kept up to date at once; more are told to reload by hand.
@@ -64,7 +65,7 @@ const MOST_WATCHERS: usize = 512;
 pub struct Web {
     context: Context,
     authenticator: Option<Arc<Authenticator>>,
-    findings: Findings,
+    analyses: Analyses,
     watchers: Arc<Semaphore>,
 }
 
@@ -73,7 +74,7 @@ impl Web {
     #[must_use]
     pub fn new(context: Context, authenticator: Option<Arc<Authenticator>>) -> Self {
         Self {
-            findings: Findings::default(),
+            analyses: Analyses::default(),
             watchers: Arc::new(Semaphore::new(MOST_WATCHERS)),
             context,
             authenticator,

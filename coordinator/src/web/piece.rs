@@ -24,7 +24,6 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// A piece.
     pub fn new(place: &'static str, id: impl Into<Arc<str>>, markup: &Markup) -> Self {
         let (id, version) = (id.into(), version(markup));
         // Rows of a table are rows also as pieces.

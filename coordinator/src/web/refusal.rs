@@ -6,9 +6,9 @@ use maud::html;
 use tonic::Code;
 
 use super::layout::{Place, page};
-use crate::service::status::{of_reader, of_store};
+use crate::access::status::{of_reader, of_store};
 use crate::store::StoreError;
-use crate::store::reader::ReaderError;
+use crate::store::rows::reader::ReaderError;
 
 /// Why there is no such page, or nothing was done.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use super::Web;
 use super::guard::{self, cookie_name, of_token};
 use super::layout::{Place, page};
 use super::refusal::Refusal;
-use crate::http::Peer;
+use crate::access::Peer;
 
 /// How long a browser keeps the cookie: 30 days. The token itself may end sooner.
 const MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3_600);
@@ -35,7 +35,6 @@ pub struct Filled {
     next: String,
 }
 
-/// The form.
 pub async fn form(State(web): State<Web>, Query(wanted): Query<Wanted>) -> Response {
     if web.authenticator.is_none() {
         return Redirect::to("/").into_response();

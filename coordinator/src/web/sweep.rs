@@ -7,19 +7,20 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
 use domain::access::Scope;
+use domain::lifecycle::SweepState;
 use maud::{Markup, html};
 use report::human;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::findings::Found;
+use super::analysis::Analyzed;
 use super::layout::{Live, Place, page as whole};
 use super::piece::{self, Known, Piece};
 use super::refusal::Refusal;
 use super::{Web, sheet, words};
 use crate::access::Caller;
 use crate::store::resolve;
-use crate::store::sweep::{self, RunningRow, SweepRow};
+use crate::store::sweep::{self, RunningTrial, SweepRow};
 
 /// Trials on one page of the table.
 const PAGE: usize = 100;
@@ -60,7 +61,7 @@ impl Asked {
 struct Made {
     row: SweepRow,
     pieces: Vec<Piece>,
-    found: Arc<Found>,
+    analyzed: Arc<Analyzed>,
     /// The rows of the trials that were asked for.
     chosen: Vec<usize>,
 }
@@ -72,29 +73,29 @@ async fn made(web: &Web, caller: &Caller, sweep: &str, asked: &Asked) -> Result<
         let row = sweep::get(&mut transaction, sweep_id).await?;
         (row, sweep::running(&mut transaction, sweep_id).await?)
     };
-    let found = web.findings.of(&web.context, &row, None).await?;
+    let analyzed = web.analyses.of(&web.context, &row, None).await?;
     let mut pieces = vec![
         Piece::new("status", "state", &state(&row)),
         Piece::new("status", "steer", &steer(&row, caller)),
         Piece::new("status", "running", &running_trials(&running)),
     ];
-    pieces.extend_from_slice(&found.pieces);
+    pieces.extend_from_slice(&analyzed.pieces);
     let numbers = asked.chosen();
     let is_chosen = |row: &usize| {
-        let number = found.results.whole(*row, "trial_index");
+        let number = analyzed.results.whole(*row, "trial_index");
         numbers.as_ref().is_none_or(|numbers| number.is_some_and(|number| numbers.contains(&number)))
     };
-    let chosen: Vec<usize> = (0..found.results.rows.len()).filter(is_chosen).collect();
+    let chosen: Vec<usize> = (0..analyzed.results.rows.len()).filter(is_chosen).collect();
     let here = chosen.iter().skip((asked.page() - 1) * PAGE).take(PAGE);
-    pieces.extend(trials(&found, here.copied()));
-    Ok(Made { row, pieces, chosen, found })
+    pieces.extend(trials(&analyzed, here.copied()));
+    Ok(Made { row, pieces, chosen, analyzed })
 }
 
 fn state(row: &SweepRow) -> Markup {
     let (all, ended) = words::trials(row);
     html! {
         p.facts {
-            (words::badge(&row.state))
+            (words::badge(row.state.word()))
             span { (human::whole(ended)) " of " (human::count(all, "trial")) " ended: " (words::by_status(row)) }
             span { "submitted " (words::moment(row.created_at)) }
             @if let Some(at) = row.finished_at { span { "finished " (words::moment(at)) } }
@@ -114,20 +115,20 @@ fn steer(row: &SweepRow, caller: &Caller) -> Markup {
     let form = |verb: &str, word: &str| {
         html! { form method="post" action={ "/sweeps/" (row.sweep_id) "/" (verb) } { button { (word) } } }
     };
-    let can_retry = row.failed + row.cancelled > 0;
+    let can_retry = row.counts.failed + row.counts.cancelled > 0;
     html! {
         @if may {
             div.steer {
-                @match row.state.as_str() {
-                    "active" => (form("pause", "Pause")),
-                    "paused" => {
+                @match row.state {
+                    SweepState::Active => (form("pause", "Pause")),
+                    SweepState::Paused => {
                         (form("resume", "Resume"))
                         @if can_retry { (form("retry", "Retry what failed")) }
                     }
-                    "finished" if can_retry => (form("retry", "Retry what failed or was cancelled")),
+                    SweepState::Finished if can_retry => (form("retry", "Retry what failed or was cancelled")),
                     _ => {}
                 }
-                @if ["active", "paused"].contains(&row.state.as_str()) {
+                @if matches!(row.state, SweepState::Active | SweepState::Paused) {
                     details.confirm {
                         summary { "Cancel …" }
                         p { "Running trials stop now, and no other starts. What has been found stays." }
@@ -139,7 +140,7 @@ fn steer(row: &SweepRow, caller: &Caller) -> Markup {
     }
 }
 
-fn running_trials(running: &[RunningRow]) -> Markup {
+fn running_trials(running: &[RunningTrial]) -> Markup {
     html! {
         @if !running.is_empty() {
             ul.running {
@@ -147,10 +148,11 @@ fn running_trials(running: &[RunningRow]) -> Markup {
                     li {
                         a href={ "/trials/" (trial.trial_id) } { "Trial " (trial.trial_index) }
                         span { "batch size " (trial.batch_size) ", learning rate " (human::exact(trial.learning_rate)) }
-                        span { (trial.phase) " on " (trial.worker) }
-                        @if trial.total_steps > 0 {
-                            progress max=(trial.total_steps) value=(trial.step) aria-label="steps" {}
-                            span { "step " (steps(trial.step)) " of " (steps(trial.total_steps)) }
+                        span { (trial.progress.phase.word()) " on " (trial.worker) }
+                        @let (step, steps) = (trial.progress.step, trial.progress.total_steps);
+                        @if steps > 0 {
+                            progress max=(steps) value=(step) aria-label="steps" {}
+                            span { "step " (human::whole(step)) " of " (human::whole(steps)) }
                         }
                     }
                 }
@@ -159,17 +161,13 @@ fn running_trials(running: &[RunningRow]) -> Markup {
     }
 }
 
-fn steps(count: i64) -> String {
-    human::whole(u64::try_from(count).unwrap_or_default())
-}
-
-fn trials(found: &Found, rows: impl Iterator<Item = usize>) -> Vec<Piece> {
-    let head = html! { th scope="col" class="number" { "trial" } (sheet::head(&found.sheet)) };
+fn trials(analyzed: &Analyzed, rows: impl Iterator<Item = usize>) -> Vec<Piece> {
+    let head = html! { th scope="col" class="number" { "trial" } (sheet::head(&analyzed.sheet)) };
     let rows = rows.filter_map(|index| {
-        let text = |name| found.results.text(index, name).unwrap_or_default();
+        let text = |name| analyzed.results.text(index, name).unwrap_or_default();
         let markup = html! {
             th scope="row" class="number" { a href={ "/trials/" (text("trial_id")) } { (text("trial_index")) } }
-            (sheet::cells(&found.sheet, found.sheet.rows.get(index)?, false))
+            (sheet::cells(&analyzed.sheet, analyzed.sheet.rows.get(index)?, false))
         };
         Some(Piece::new("trial-rows", format!("trial-{}", text("trial_index")), &markup))
     });
@@ -177,10 +175,10 @@ fn trials(found: &Found, rows: impl Iterator<Item = usize>) -> Vec<Piece> {
 }
 
 /// Which trials these are, where they are not all.
-fn chosen_words(found: &Found, chosen: &[usize]) -> String {
+fn chosen_words(analyzed: &Analyzed, chosen: &[usize]) -> String {
     let same = |name: &str| {
-        let first = found.results.text(*chosen.first()?, name)?;
-        chosen.iter().all(|&row| found.results.text(row, name) == Some(first)).then_some(first)
+        let first = analyzed.results.text(*chosen.first()?, name)?;
+        chosen.iter().all(|&row| analyzed.results.text(row, name) == Some(first)).then_some(first)
     };
     match (same("batch_size"), same("learning_rate").and_then(|rate| rate.parse().ok())) {
         (Some(size), Some(rate)) => format!("Batch size {size}, learning rate {}.", human::exact(rate)),
@@ -188,19 +186,18 @@ fn chosen_words(found: &Found, chosen: &[usize]) -> String {
     }
 }
 
-/// The page.
 pub async fn page(
     State(web): State<Web>,
     Path(sweep): Path<String>,
     Query(asked): Query<Asked>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, Refusal> {
-    let Made { row, pieces, found, chosen } = made(&web, &caller, &sweep, &asked).await?;
+    let Made { row, pieces, analyzed, chosen } = made(&web, &caller, &sweep, &asked).await?;
     let is_choice = asked.chosen().is_some();
     if let [only] = chosen.as_slice()
         && is_choice
     {
-        let trial = found.results.text(*only, "trial_id").unwrap_or_default();
+        let trial = analyzed.results.text(*only, "trial_id").unwrap_or_default();
         return Ok(Redirect::to(&format!("/trials/{trial}")).into_response());
     }
     let path = format!("/sweeps/{}", row.sweep_id);
@@ -209,7 +206,7 @@ pub async fn page(
     let live = events.is_some().then(|| Live { pieces: format!("{path}/pieces{query}"), events });
     let name = words::name(&row);
     let signed_in = web.authenticator.is_some();
-    let series = Some(found.series);
+    let series = Some(analyzed.series);
     let place = Place { nav: "/", series, is_signed_in: signed_in, live, ..Place::nowhere(&name) };
     let body = html! {
         nav.path aria-label="Place" { a href="/" { "Sweeps" } }
@@ -220,8 +217,8 @@ pub async fn page(
         h2 #trials { "Trials" }
         @if is_choice {
             p.facts {
-                span { (chosen_words(&found, &chosen)) }
-                a href={ (path) "#trials" } { "All " (human::count(found.results.rows.len() as u64, "trial")) }
+                span { (chosen_words(&analyzed, &chosen)) }
+                a href={ (path) "#trials" } { "All " (human::count(analyzed.results.rows.len() as u64, "trial")) }
             }
         }
         div.panel.scroll tabindex="0" role="region" aria-labelledby="trials" {

@@ -3,11 +3,11 @@
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::Html;
+use domain::units::SweepId;
 use maud::html;
 use report::human;
 use serde::Deserialize;
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::layout::{Live, Place, page as whole};
 use super::piece::{self, Known, Piece};
@@ -26,12 +26,12 @@ pub struct Asked {
 
 impl Asked {
     /// What is no id asks for the newest.
-    fn before(&self) -> Option<Uuid> {
+    fn before(&self) -> Option<SweepId> {
         self.before.as_deref().and_then(|text| text.parse().ok())
     }
 }
 
-async fn made(web: &Web, asked: &Asked) -> Result<(Vec<Piece>, Option<Uuid>), Refusal> {
+async fn made(web: &Web, asked: &Asked) -> Result<(Vec<Piece>, Option<SweepId>), Refusal> {
     let mut transaction = web.context.store.begin_reading().await?;
     let mut rows = sweep::list(&mut transaction, asked.before(), PAGE as i64 + 1).await?;
     let has_more = rows.len() > PAGE;
@@ -41,7 +41,7 @@ async fn made(web: &Web, asked: &Asked) -> Result<(Vec<Piece>, Option<Uuid>), Re
         let (all, ended) = words::trials(row);
         let markup = html! {
             th scope="row" { a href={ "/sweeps/" (row.sweep_id) } { (words::name(row)) } }
-            td { (words::badge(&row.state)) }
+            td { (words::badge(row.state.word())) }
             td.progress-cell { (words::bar(row)) }
             td.number { (human::whole(ended)) " of " (human::whole(all)) }
             td.words { (words::by_status(row)) }
@@ -59,7 +59,6 @@ async fn made(web: &Web, asked: &Asked) -> Result<(Vec<Piece>, Option<Uuid>), Re
     Ok((pieces, next))
 }
 
-/// The page.
 pub async fn page(State(web): State<Web>, Query(asked): Query<Asked>) -> Result<Html<String>, Refusal> {
     let (pieces, next) = made(&web, &asked).await?;
     let query = asked.before().map(|before| format!("?before={before}")).unwrap_or_default();

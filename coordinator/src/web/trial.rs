@@ -4,51 +4,21 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::Html;
 use maud::html;
-use report::{Table, human, results, rows as sheets};
+use report::{human, results};
 use serde_json::Value;
 
-use super::findings::Found;
+use super::analysis::Analyzed;
 use super::layout::{Live, Place, page as whole};
 use super::piece::{self, Known, Piece};
 use super::refusal::Refusal;
 use super::{Web, sheet, words};
 use crate::store::resolve;
-use crate::store::rows::View;
 use crate::store::sweep::{self, SweepRow};
 
 const PLACES: [&str; 3] = ["trial-facts", "figures", "trial"];
 
 /// Figures that say something of a trial alone.
 const FIGURES: [&str; 3] = ["curves", "evaluated-curves", "memory"];
-
-/// A view that a trial's page shows beside the result.
-#[derive(Debug)]
-pub struct Beside {
-    /// The view.
-    pub view: View,
-    heading: &'static str,
-    /// Columns that say nothing here.
-    hidden: &'static [&'static str],
-}
-
-/// What a trial's page shows beside the result, in this order.
-pub const BESIDE: [Beside; 3] = [
-    Beside { view: View::Split, heading: "Splits", hidden: &["sweep_id", "trial_id"] },
-    Beside { view: View::Attempt, heading: "Attempts", hidden: &["sweep_id", "trial_id", "trial_index"] },
-    Beside { view: View::Log, heading: "Log", hidden: &["sweep_id", "trial_id", "trial_index", "seq"] },
-];
-
-impl Beside {
-    /// Its rows under its heading.
-    pub fn piece(&self, table: &Table) -> Piece {
-        let markup = html! {
-            h2 { (self.heading) }
-            @if table.rows.is_empty() { p.note { "None yet." } }
-            @else { div.panel { (sheet::table(&sheets::readable(table, self.hidden), self.heading)) } }
-        };
-        Piece::new("trial", self.heading.to_lowercase(), &markup)
-    }
-}
 
 struct Made {
     row: SweepRow,
@@ -66,23 +36,23 @@ async fn made(web: &Web, trial: &str) -> Result<Made, Refusal> {
         let row = sweep::get(&mut transaction, ids.sweep_id).await?;
         (row, ids)
     };
-    let found = web.findings.of(&web.context, &row, Some(ids.trial_id)).await?;
-    let text = |name| found.results.text(0, name).unwrap_or_default().to_owned();
-    let mut pieces = vec![Piece::new("trial-facts", "result", &facts(&found))];
+    let analyzed = web.analyses.of(&web.context, &row, Some(ids.trial_id)).await?;
+    let text = |name| analyzed.results.text(0, name).unwrap_or_default().to_owned();
+    let mut pieces = vec![Piece::new("trial-facts", "result", &facts(&analyzed))];
     let is_shown = |piece: &&Piece| piece.place == "trial" || FIGURES.contains(&&*piece.id);
-    pieces.extend(found.pieces.iter().filter(is_shown).cloned());
+    pieces.extend(analyzed.pieces.iter().filter(is_shown).cloned());
     Ok(Made {
         title: format!("Trial {} of {}", text("trial_index"), words::name(&row)),
         path: format!("/trials/{}", ids.trial_id),
         is_open: ["pending", "running"].contains(&text("status").as_str()),
-        series: found.series,
+        series: analyzed.series,
         pieces,
         row,
     })
 }
 
-fn facts(found: &Found) -> maud::Markup {
-    let (table, sheet) = (&found.results, &found.sheet);
+fn facts(analyzed: &Analyzed) -> maud::Markup {
+    let (table, sheet) = (&analyzed.results, &analyzed.sheet);
     let text = |name: &str| table.text(0, name).unwrap_or_default();
     let axes = results::parameters(table, 0);
     let bytes = |name: &str| table.whole(0, name).map(human::bytes);
@@ -104,7 +74,6 @@ fn facts(found: &Found) -> maud::Markup {
     }
 }
 
-/// The page.
 pub async fn page(State(web): State<Web>, Path(trial): Path<String>) -> Result<Html<String>, Refusal> {
     let Made { row, pieces, title, path, series, is_open } = made(&web, &trial).await?;
     let events = Some(format!("/sweeps/{}/events", row.sweep_id));

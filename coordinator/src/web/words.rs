@@ -5,10 +5,8 @@ use maud::{Markup, html};
 use report::human;
 use report::sheet::Tone;
 
-use crate::store::count;
 use crate::store::sweep::SweepRow;
 
-/// The class of a tone.
 pub fn tone_class(tone: Tone) -> &'static str {
     match tone {
         Tone::Good => "good",
@@ -37,21 +35,21 @@ pub fn name(sweep: &SweepRow) -> String {
 
 /// Trials of a sweep by status, in the order in which they are told.
 pub fn counts(sweep: &SweepRow) -> [(u64, &'static str); 7] {
+    let counts = &sweep.counts;
     [
-        (count(sweep.succeeded), "succeeded"),
-        (count(sweep.diverged), "diverged"),
-        (count(sweep.infeasible), "infeasible"),
-        (count(sweep.failed), "failed"),
-        (count(sweep.cancelled), "cancelled"),
-        (count(sweep.running), "running"),
-        (count(sweep.pending), "pending"),
+        (counts.succeeded, "succeeded"),
+        (counts.diverged, "diverged"),
+        (counts.infeasible, "infeasible"),
+        (counts.failed, "failed"),
+        (counts.cancelled, "cancelled"),
+        (counts.running, "running"),
+        (counts.pending, "pending"),
     ]
 }
 
 /// Trials in all, and those that have ended.
 pub fn trials(sweep: &SweepRow) -> (u64, u64) {
-    let all: u64 = counts(sweep).iter().map(|(count, _)| count).sum();
-    (all, all - count(sweep.running) - count(sweep.pending))
+    (sweep.counts.all(), sweep.counts.ended())
 }
 
 /// `7 succeeded, 2 diverged`, as the command says it.

@@ -9,13 +9,13 @@ use serde_json::Value;
 use super::layout::{Live, Place, page as whole};
 use super::piece::{self, Known, Piece};
 use super::refusal::Refusal;
-use super::{Web, findings, sheet};
-use crate::store::rows::{self, View, Wanted};
+use super::{Web, sheet};
+use crate::store::rows::{self, Wanted};
 
 async fn made(web: &Web) -> Result<Vec<Piece>, Refusal> {
     let mut transaction = web.context.store.begin_reading().await?;
     let page = rows::list(&mut transaction, View::Worker, &Wanted::default()).await?;
-    let table = findings::table(page.table);
+    let table = page.table;
     let markup = if table.rows.is_empty() {
         html! { div.panel.empty { p { "No worker has come yet." } p { code { "batchsweep-worker --coordinator URL" } " is one." } } }
     } else {
@@ -24,7 +24,6 @@ async fn made(web: &Web) -> Result<Vec<Piece>, Refusal> {
     Ok(vec![Piece::new("workers", "workers", &markup)])
 }
 
-/// The page.
 pub async fn page(State(web): State<Web>) -> Result<Html<String>, Refusal> {
     let live = Live { pieces: "/workers/pieces".to_owned(), events: None };
     let signed_in = web.authenticator.is_some();

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use proto::v1;
 use proto::v1::sweep_service_client::SweepServiceClient;
+use proto::{Wire, v1};
 use tonic::transport::{Channel, Endpoint};
 use uuid::Uuid;
 
@@ -112,7 +112,7 @@ impl Cluster {
         let (work, submitted) = (self.work, self.submitted);
         let request = self.submission.get_or_insert_with(|| v1::CreateSweepRequest {
             request_id: Uuid::new_v4().to_string(),
-            spec: Some(proto::to_wire::sweep(&work.draft(submitted))),
+            spec: Some(work.draft(submitted).to_wire()),
             ..v1::CreateSweepRequest::default()
         });
         if self.sweeps.create_sweep(request.clone()).await.is_ok() {

@@ -3,8 +3,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use coordinator::store::claim::{self, ClaimRequest};
-use proto::v1;
+use domain::TrialSpec;
+use domain::units::{RequestId, TrialId};
 use proto::v1::worker_service_server::WorkerService;
+use proto::{Wire, v1};
 use sqlx::PgPool;
 use tokio::sync::Barrier;
 use tonic::Request;
@@ -13,12 +15,7 @@ use uuid::Uuid;
 use crate::world::{TTL, Worker, World, spec};
 
 fn request(worker: &Worker, max_trials: u32) -> ClaimRequest {
-    ClaimRequest {
-        worker_id: worker.worker_id.parse().unwrap(),
-        instance_id: worker.instance_id.parse().unwrap(),
-        request_id: Uuid::new_v4(),
-        max_trials,
-    }
+    ClaimRequest { process: worker.process(), request_id: RequestId(Uuid::new_v4()), max_trials }
 }
 
 fn trial_ids(trials: &[v1::LeasedTrial]) -> Vec<String> {
@@ -39,8 +36,9 @@ async fn two_claims_at_once_never_get_the_same_trial(pool: PgPool) {
     first.commit().await.unwrap();
     second.commit().await.unwrap();
 
-    let ids: Vec<Uuid> = taken.iter().chain(&others).flatten().map(|row| row.trial_id).collect();
     assert_eq!((taken[0].len(), others[0].len()), (6, 4));
+    let rows = taken.into_iter().chain(others).flatten();
+    let ids: Vec<TrialId> = rows.map(|row| row.read().unwrap().lease.trial_id).collect();
     assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 10);
     world.check_invariants().await;
 }
@@ -214,7 +212,7 @@ async fn a_leased_trial_is_the_sweeps_own(pool: PgPool) {
         assert_eq!((trial.sweep_id.as_str(), trial.trial_index), (sweep.as_str(), index));
         let lease = trial.lease.as_ref().unwrap();
         assert_eq!((lease.attempt, lease.token.len()), (1, 16));
-        let read = proto::from_wire::trial(trial.spec.clone().unwrap()).unwrap();
+        let read = TrialSpec::from_wire(trial.spec.clone().unwrap()).unwrap();
         assert_eq!((read.settings.seed, read.settings.batch_size.get()), (index, 32));
     }
 }

@@ -171,13 +171,13 @@ async fn drained_workers_that_wait_keep_no_other_worker_waiting(pool: PgPool) {
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
 async fn a_claim_that_is_being_answered_is_counted_by_the_operators_call(pool: PgPool) {
     use coordinator::store::claim::{self, ClaimRequest};
+    use domain::units::RequestId;
     let world = Arc::new(World::new(&pool));
     world.submit(spec(2)).await;
     let worker = world.worker("one").await;
     let request = |request_id| ClaimRequest {
-        worker_id: worker.worker_id.parse().unwrap(),
-        instance_id: worker.instance_id.parse().unwrap(),
-        request_id,
+        process: worker.process(),
+        request_id: RequestId(request_id),
         max_trials: 1,
     };
     let answered = Uuid::new_v4();

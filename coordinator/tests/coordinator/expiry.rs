@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use coordinator::tasks::reaper;
-use proto::v1;
+use domain::run::Lease;
+use proto::{Wire, v1};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -74,16 +75,12 @@ async fn the_reaper_skips_a_lease_that_is_being_written(pool: PgPool) {
     let worker = world.worker("one").await;
     let lease = world.claim_one(&worker).await;
     let mut writing = world.store.begin().await.unwrap();
-    let key = coordinator::store::lease::LeaseKey {
-        trial_id: lease.trial_id.parse().unwrap(),
-        attempt: 1,
-        token: lease.token.clone(),
-    };
+    let held = Lease::from_wire(lease.clone()).unwrap();
     sqlx::query("update core.lease set expires_at = now() - interval '1 second'")
         .execute(&mut *writing)
         .await
         .unwrap();
-    coordinator::store::lease::hold(&mut writing, &key, None, TTL).await.unwrap().unwrap();
+    coordinator::store::lease::hold(&mut writing, &held, None, TTL).await.unwrap().unwrap();
     let mut reaping = world.store.begin().await.unwrap();
     assert_eq!(coordinator::store::expiry::expire(&mut reaping).await.unwrap(), []);
     drop((writing, reaping));

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
 use domain::memory::KnownMemory;
+use domain::run::MemoryOfKind;
 use domain::spec::{ModelSpec, OptimizerKind, TrainAxis, TrainKey, Value};
 use proto::v1::sweep_service_server::SweepService;
 use proto::v1::worker_service_server::WorkerService;
-use proto::{Reason, from_wire, to_wire, v1};
+use proto::{Reason, Wire, v1};
 use sqlx::PgPool;
 use tonic::{Request, Status};
 use uuid::Uuid;
@@ -52,9 +53,14 @@ fn known(record: impl Fn(&mut KnownMemory)) -> KnownMemory {
     known
 }
 
+fn read(message: &v1::KnownMemory) -> KnownMemory {
+    MemoryOfKind::from_wire(message.clone()).unwrap().memory
+}
+
 /// One kind of trial; its number stands for the hash.
 fn of_kind(kind: u64, known: &KnownMemory) -> v1::KnownMemory {
-    to_wire::known_memory(&format!("{kind:064x}"), "a linear model", known)
+    let kind = format!("{kind:064x}").parse().unwrap();
+    MemoryOfKind { kind, description: "a linear model".to_owned(), memory: known.clone() }.to_wire()
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
@@ -71,7 +77,7 @@ async fn what_one_worker_found_out_comes_with_the_next_ones_lease(pool: PgPool) 
     world.find(&first.lease.unwrap(), memory(vec![of_kind(1, &found)])).await.unwrap();
 
     let same_device = world.claim(&world.worker("two").await, 2).await;
-    assert_eq!(from_wire::known_memory(&same_device[0].memory[0]), found);
+    assert_eq!(read(&same_device[0].memory[0]), found);
     assert_eq!(same_device[0].memory[0].kind, format!("{:064x}", 1));
     assert_eq!(same_device[1].memory, [], "told once in one answer");
     let other_device = world.claim(&world.worker_on("three", "another model").await, 1).await;
@@ -83,7 +89,7 @@ async fn what_one_worker_found_out_comes_with_the_next_ones_lease(pool: PgPool) 
     let mut both = found;
     both.merge(&more);
     let later = world.claim(&world.worker("four").await, 1).await;
-    assert_eq!(from_wire::known_memory(&later[0].memory[0]), both);
+    assert_eq!(read(&later[0].memory[0]), both);
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
@@ -131,7 +137,7 @@ async fn whoever_tells_it_in_whatever_order_the_same_is_known_in_the_end(pool: P
     for (kind, known) in told.iter().enumerate() {
         let mut all = KnownMemory::default();
         reports.iter().for_each(|report| all.merge(&report[kind]));
-        assert_eq!(from_wire::known_memory(known), all);
+        assert_eq!(read(known), all);
     }
 }
 
@@ -225,7 +231,7 @@ async fn a_plan_hears_what_is_known_of_every_trial_of_its_sweep(pool: PgPool) {
     let mut both = draft(&[8, 32], &[0.01], &[0]);
     let optimizers = ["sgd", "adam"].map(|word| Value::Word(word.to_owned())).to_vec();
     both.grid.train.push(TrainAxis { key: TrainKey::Optimizer, values: optimizers });
-    let sweep = to_wire::sweep(&both);
+    let sweep = both.to_wire();
     world.submit(sweep.clone()).await;
     let worker = world.worker("one").await;
     for trial in world.claim(&worker, 4).await {
@@ -242,11 +248,11 @@ async fn a_plan_hears_what_is_known_of_every_trial_of_its_sweep(pool: PgPool) {
     // Another sweep of the same model, never submitted: other batch sizes, learning rates, lengths, budgets.
     let mut other = draft(&[64, 128], &[0.5, 0.7], &[3]);
     other.memory.budget = Some(domain::Bytes(1 << 20));
-    assert_eq!(kinds(world.list_known(to_wire::sweep(&other)).await), [800]);
+    assert_eq!(kinds(world.list_known(other.to_wire()).await), [800]);
     other.train.optimizer = OptimizerKind::Adam;
-    assert_eq!(kinds(world.list_known(to_wire::sweep(&other)).await), [900]);
+    assert_eq!(kinds(world.list_known(other.to_wire()).await), [900]);
     other.model = ModelSpec::mlp(&[8]);
-    assert_eq!(world.list_known(to_wire::sweep(&other)).await, []);
+    assert_eq!(world.list_known(other.to_wire()).await, []);
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]

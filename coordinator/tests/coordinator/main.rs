@@ -38,6 +38,7 @@ mod rows;
 mod schema;
 mod server;
 mod steering;
+mod stored;
 mod submission;
 mod tls;
 mod token_command;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::spec::{SweepDraft, Target, TargetMetric, TrainSpec};
-use proto::v1;
 use proto::v1::sweep_service_server::SweepService;
+use proto::{Wire, v1};
 use sqlx::PgPool;
 use tonic::Request;
 
@@ -124,7 +124,7 @@ async fn trained(world: &World, name: &str, better: f64, batch_sizes: &[u64]) {
     let grid = draft(batch_sizes, &[0.01, 0.1, 1.0], &[0, 1, 2]);
     let train = TrainSpec { target, ..grid.train.clone() };
     let draft = SweepDraft { name: Some(name.to_owned()), train, ..grid };
-    let sweep = world.submit(proto::to_wire::sweep(&draft)).await;
+    let sweep = world.submit(draft.to_wire()).await;
     let trials = world.counts(&sweep).await.pending;
     for trial in world.claim(&world.worker("one").await, trials as u32).await {
         let (lease, settings) = (trial.lease.unwrap(), trial.spec.unwrap().settings.unwrap());

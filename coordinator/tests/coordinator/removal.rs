@@ -141,7 +141,7 @@ async fn a_retry_at_the_same_moment_either_keeps_the_checkpoint_or_goes_without_
     // Somebody tries again, and has not committed yet.
     let mut retrying = world.store.begin().await.unwrap();
     let sweep_id = sweep.parse().unwrap();
-    coordinator::store::sweep::retry(&mut retrying, sweep_id).await.unwrap();
+    coordinator::store::steering::retry(&mut retrying, sweep_id).await.unwrap();
     assert_eq!(cleaner::tick(&world.store, WEEK).await.unwrap(), 0, "it is passed over");
     retrying.commit().await.unwrap();
     assert_eq!(cleaner::tick(&world.store, WEEK).await.unwrap(), 0, "it waits, and may be gone on with");

@@ -1,12 +1,12 @@
 //! The SQL beside each figure of a report gives the numbers that the figure shows.
 
-use coordinator::web::table;
-use domain::analysis;
 use domain::spec::{SweepDraft, Target, TargetMetric, TrainKey, TrainSpec, Value};
-use proto::v1;
+use proto::table::from_wire as table;
 use proto::v1::sweep_service_server::SweepService;
+use proto::{Wire, v1};
+use report::Table;
+use report::gather::Gathering;
 use report::page::{Report, SweepFacts};
-use report::{Table, records};
 use sqlx::PgPool;
 use tonic::Request;
 
@@ -24,8 +24,8 @@ async fn report_on(world: &World, sweep: &str, train: TrainSpec) -> Report {
     let results = table(world.rows(v1::View::Result, sweep, "").await);
     let workers = table(world.rows(v1::View::Worker, sweep, "").await);
     let facts = SweepFacts { sweep_id: sweep.to_owned(), ..SweepFacts::default() };
-    let analysis = analysis::analyze(&records::records(&results), Some(&train));
-    let report = Report::new(facts, results, workers, analysis);
+    let gathered = Gathering::new(results, Some(train)).analyze(&Table::default());
+    let report = Report::new(facts, gathered, workers);
     let mut curves = Vec::new();
     for sql in report.curve_queries() {
         curves.push(query(world, &sql).await);
@@ -150,7 +150,7 @@ async fn the_sql_of_every_figure_gives_its_numbers(pool: PgPool) {
     let world = World::new(&pool);
     let settings = with_target(0.5);
     let grid = draft(&[2, 8, 32, 128, 512], &[0.01, 0.1, 0.3, 1.0, 3.0], &[0, 1, 2, 3]);
-    let sweep = world.submit(proto::to_wire::sweep(&SweepDraft { train: settings.clone(), ..grid })).await;
+    let sweep = world.submit(SweepDraft { train: settings.clone(), ..grid }.to_wire()).await;
     // Of 100; the last cell waits, and the one before it has three seeds of four.
     train(&world, 95).await;
     let report = report_on(&world, &sweep, settings.clone()).await;
@@ -187,9 +187,9 @@ async fn the_sql_of_a_section_keeps_to_its_own_trials(pool: PgPool) {
             values: vec![Value::Number(0.0), Value::Number(1e-4)],
         },
     ];
-    let sweep = world.submit(proto::to_wire::sweep(&SweepDraft { train: settings.clone(), ..two })).await;
+    let sweep = world.submit(SweepDraft { train: settings.clone(), ..two }.to_wire()).await;
     // Another sweep of the same settings, which must not show.
-    world.submit(proto::to_wire::sweep(&draft(&[8, 32], &[0.01, 0.1], &[0, 1]))).await;
+    world.submit(draft(&[8, 32], &[0.01, 0.1], &[0, 1]).to_wire()).await;
     train(&world, 32).await;
     let report = report_on(&world, &sweep, settings).await;
     let ids = assert_sql_gives_the_numbers(&world, &report).await;

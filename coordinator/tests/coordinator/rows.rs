@@ -1,9 +1,9 @@
 use std::time::{Duration, Instant};
 
-use coordinator::store::rows::View;
-use proto::Reason;
+use domain::table::View;
 use proto::v1::sweep_service_server::SweepService;
 use proto::v1::{self, ColumnKind};
+use proto::{Reason, Wire};
 use sqlx::PgPool;
 use tonic::Request;
 
@@ -87,7 +87,7 @@ async fn every_view_has_its_columns_and_kinds_also_without_rows(pool: PgPool) {
 async fn the_best_learning_rate_is_the_lowest_median_over_seeds(pool: PgPool) {
     let world = World::new(&pool);
     let draft = draft(&[8, 32], &[0.01, 0.1, 1.0], &[0, 1, 2]);
-    let sweep = world.submit(proto::to_wire::sweep(&draft)).await;
+    let sweep = world.submit(draft.to_wire()).await;
     let worker = world.worker("one").await;
     for trial in world.claim(&worker, 18).await {
         let settings = trial.spec.unwrap().settings.unwrap();

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use coordinator::config::HttpListen;
 use coordinator::config::{AuthConfig, AuthMode, DatabaseConfig, LimitsConfig, TlsConfig, public_url};
-use coordinator::http::HttpListen;
 use coordinator::store::token;
 use coordinator::{RunError, ServeConfig};
 use domain::access::Scope;

@@ -188,7 +188,7 @@ async fn a_trial_that_fails_while_its_sweep_is_cancelled_does_not_stay_in_the_qu
     // The cancellation has begun, but is not stored, when the failure arrives.
     let mut cancelling = world.store.begin().await.unwrap();
     let sweep_id = sweep.parse().unwrap();
-    coordinator::store::sweep::cancel(&mut cancelling, sweep_id, coordinator::store::sweep::Cancel::Stop)
+    coordinator::store::steering::cancel(&mut cancelling, sweep_id, coordinator::store::sweep::Cancel::Stop)
         .await
         .unwrap();
     let failing = tokio::spawn({

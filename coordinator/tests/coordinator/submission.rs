@@ -1,6 +1,6 @@
 use domain::{SweepSpec, expand};
 use proto::v1::sweep_service_server::SweepService;
-use proto::{Reason, v1};
+use proto::{Reason, Wire, v1};
 use sqlx::PgPool;
 use tonic::Request;
 use tonic_types::StatusExt;
@@ -13,7 +13,7 @@ async fn the_stored_trials_are_the_domains_in_its_order(pool: PgPool) {
     let world = World::new(&pool);
     let draft = draft(&[1, 32, 1024], &[0.01, 0.1], &[0, 1]);
     let expected = expand(&SweepSpec::try_new(draft.clone()).unwrap());
-    let sweep = world.submit(proto::to_wire::sweep(&draft)).await;
+    let sweep = world.submit(draft.to_wire()).await;
     let table = world.rows(v1::View::Trial, &sweep, "").await;
     let numbers = |name: &str| column(&table, name).into_iter().map(Option::unwrap).collect::<Vec<_>>();
     assert_eq!(
@@ -60,7 +60,7 @@ async fn every_broken_rule_is_told_with_its_path_and_nothing_is_stored(pool: PgP
     let mut broken = draft(&[32, 0, 32], &[-0.1], &[0]);
     broken.train.momentum = 1.5;
     broken.name = Some("No Such Name".to_owned());
-    let status = world.create(proto::to_wire::sweep(&broken), Uuid::new_v4()).await.unwrap_err();
+    let status = world.create(broken.to_wire(), Uuid::new_v4()).await.unwrap_err();
     assert_eq!(Reason::of(&status), Some(Reason::InvalidSpec));
     let violations = status.get_details_bad_request().unwrap().field_violations;
     let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use coordinator::ServeConfig;
 use coordinator::config::LimitsConfig;
-use coordinator::service::Uploads;
 use coordinator::store::connect;
+use coordinator::uploads::{self, Uploads};
 use domain::access::Scope;
 use domain::units::ContentHash;
 use proto::v1::sweep_service_client::SweepServiceClient;
@@ -190,7 +190,7 @@ async fn a_file_that_no_sweep_reads_goes_after_a_while_and_others_stay(pool: PgP
         place.send(messages(upload(content), content)).await.unwrap();
     }
     place.submit(upload(b"read")).await.unwrap();
-    let forget = async |age| coordinator::service::forget_uploads(&store, &uploads, age).await.unwrap();
+    let forget = async |age| uploads::forget(&store, &uploads, age).await.unwrap();
     assert_eq!(forget(Duration::from_secs(60)).await, 0);
     assert_eq!(forget(Duration::ZERO).await, 1);
     assert_eq!(forget(Duration::ZERO).await, 0);

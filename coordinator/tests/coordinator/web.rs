@@ -1,7 +1,7 @@
 //! The live page over HTTP: what it shows, whom it lets in, and what it refuses.
 
 use domain::access::Scope;
-use proto::v1;
+use proto::{Wire, v1};
 use sqlx::PgPool;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -208,7 +208,7 @@ async fn connections_past_the_limit_are_closed_and_a_place_that_is_left_is_free_
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
 async fn a_cell_leads_to_its_trials_before_anything_has_ended(pool: PgPool) {
     let world = World::new(&pool);
-    let sweep = world.submit(proto::to_wire::sweep(&draft(&[8, 32], &[0.01, 0.1], &[0, 1]))).await;
+    let sweep = world.submit(draft(&[8, 32], &[0.01, 0.1], &[0, 1]).to_wire()).await;
     let (_server, page) = start_with_http(config(&pool)).await;
     let seen = page.get(&format!("/sweeps/{sweep}")).await;
     let link = format!("/sweeps/{sweep}?trials=2,3#trials");
@@ -230,7 +230,7 @@ async fn a_thousand_trials_make_a_page_of_a_readable_size_and_an_update_of_what_
     let world = World::new(&pool);
     let sizes: Vec<u64> = (0..10).map(|power| 1 << power).collect();
     let rates: Vec<f64> = (0..20).map(|step| 1e-4 * 1.5_f64.powi(step)).collect();
-    let sweep = world.submit(proto::to_wire::sweep(&draft(&sizes, &rates, &[0, 1, 2, 3, 4]))).await;
+    let sweep = world.submit(draft(&sizes, &rates, &[0, 1, 2, 3, 4]).to_wire()).await;
     let worker = world.worker("one").await;
     loop {
         let leases = world.claim(&worker, 100).await;

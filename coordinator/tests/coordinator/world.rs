@@ -5,20 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coordinator::access::rates::Rates;
+use coordinator::cache::{MeasuredMemory, Specs};
 use coordinator::config::{LimitsConfig, public_url};
-use coordinator::service::{Context, Fleet, Sweeps, Workers};
+use coordinator::context::Context;
+use coordinator::service::{Fleet, Sweeps, Workers};
 use coordinator::store::connect;
+use coordinator::store::worker::Process;
 use coordinator::store::{Store, expiry};
 use coordinator::tasks::claims::Claims;
 use coordinator::tasks::completions::Completions;
 use coordinator::tasks::watches::Watches;
+use coordinator::uploads::Uploads;
 use domain::spec::{
     BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, Labels, LearningRateAxis, MemorySpec,
     MicroBatchPolicy, ModelSpec, Normalize, SweepDraft, SyntheticData, TrainSpec,
 };
 use proto::v1::sweep_service_server::SweepService;
 use proto::v1::worker_service_server::WorkerService;
-use proto::{Reason, v1};
+use proto::{Reason, Wire, v1};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status};
@@ -52,9 +56,9 @@ impl World {
             claims: Claims::start(store.clone(), TTL, stop.clone()),
             completions: Completions::start(store.clone(), TTL),
             watches: Watches::new(store.clone(), stop.clone()),
-            uploads: Arc::new(coordinator::service::Uploads::new("/nowhere".to_owned(), 1 << 20)),
-            known_memory: coordinator::service::ReadBefore::default(),
-            specs: coordinator::service::Specs::default(),
+            uploads: Arc::new(Uploads::new("/nowhere".to_owned(), 1 << 20)),
+            known_memory: MeasuredMemory::default(),
+            specs: Specs::default(),
             reader: reader.parse().unwrap(),
             store: store.clone(),
             lease_ttl: TTL,
@@ -168,6 +172,13 @@ impl World {
 pub struct Worker {
     pub worker_id: String,
     pub instance_id: String,
+}
+
+impl Worker {
+    pub fn process(&self) -> Process {
+        let (worker_id, instance_id) = (self.worker_id.parse(), self.instance_id.parse());
+        Process { worker_id: worker_id.unwrap(), instance_id: instance_id.unwrap() }
+    }
 }
 
 impl World {
@@ -326,14 +337,14 @@ pub fn draft(batch_sizes: &[u64], learning_rates: &[f64], seeds: &[u64]) -> Swee
 /// A sweep of so many trials, which differ in their seed.
 pub fn spec(trials: u64) -> v1::SweepSpec {
     let seeds: Vec<u64> = (0..trials).collect();
-    proto::to_wire::sweep(&draft(&[32], &[0.01], &seeds))
+    draft(&[32], &[0.01], &seeds).to_wire()
 }
 
 pub fn named(name: &str, trials: u64) -> v1::SweepSpec {
     v1::SweepSpec { name: name.to_owned(), ..spec(trials) }
 }
 
-/// A result whose losses are this number.
+/// A result whose loss of the last step is this number; no two of its numbers are equal.
 pub fn result(loss: f64) -> v1::TrialResult {
     v1::TrialResult {
         outcome: v1::Outcome::Succeeded.into(),
@@ -346,15 +357,15 @@ pub fn result(loss: f64) -> v1::TrialResult {
         epochs: 3.0,
         first_train_loss: Some(0.7),
         final_train_loss: Some(loss),
-        train_set_loss: Some(loss),
+        train_set_loss: Some(loss + 0.001),
         train_seconds: 0.25,
         memory: Some(v1::Memory {
             parameter_bytes: 88,
-            gradient_bytes: 88,
+            gradient_bytes: 80,
             batch_bytes: 1536,
             activation_bytes: 1000,
             peak_memory_bytes: 2712,
-            peak_reserved_bytes: 2712,
+            peak_reserved_bytes: 4096,
             predicted_peak_memory_bytes: 2700,
             ..v1::Memory::default()
         }),

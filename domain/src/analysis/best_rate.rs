@@ -10,7 +10,7 @@ use super::parabola::{Measured, vertex};
 pub struct BestRate {
     /// Examples per optimizer step.
     pub batch_size: u64,
-    /// The learning rate.
+    /// The rate of the best cell, one of those tried.
     pub learning_rate: f64,
     /// Its median score.
     pub median: f64,
@@ -36,9 +36,9 @@ pub struct BestRate {
 /// Neighbouring learning rates that did about as well as the best: a flat optimum is a range, not a point.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plateau {
-    /// The smallest of them.
+    /// The smallest learning rate among them.
     pub low: f64,
-    /// The largest.
+    /// The largest learning rate among them.
     pub high: f64,
     /// What "about as well" means.
     pub rule: PlateauRule,
@@ -57,7 +57,7 @@ pub enum PlateauRule {
 /// neighbours, in `log2` of the rate and the logarithm of the median.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RefinedRate {
-    /// The learning rate.
+    /// The rate of the best cell, one of those tried.
     pub learning_rate: f64,
     /// Standard error in factors of two, from the spread of the seeds; `None` below three seeds in any of the three
     /// cells.
@@ -67,9 +67,9 @@ pub struct RefinedRate {
 /// An end of the learning rates tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Edge {
-    /// The smallest.
+    /// Smaller rates may be better.
     Low,
-    /// The largest.
+    /// Larger rates may be better.
     High,
 }
 

@@ -39,7 +39,7 @@ pub struct Cell {
 /// What a cell has to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CellState {
-    /// A median.
+    /// It has a median score.
     Scored,
     /// Half of its repeats or more diverged.
     Diverged,

@@ -19,7 +19,7 @@ pub struct Comparison {
     pub label: String,
     /// The same as data.
     pub axes: Vec<(String, Value)>,
-    /// All cells.
+    /// Every pair of batch size and learning rate, with its repeats.
     pub grid: Grid,
     /// The best learning rate of each batch size that has a scored cell.
     pub best: Vec<BestRate>,
@@ -31,9 +31,9 @@ pub struct Comparison {
     pub to_target: Vec<TargetRow>,
     /// The critical batch size; `None` where no batch size met a target.
     pub critical: Option<CriticalBatchSize>,
-    /// Step times.
+    /// How long a step takes by batch size; `None` where no trial took a step.
     pub throughput: Option<Throughput>,
-    /// Peak memory.
+    /// What trials took by micro-batch; `None` where no trial has a peak or did not fit.
     pub memory: Option<PeakMemory>,
 }
 

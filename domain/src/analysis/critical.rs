@@ -17,17 +17,13 @@ pub const OVERHEAD: f64 = 0.2;
 pub struct CriticalBatchSize {
     /// Steps to the target by examples in a step, where it was met.
     pub points: Vec<StepsPoint>,
-    /// Examples in a step, and steps that did not suffice (`None` where all diverged), where it was not met.
-    pub censored: Vec<(f64, Option<f64>)>,
     /// The curve through the points; `None` below three.
     pub fit: Option<Hyperbola>,
     /// Whether its critical batch size may be told as a number.
     pub verdict: Verdict,
-    /// 95 % bootstrap interval of `E_min / S_min`, over seeds and over where between two evaluations the target was
-    /// met; only where it is identified.
+    /// 95 % bootstrap interval of `E_min / S_min`, over seeds (over batch sizes too where one has a single seed) and over
+    /// where between two evaluations the target was met; only where it is identified.
     pub interval: Option<Interval>,
-    /// What the interval comes from.
-    pub resampled: Resampled,
     /// From the least to the most that the fit gives when one batch size is left out; only where it is identified.
     pub without_one: Option<Interval>,
     /// Zhang's largest batch size within [`OVERHEAD`] of perfect scaling, from the smallest batch size that met the
@@ -71,15 +67,6 @@ pub enum Gap {
     MissedTarget,
 }
 
-/// What was drawn with replacement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resampled {
-    /// Seeds within each learning rate; the best rate is chosen anew each time.
-    Seeds,
-    /// Batch sizes: there is one seed only, so chance between seeds is not in the interval.
-    BatchSizes,
-}
-
 /// The critical batch size of a group; `seed` starts the resampling.
 #[must_use]
 pub fn critical_batch_size(group: &Group<'_>, seed: u64) -> CriticalBatchSize {
@@ -93,21 +80,18 @@ fn of_steps(sizes: &[Steps], seed: u64) -> CriticalBatchSize {
     let fit = Hyperbola::fit(&points);
     let verdict = verdict(fit.as_ref(), &points, &censored);
     let has_seeds = sizes.iter().all(|size| size.of_rate.iter().any(|seeds| seeds.len() > 1));
-    let resampled = if has_seeds { Resampled::Seeds } else { Resampled::BatchSizes };
     let identified = matches!(verdict, Verdict::Identified { .. });
     let smallest = points.iter().map(|point| point.batch_size).min_by(f64::total_cmp);
     CriticalBatchSize {
-        interval: fit.filter(|_| identified).and_then(|fit| bootstrap(sizes, &fit, resampled, seed)),
+        interval: fit.filter(|_| identified).and_then(|fit| bootstrap(sizes, &fit, !has_seeds, seed)),
         without_one: identified.then(|| without_one(&points)).flatten(),
         at_overhead: fit
             .zip(smallest)
             .filter(|_| identified)
             .map(|(fit, smallest)| fit.batch_size_at_overhead(OVERHEAD, smallest)),
         points,
-        censored,
         fit,
         verdict,
-        resampled,
     }
 }
 
@@ -149,11 +133,11 @@ fn verdict(fit: Option<&Hyperbola>, points: &[StepsPoint], censored: &[(f64, Opt
     }
 }
 
-fn bootstrap(sizes: &[Steps], fit: &Hyperbola, resampled: Resampled, seed: u64) -> Option<Interval> {
+fn bootstrap(sizes: &[Steps], fit: &Hyperbola, redraws_sizes: bool, seed: u64) -> Option<Interval> {
     let mut random = Random::new(seed);
     let replicates = (0..REPLICATES).filter_map(|_| {
         let mut drawn = points(&redrawn(sizes, &mut random));
-        if resampled == Resampled::BatchSizes {
+        if redraws_sizes {
             drawn = random.resample(&drawn);
         }
         Hyperbola::fit(&drawn).map(|fit| fit.critical_batch_size())
@@ -240,7 +224,6 @@ mod tests {
             panic!("{:?}", found.verdict)
         };
         assert!((300.0..320.0).contains(&critical_batch_size));
-        assert_eq!(found.resampled, Resampled::BatchSizes);
         // An independent bootstrap over points gave 286 to 356, and leaving one out 307 to 321.
         let interval = found.interval.unwrap();
         assert!(
@@ -261,7 +244,6 @@ mod tests {
             given: None,
         };
         let found = of_steps(&SHALLUE.iter().map(of).collect::<Vec<_>>(), 3);
-        assert_eq!(found.resampled, Resampled::Seeds);
         let (interval, fit) = (found.interval.unwrap(), found.fit.unwrap());
         assert!(interval.contains(fit.critical_batch_size()));
         assert!(interval.low > 250.0 && interval.high < 380.0, "{interval:?}");
@@ -314,12 +296,11 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_size_that_missed_the_target_is_kept_and_may_speak_against_the_curve() {
+    fn a_batch_size_that_missed_the_target_may_speak_against_the_curve() {
         let mut with_miss = shallue();
         with_miss[5].of_rate = vec![exact(&[f64::INFINITY])];
         with_miss[5].given = Some(120.0);
         let found = of_steps(&with_miss, 0);
-        assert_eq!(found.censored, [(2048.0, Some(120.0))]);
         assert!(
             matches!(found.verdict, Verdict::Identified { .. }),
             "120 steps were too few by the curve, too"

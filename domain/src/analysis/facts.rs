@@ -10,7 +10,6 @@ use crate::statistics::median;
 /// One group: its trials, how they were trained, and what they say.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts<'a> {
-    /// The trials.
     pub group: &'a Group<'a>,
     /// What they say.
     pub comparison: &'a Comparison,

@@ -18,9 +18,9 @@ pub struct Line {
 /// One point.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Weighted {
-    /// Where.
+    /// The abscissa, taken as exact.
     pub x: f64,
-    /// What.
+    /// The measured ordinate.
     pub y: f64,
     /// One over the variance of `y`, up to a factor.
     pub weight: f64,

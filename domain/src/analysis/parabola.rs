@@ -3,9 +3,9 @@
 /// A measured point and its standard error, where there is one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Measured {
-    /// Where.
+    /// The abscissa, taken as exact.
     pub x: f64,
-    /// What.
+    /// The measured ordinate.
     pub y: f64,
     /// Standard error of `y`.
     pub error: Option<f64>,
@@ -14,7 +14,7 @@ pub struct Measured {
 /// The lowest point.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Vertex {
-    /// Where it is.
+    /// The abscissa at which the parabola is lowest.
     pub x: f64,
     /// Standard error of `x`, from those of the three points to first order; `None` where one of them has none.
     pub error: Option<f64>,

@@ -24,8 +24,6 @@ pub struct PeakMemory {
     pub smallest_accumulated: Option<u64>,
     /// The smallest batch size of which not even one example at a time fits.
     pub smallest_infeasible: Option<u64>,
-    /// Whether an allocation was refused on the way: then the split of the accumulated ones comes from memory.
-    pub ran_out: bool,
 }
 
 /// `peak = fixed_bytes + bytes_per_example * micro-batch`.
@@ -84,7 +82,6 @@ pub fn peak_memory(group: &Group<'_>) -> Option<PeakMemory> {
         largest_whole: whole.into_iter().max(),
         smallest_accumulated: accumulated.into_iter().min(),
         smallest_infeasible,
-        ran_out: group.trials.iter().any(|trial| trial.oom_count.is_some_and(|count| count > 0)),
     })
 }
 
@@ -121,7 +118,6 @@ mod tests {
             accumulation_steps: Some(batch_size.div_ceil(micro_batch)),
             peak_memory_bytes: Some(peak),
             memory_budget_bytes: Some(64 << 20),
-            oom_count: Some(0),
             ..TrialRecord::new(batch_size, 0.1, 0, TrialStatus::Succeeded)
         }
     }

@@ -33,12 +33,10 @@ pub struct RateSlopes {
 pub struct RateSlope {
     /// Doublings of the best learning rate for each doubling of the batch.
     pub slope: f64,
-    /// Its 95 % interval.
+    /// The 95 % interval of the slope.
     pub interval: Interval,
     /// How many batch sizes it comes from.
     pub batch_sizes: usize,
-    /// The best rate that the line gives at a batch of one example.
-    pub rate_at_one: f64,
 }
 
 impl RateSlope {
@@ -46,12 +44,6 @@ impl RateSlope {
     #[must_use]
     pub fn agrees_with(&self, rule: f64) -> bool {
         self.interval.contains(rule)
-    }
-
-    /// The best rate that the line gives at a batch size.
-    #[must_use]
-    pub fn rate_at(&self, batch_size: f64) -> f64 {
-        self.rate_at_one * batch_size.powf(self.slope)
     }
 }
 
@@ -93,7 +85,6 @@ fn slope(points: &[Weighted]) -> Option<RateSlope> {
         slope: line.slope,
         interval: Interval { low: line.slope - margin, high: line.slope + margin },
         batch_sizes: line.count,
-        rate_at_one: line.intercept.exp2(),
     })
 }
 
@@ -124,7 +115,6 @@ mod tests {
         let linear = rate_slopes(&following(1.0, &sizes), None).all.unwrap();
         assert!((linear.slope - 1.0).abs() < 1e-9);
         assert!(linear.agrees_with(LINEAR) && !linear.agrees_with(SQUARE_ROOT));
-        assert!((linear.rate_at(32.0) - 0.32).abs() < 1e-9);
         let root = rate_slopes(&following(0.5, &sizes), None).all.unwrap();
         assert!(root.agrees_with(SQUARE_ROOT) && !root.agrees_with(LINEAR));
     }

@@ -8,13 +8,13 @@ use crate::spec::Value;
 pub struct TrialRecord {
     /// Place in the grid, from 0.
     pub trial_index: u64,
-    /// How it stands.
+    /// The state that it is in, or ended in.
     pub status: TrialStatus,
     /// Examples per optimizer step.
     pub batch_size: u64,
     /// Learning rate at its full height.
     pub learning_rate: f64,
-    /// Its repeat.
+    /// Tells repeats of a cell apart.
     pub seed: u64,
     /// The values of all other axes, in the grid's order: only trials that agree in these are compared.
     pub axes: Vec<(String, Value)>,
@@ -61,8 +61,6 @@ pub struct TrialRecord {
     pub peak_memory_bytes: Option<u64>,
     /// The memory limit in force, in bytes.
     pub memory_budget_bytes: Option<u64>,
-    /// Allocations refused for lack of memory.
-    pub oom_count: Option<u64>,
     /// Gradient noise scale, in examples.
     pub gradient_noise_scale: Option<f64>,
 }
@@ -99,7 +97,6 @@ impl TrialRecord {
             train_seconds: None,
             peak_memory_bytes: None,
             memory_budget_bytes: None,
-            oom_count: None,
             gradient_noise_scale: None,
         }
     }

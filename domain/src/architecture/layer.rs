@@ -26,19 +26,19 @@ pub enum Layer {
     /// Each channel normalised over the micro-batch in training, by running statistics in evaluation; momentum 0.1,
     /// epsilon 1e-5, with a scale and a shift a channel.
     BatchNorm2d {
-        /// Channels.
+        /// How many channels come in and go out.
         channels: u64,
     },
     /// Each example normalised over groups of channels; epsilon 1e-5, with a scale and a shift a channel.
     GroupNorm {
         /// Groups; they divide the channels.
         groups: u64,
-        /// Channels.
+        /// How many channels come in and go out.
         channels: u64,
     },
     /// In training each number is set to 0 with this probability, and the others are scaled up to make up for it.
     Dropout {
-        /// In [0, 1).
+        /// The share of numbers set to 0, in [0, 1).
         probability: f64,
     },
     /// `body(x) + shortcut(x)`.

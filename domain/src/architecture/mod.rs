@@ -12,7 +12,7 @@ use crate::spec::{CnnModel, MlpModel, ModelSpec, Norm, ResNetModel};
 pub struct DataShape {
     /// Training examples, after `limit` and the validation hold-out.
     pub train_examples: u64,
-    /// Validation examples.
+    /// Examples that are never trained on; 0 for no validation.
     pub validation_examples: u64,
     /// Shape of one example's input, such as `[10]` or `[1, 28, 28]` (channels first).
     pub features: Vec<u64>,
@@ -164,13 +164,13 @@ fn normalization(norm: Norm, channels: u64) -> Option<Layer> {
     }
 }
 
-/// Elements of all parameters.
+/// How many numbers are trained.
 #[must_use]
 pub fn parameter_elements(layers: &[Layer]) -> u64 {
     layers.iter().map(Layer::parameter_elements).sum()
 }
 
-/// Elements of all buffers.
+/// How many numbers are kept besides and not trained, such as running statistics.
 #[must_use]
 pub fn buffer_elements(layers: &[Layer]) -> u64 {
     layers.iter().map(Layer::buffer_elements).sum()

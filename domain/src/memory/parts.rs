@@ -58,7 +58,7 @@ impl MemoryParts {
         data.feature_elements() * train.precision.input_bytes() + 8
     }
 
-    /// The peak.
+    /// The sum of all parts, in bytes.
     #[must_use]
     pub fn total(self) -> u64 {
         self.fixed.total() + self.batch_bytes + self.activation_bytes + self.resident_data_bytes

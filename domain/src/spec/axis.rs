@@ -7,7 +7,7 @@ use crate::units::BatchSize;
 /// The axes whose product is the sweep, in the order in which trials count them: the last one moves fastest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GridSpec {
-    /// Batch sizes.
+    /// Batch sizes, in examples per optimizer step.
     pub batch_size: BatchSizeAxis,
     /// Learning rates, the same for every batch size or scaled with it.
     pub learning_rate: LearningRateAxis,
@@ -17,10 +17,21 @@ pub struct GridSpec {
     pub seed: Vec<u64>,
 }
 
+impl GridSpec {
+    /// How many trials it holds; `None` past 2^64. Needs no expansion, so it is safe on any input.
+    #[must_use]
+    pub fn trial_count(&self) -> Option<u64> {
+        let others = self.train.iter().map(|axis| axis.values.len() as u64);
+        others
+            .chain([self.batch_size.values().len() as u64, self.seed.len() as u64, self.learning_rate.len()])
+            .try_fold(1u64, u64::checked_mul)
+    }
+}
+
 /// An axis over one key of `[train]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainAxis {
-    /// The key.
+    /// The key of `[train]` that it varies.
     pub key: TrainKey,
     /// Its values, in order.
     pub values: Vec<Value>,

@@ -63,18 +63,6 @@ impl DataSource {
             Self::Synthetic(_) | Self::Idx(_) | Self::Cifar10(_) | Self::Cifar100(_) => None,
         }
     }
-
-    /// The path on the worker, to be changed.
-    pub fn path_mut(&mut self) -> Option<&mut String> {
-        match self {
-            Self::Synthetic(_) => None,
-            Self::Idx(IdxData { path })
-            | Self::Cifar10(CifarData { path })
-            | Self::Cifar100(CifarData { path })
-            | Self::Safetensors(SafetensorsData { file: FileSource::OnWorker(path) }) => Some(path),
-            Self::Safetensors(SafetensorsData { file: FileSource::Upload(_) }) => None,
-        }
-    }
 }
 
 /// `format = "synthetic"`: inputs are standard normal.
@@ -123,7 +111,7 @@ pub struct CifarData {
 /// `format = "safetensors"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SafetensorsData {
-    /// The file.
+    /// Holds tensors `train_x` and `train_y`, and for validation `validation_x` and `validation_y`.
     pub file: FileSource,
 }
 

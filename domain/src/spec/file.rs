@@ -16,7 +16,7 @@ pub enum FileSource {
 pub struct Upload {
     /// The file's own name, without its folder.
     pub name: String,
-    /// Of its bytes.
+    /// The SHA-256 of its bytes, which names it in stores.
     pub hash: ContentHash,
     /// Its length in bytes.
     pub bytes: u64,

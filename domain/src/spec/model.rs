@@ -72,14 +72,14 @@ impl Default for ResNetModel {
 /// `kind = "torchscript"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptModel {
-    /// The file.
+    /// A module saved by `torch.jit.save`.
     pub file: FileSource,
 }
 
 /// What normalises the outputs of a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Norm {
-    /// Nothing.
+    /// No normalisation; the convolution has a bias instead.
     None,
     /// Over the examples of a micro-batch (Ioffe and Szegedy 2015): accumulation is then approximate, since each
     /// micro-batch has statistics of its own.

@@ -161,7 +161,7 @@ words! {
 words! {
     /// How the learning rate moves over a trial's steps; see [`crate::schedule`].
     ScheduleKind {
-        /// It stays.
+        /// It stays at its full height.
         Constant = "constant",
         /// It falls linearly to 0.
         Linear = "linear",
@@ -173,11 +173,11 @@ words! {
 words! {
     /// The number type of weights and activations.
     Precision {
-        /// 4 bytes.
+        /// 4 bytes a number, for weights and activations.
         Float32 = "float32",
         /// 2-byte activations by autocast, 4-byte weights, gradients and accumulators.
         BFloat16 = "bfloat16",
-        /// 8 bytes.
+        /// 8 bytes a number, for weights and activations.
         Float64 = "float64",
     }
 }
@@ -216,7 +216,7 @@ words! {
 pub struct Target {
     /// What is compared.
     pub metric: TargetMetric,
-    /// The bound.
+    /// What the metric must fall below; equal is not enough.
     pub below: f64,
 }
 
@@ -285,7 +285,7 @@ pub enum Value {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("`{key}` takes {expected}, not {found}", key = key.word())]
 pub struct SetError {
-    /// The key.
+    /// The key that was to be set.
     pub key: TrainKey,
     /// What it takes, in words.
     pub expected: String,

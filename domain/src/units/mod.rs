@@ -2,10 +2,12 @@
 
 mod bytes;
 mod content_hash;
+mod duration;
 mod ids;
 mod number;
 
 pub use bytes::{Bytes, ParseBytesError};
 pub use content_hash::{ContentHash, ContentHasher, NotAHash};
+pub use duration::{ParseTimeSpanError, TimeSpan};
 pub use ids::{Attempt, InstanceId, NotAnAttempt, NotAnId, RequestId, SweepId, TrialId, WorkerId};
 pub use number::{BatchSize, LearningRate, OutOfRange, SweepWeight};

@@ -1,5 +1,6 @@
-//! Who writes for a trial: leases and their orders.
+//! Who writes for a trial: leases and their orders. And how far a sweep is.
 
+use domain::lifecycle::SweepState;
 use domain::run::{HeldState, Lease, LeaseOrder, LeaseToken};
 use domain::units::Attempt;
 
@@ -70,6 +71,29 @@ impl Wire for HeldState {
             v1::HeldState::Lost => Self::Lost,
             v1::HeldState::Unknown => Self::Unknown,
             v1::HeldState::Unspecified => return Err(unspecified("held")),
+        })
+    }
+}
+
+impl Wire for SweepState {
+    type Message = v1::SweepState;
+
+    fn to_wire(&self) -> v1::SweepState {
+        match self {
+            Self::Active => v1::SweepState::Active,
+            Self::Paused => v1::SweepState::Paused,
+            Self::Cancelled => v1::SweepState::Cancelled,
+            Self::Finished => v1::SweepState::Finished,
+        }
+    }
+
+    fn from_wire(message: v1::SweepState) -> Result<Self, WireError> {
+        Ok(match message {
+            v1::SweepState::Active => Self::Active,
+            v1::SweepState::Paused => Self::Paused,
+            v1::SweepState::Cancelled => Self::Cancelled,
+            v1::SweepState::Finished => Self::Finished,
+            v1::SweepState::Unspecified => return Err(unspecified("state")),
         })
     }
 }

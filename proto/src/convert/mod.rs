@@ -6,6 +6,7 @@
 mod fleet;
 mod run;
 mod spec;
+pub mod table;
 
 pub use spec::upload;
 

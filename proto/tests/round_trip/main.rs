@@ -96,7 +96,7 @@ proptest! {
             LearningRateAxis::Scaled { base: odd, at: 1, rule: ScalingRule::Sqrt, times: vec![odd, 1.0] };
         odder.train.weight_decay = Some(odd);
         for draft in [plain, odder] {
-            let count = domain::grid::trial_count(&draft.grid);
+            let count = draft.grid.trial_count();
             if let Ok(sweep) = domain::SweepSpec::try_new(draft) {
                 prop_assert_eq!(Some(domain::expand(&sweep).len() as u64), count);
             }

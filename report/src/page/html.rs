@@ -5,10 +5,11 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::figure::{Absent, Figure};
 use super::{Report, Section, table};
+use crate::human;
 use crate::plot::{Size, svg, theme};
 use crate::results;
+use crate::sql::quoted;
 use crate::table::{Column, Table};
-use crate::{human, page};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -231,7 +232,7 @@ fn trials(report: &Report) -> Markup {
             summary { "All " (human::count(results.rows.len() as u64, "trial")) }
             (table::of(&all))
             pre.sql tabindex="0" {
-                code { "select * from batchsweep.result where sweep_id = " (page::scope::quoted(&report.facts.sweep_id)) " order by trial_index" }
+                code { "select * from batchsweep.result where sweep_id = " (quoted(&report.facts.sweep_id)) " order by trial_index" }
             }
         }
     }

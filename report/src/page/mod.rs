@@ -20,9 +20,9 @@ mod table;
 
 use domain::analysis::{self, Analysis, TrialRecord};
 
+use crate::gather::Gathered;
 use crate::plot::theme::Theme;
 use crate::plot::{Chart, Size, svg};
-use crate::records;
 use crate::table::Table;
 use figure::{Absent, Figure};
 use scope::Scope;
@@ -30,7 +30,7 @@ use scope::Scope;
 /// What is known of a sweep besides its trials.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SweepFacts {
-    /// Its id.
+    /// The sweep's id, a UUID.
     pub sweep_id: String,
     /// Its name; empty for none.
     pub name: String,
@@ -65,7 +65,7 @@ pub struct Report {
 pub struct Section {
     /// The values of the axes that set it apart; empty where there is one section only.
     pub label: String,
-    /// Its figures.
+    /// In the order of the page.
     pub figures: Vec<Figure>,
     /// Figures that there are no numbers for.
     pub absent: Vec<Absent>,
@@ -76,7 +76,7 @@ pub struct Section {
 pub struct Picture {
     /// What a file of it would be called, without extension.
     pub name: String,
-    /// The picture.
+    /// An SVG file of its own, colours written in.
     pub svg: String,
 }
 
@@ -91,10 +91,10 @@ pub fn printable(mut page: String) -> String {
 const MOST_SECTIONS: usize = 12;
 
 impl Report {
-    /// From the rows of views `result` and `worker`, and what the analysis of the former says.
+    /// `workers` holds the rows of view `worker`.
     #[must_use]
-    pub fn new(facts: SweepFacts, results: Table, workers: Table, analysis: Analysis) -> Self {
-        let records = records::records(&results);
+    pub fn new(facts: SweepFacts, gathered: Gathered, workers: Table) -> Self {
+        let Gathered { results, records, analysis } = gathered;
         Self { facts, results, workers, records, analysis, curves: Vec::new(), live: None }
     }
 
@@ -146,7 +146,7 @@ impl Report {
         })
     }
 
-    /// The page.
+    /// The whole page as one file.
     #[must_use]
     pub fn html(&self) -> String {
         printable(html::page(self, &self.sections()).into_string())

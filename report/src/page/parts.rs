@@ -20,7 +20,7 @@ pub struct DrawnFigure {
 pub struct DrawnSection {
     /// The values of the axes that set it apart; empty where there is one section only.
     pub label: String,
-    /// Its figures.
+    /// In the order of the page.
     pub figures: Vec<DrawnFigure>,
     /// Which figures there are no numbers for, and why; `None` where all are there.
     pub absent: Option<Markup>,

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::human;
 use crate::plot::{Axis, Ink, Spacing, Unit};
+use crate::sql::quoted;
 use crate::table::Table;
 
 /// The axes that are compared; all others set groups apart.
@@ -16,13 +17,13 @@ const COMPARED: [&str; 3] = ["batch_size", "learning_rate", "seed"];
 /// One group of comparable trials.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
-    /// The sweep.
+    /// The sweep's id, a UUID.
     pub sweep_id: &'a str,
     /// Which section it is, from 0.
     pub index: usize,
-    /// The trials.
+    /// Its trials, which agree in all axes but three.
     pub group: &'a Group<'a>,
-    /// What they say.
+    /// What the analysis says of them.
     pub comparison: &'a Comparison,
     /// All batch sizes of the sweep, smallest first: each has one colour on the whole page.
     pub sizes: &'a [u64],
@@ -73,7 +74,7 @@ impl Scope<'_> {
         if self.is_by_steps() { human::exact(score) } else { human::significant(score, digits) }
     }
 
-    /// The batch sizes of this section.
+    /// Smallest first.
     #[must_use]
     pub fn batch_sizes(&self) -> Vec<u64> {
         self.grid().batch_sizes()
@@ -85,7 +86,7 @@ impl Scope<'_> {
         scored.filter_map(|cell| Some((cell, cell.median?)))
     }
 
-    /// The cells.
+    /// Every pair of batch size and learning rate.
     #[must_use]
     pub fn grid(&self) -> &Grid {
         &self.comparison.grid
@@ -140,11 +141,6 @@ impl Scope<'_> {
         let template = template.trim_end().replace("{diverged}", diverged).replace("{missed}", missed);
         template.replace("{score}", score).replace("{sweep}", &sweep).replace("{trials}", &trials)
     }
-}
-
-/// A text as SQL writes it.
-pub fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn json(value: &Value) -> Json {

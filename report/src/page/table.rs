@@ -42,7 +42,7 @@ pub fn of(table: &Table) -> Markup {
 fn side(kind: ColumnKind) -> &'static str {
     match kind {
         ColumnKind::Integer | ColumnKind::Number => "number",
-        ColumnKind::Text | ColumnKind::Boolean => "words",
+        ColumnKind::Text | ColumnKind::Boolean | ColumnKind::Timestamp => "words",
     }
 }
 

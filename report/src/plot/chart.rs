@@ -25,7 +25,7 @@ pub struct Chart {
     pub ramp: Option<Ramp>,
 }
 
-/// An axis.
+/// What a direction of the drawing measures, and from where to where.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
     /// What its numbers are, with the unit.
@@ -45,7 +45,7 @@ pub struct Axis {
 pub struct Layer {
     /// Its form and place, in the units of the axes.
     pub shape: Shape,
-    /// Its colour.
+    /// The colour by its meaning.
     pub ink: Ink,
     /// What a pointer that rests on it is told.
     pub tip: Option<String>,
@@ -58,7 +58,7 @@ pub struct Layer {
 pub enum Shape {
     /// Points in order, joined.
     Line {
-        /// The points.
+        /// In the order in which they are joined.
         points: Vec<(f64, f64)>,
         /// How the stroke is broken.
         dash: Dash,
@@ -69,9 +69,9 @@ pub enum Shape {
     Band(Vec<(f64, f64, f64)>),
     /// One mark.
     Mark {
-        /// Its middle.
+        /// The middle, in the units of the axes.
         at: (f64, f64),
-        /// Its form.
+        /// Tells kinds of points apart without colour.
         mark: Mark,
         /// Written beside it where there is room.
         label: Option<String>,
@@ -89,7 +89,7 @@ pub enum Shape {
     },
     /// A line across the whole drawing, at this height.
     Across {
-        /// Its height.
+        /// A value of the vertical axis.
         y: f64,
         /// How the stroke is broken.
         dash: Dash,
@@ -98,7 +98,7 @@ pub enum Shape {
     },
     /// A line from top to bottom, at this place.
     Down {
-        /// Its place.
+        /// A value of the horizontal axis.
         x: f64,
         /// How the stroke is broken.
         dash: Dash,
@@ -112,22 +112,22 @@ pub enum Shape {
 pub enum Dash {
     /// Not at all.
     Solid,
-    /// Dashes.
+    /// Long strokes.
     Dashed,
-    /// Dashes and dots.
+    /// Long and short strokes in turn.
     DashDot,
-    /// Dots.
+    /// Dots, close together.
     Dotted,
 }
 
 /// The form of a mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
-    /// A disc.
+    /// A filled circle.
     Disc,
-    /// A circle.
+    /// The outline of a circle.
     Ring,
-    /// A cross.
+    /// Two diagonal strokes.
     Cross,
     /// A star with five points.
     Star,
@@ -165,7 +165,7 @@ pub enum Ink {
 pub struct Key {
     /// What it looks like.
     pub swatch: Swatch,
-    /// Its colour.
+    /// The colour by its meaning.
     pub ink: Ink,
     /// What it means.
     pub label: String,
@@ -174,9 +174,9 @@ pub struct Key {
 /// What an entry of the key looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Swatch {
-    /// A stroke.
+    /// A short stroke, as lines of this kind are drawn.
     Line(Dash),
-    /// A mark.
+    /// One mark, as points of this kind are drawn.
     Mark(Mark),
     /// A filled square.
     Block,

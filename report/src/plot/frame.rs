@@ -3,8 +3,9 @@
 use maud::{Markup, html};
 
 use super::chart::{Axis, Chart};
+use super::pen::px;
 use super::scale::Scale;
-use super::svg::{Size, px};
+use super::size::Size;
 use super::text;
 use super::ticks::{self, Tick};
 

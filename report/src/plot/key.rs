@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::chart::{Chart, Dash, Key, Mark, Ramp, Swatch};
+use super::chart::{Chart, Key, Mark, Ramp, Swatch};
+use super::pen::{class, dash_class, px};
 use super::shapes;
-use super::svg::{class, px};
 use super::text;
 
 const ROW: f64 = 19.0;
@@ -84,14 +84,5 @@ fn swatch(key: &Key, x: f64, y: f64, id: &str) -> Markup {
                 Swatch::Block => (shapes::block(block, key.ink, id)),
             }
         }
-    }
-}
-
-pub fn dash_class(dash: Dash) -> &'static str {
-    match dash {
-        Dash::Solid => "",
-        Dash::Dashed => "dashed",
-        Dash::DashDot => "dash-dot",
-        Dash::Dotted => "dotted",
     }
 }

@@ -5,7 +5,7 @@
 //! - [`chart`]: what is drawn, as data,
 //! - [`scale`] and [`ticks`]: where a value lies, and where an axis is marked,
 //! - [`color`] and [`theme`]: what an ink looks like,
-//! - [`svg`]: the drawing, from its frame (`frame`) and its key (`key`) to its shapes (`shapes`).
+//! - [`svg`]: the drawing, from its frame (`frame`) and its key (`key`) to its shapes (`shapes`), by `pen`.
 
 pub mod chart;
 
@@ -25,11 +25,15 @@ mod key;
 
 mod labels;
 
+mod pen;
+
 mod shapes;
+
+mod size;
 
 mod text;
 
 pub use chart::{Axis, Chart, Dash, Ink, Key, Layer, Mark, Ramp, Shape, Swatch};
 pub use scale::Spacing;
-pub use svg::Size;
+pub use size::Size;
 pub use ticks::Unit;

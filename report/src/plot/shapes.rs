@@ -4,9 +4,8 @@ use maud::{Markup, html};
 
 use super::chart::{Chart, Dash, Ink, Layer, Mark, Shape};
 use super::frame::Frame;
-use super::key::dash_class;
 use super::labels::{Place, Room};
-use super::svg::{class, px};
+use super::pen::{class, dash_class, px};
 use super::text;
 
 /// Radius of a mark, in pixels.

@@ -4,28 +4,10 @@ use maud::{Markup, PreEscaped, html};
 
 use super::chart::{Chart, Ink};
 use super::frame::Frame;
+use super::pen::px;
+use super::size::Size;
 use super::theme::{self, Theme};
 use super::{frame, key, shapes};
-
-/// Width and height in pixels. Text is drawn at its own size, so that a chart is drawn once for each width it is shown at.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Size {
-    /// Width.
-    pub width: f64,
-    /// Height, the key included.
-    pub height: f64,
-}
-
-impl Size {
-    /// For a column of a page, and for papers.
-    pub const WIDE: Self = Self { width: 640.0, height: 420.0 };
-    /// For a phone.
-    pub const NARROW: Self = Self { width: 360.0, height: 340.0 };
-
-    fn name(self) -> &'static str {
-        if self.width < 500.0 { "narrow" } else { "wide" }
-    }
-}
 
 /// The chart as part of a page that has [`theme::page_css`].
 #[must_use]
@@ -91,30 +73,6 @@ fn uses_hatching(chart: &Chart) -> bool {
 
 fn view_box(size: Size) -> String {
     format!("0 0 {} {}", px(size.width), px(size.height))
-}
-
-/// A length or place with a tenth of a pixel, no digit too many.
-pub(super) fn px(length: f64) -> String {
-    let tenths = (10.0 * length).round();
-    if !tenths.is_finite() || tenths == 0.0 {
-        return "0".to_owned();
-    }
-    let text = format!("{:.1}", tenths / 10.0);
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
-}
-
-/// The class of an ink.
-pub(super) fn class(ink: Ink) -> String {
-    match ink {
-        Ink::Text => "text".to_owned(),
-        Ink::Soft => "soft".to_owned(),
-        Ink::Faint => "faint".to_owned(),
-        Ink::Alarm => "alarm".to_owned(),
-        Ink::Series(index) => format!("series-{index}"),
-        Ink::Kind(index) => format!("kind-{index}"),
-        Ink::Unknown => "unknown".to_owned(),
-        Ink::Fill(_) | Ink::Hatched => String::new(),
-    }
 }
 
 #[cfg(test)]

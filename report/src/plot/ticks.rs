@@ -6,7 +6,7 @@ use crate::human;
 /// A mark on an axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tick {
-    /// Its value.
+    /// Where it is, in the units of the axis.
     pub value: f64,
     /// What is written there; empty for a mark between two written ones.
     pub label: String,
@@ -19,11 +19,11 @@ pub enum Unit {
     Plain,
     /// A learning rate: three significant digits tell it.
     Rate,
-    /// A count.
+    /// A count, such as steps; large ones are shown with a prefix.
     Count,
-    /// Bytes.
+    /// Bytes, shown in binary units.
     Bytes,
-    /// Seconds.
+    /// Seconds, shown in the unit that fits.
     Seconds,
 }
 

@@ -1,9 +1,8 @@
 //! Sweeps made up by a formula: what the views would give of them.
 
-use domain::analysis;
 use domain::spec::{Target, TargetMetric, TrainSpec};
+use report::gather::Gathering;
 use report::page::{Report, SweepFacts};
-use report::records;
 use report::{Column, ColumnKind, Table};
 
 /// The columns that the report reads.
@@ -160,8 +159,8 @@ pub fn aimed(facts: SweepFacts, trials: &[Trial], below: Option<f64>) -> Report 
 /// A report of trials that were trained in this way, without curves.
 pub fn trained(facts: SweepFacts, trials: &[Trial], train: TrainSpec) -> Report {
     let results = results(trials);
-    let analysis = analysis::analyze(&records::records(&results), Some(&train));
-    Report::new(facts, results, Table::default(), analysis)
+    let gathered = Gathering::new(results, Some(train)).analyze(&Table::default());
+    Report::new(facts, gathered, Table::default())
 }
 
 /// The same report with curves of so many points.

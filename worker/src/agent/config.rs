@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use domain::Bytes;
+use domain::units::{Bytes, ParseTimeSpanError, TimeSpan};
 use proto::connection::{CredentialError, CredentialFiles, Credentials};
 use storage::place::state_folder;
 
@@ -101,7 +101,7 @@ pub struct AgentConfig {
         env = "BATCHSWEEP_TRAINER_TIMEOUT",
         value_name = "TIME",
         default_value = "10m",
-        value_parser = duration
+        value_parser = time
     )]
     pub trainer_timeout: Duration,
 
@@ -110,27 +110,14 @@ pub struct AgentConfig {
     pub trainer_program: Option<PathBuf>,
 }
 
-/// A time such as `500ms`, `30s`, `10m` or `2h`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let unit_at = text.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit_at);
-    let seconds = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        _ => return Err("write a number and ms, s, m or h, such as 10m".to_owned()),
-    };
-    let number: f64 = number.trim().parse().map_err(|_| format!("`{number}` is not a number"))?;
-    Duration::try_from_secs_f64(number * seconds)
-        .ok()
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "must be more than nothing".to_owned())
+/// A length of time that is longer than 0.
+fn time(text: &str) -> Result<Duration, ParseTimeSpanError> {
+    TimeSpan::positive(text).map(|span| span.0)
 }
 
 /// The same, or 0 for never.
-fn interval(text: &str) -> Result<Duration, String> {
-    if text == "0" { Ok(Duration::ZERO) } else { duration(text) }
+fn interval(text: &str) -> Result<Duration, ParseTimeSpanError> {
+    if text == "0" { Ok(Duration::ZERO) } else { time(text) }
 }
 
 impl AgentConfig {

@@ -7,8 +7,8 @@ use report::human;
 
 use crate::context::Context;
 use crate::coordinator::client::{self, FleetClient};
-use crate::coordinator::rows;
 use crate::coordinator::session::{self, Purpose, Session};
+use crate::coordinator::{credentials, rows};
 use crate::durations;
 use crate::failure::{Exit, Failure};
 use crate::talk::Talk;
@@ -89,7 +89,7 @@ pub async fn resume(args: &ResumeArgs, context: &Context) -> Result<Exit, Failur
 }
 
 async fn connect(session: &Session, context: &Context) -> Result<FleetClient, Failure> {
-    client::connect_for_fleet(&session.address, &context.credentials(&session.address)?).await
+    client::connect_for_fleet(&session.address, &credentials::of(context, &session.address)?).await
 }
 
 /// Whether something is still to end there. What a lost worker held goes back by itself.

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 /// The server programs of one major version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binaries {
-    /// Their folder.
+    /// Where `initdb` and `postgres` are.
     pub folder: PathBuf,
     /// Such as "15.14".
     pub version: String,

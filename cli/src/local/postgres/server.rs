@@ -18,7 +18,7 @@ use crate::local::{StateDir, socket};
 pub struct Server {
     /// The main process.
     pub process: ProcessId,
-    /// The folder of its socket.
+    /// Clients connect through the Unix socket in this folder.
     pub socket_folder: PathBuf,
     /// Whether it takes connections.
     pub is_ready: bool,

@@ -9,7 +9,6 @@ use super::{
     BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, LearningRateAxis, MemorySpec, MicroBatchPolicy,
     SweepDraft, SweepSpec, SyntheticData, TargetMetric, TrainKey, TrainSpec, Upload,
 };
-use crate::grid;
 use crate::units::{BatchSize, LearningRate};
 
 /// One thing wrong with a sweep, and where.
@@ -391,7 +390,7 @@ fn check_memory(memory: &MemorySpec, found: &mut Issues) {
 }
 
 fn check_size(grid: &GridSpec, found: &mut Issues) {
-    match grid::trial_count(grid) {
+    match grid.trial_count() {
         Some(count) if count <= SweepSpec::MAX_TRIALS => {}
         count => {
             let count = count.map_or("more than 2^64".to_owned(), |count| count.to_string());

@@ -7,8 +7,9 @@ use domain::spec::TargetMetric;
 
 use super::{Absent, Figure, View};
 use crate::human;
-use crate::page::scope::{Scope, quoted};
+use crate::page::scope::Scope;
 use crate::plot::{Axis, Chart, Dash, Ink, Key, Layer, Shape, Spacing, Swatch, Unit};
+use crate::sql::quoted;
 use crate::table::Table;
 
 /// Lines that an eye can follow.

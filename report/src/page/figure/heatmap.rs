@@ -238,7 +238,7 @@ fn reference(scope: &Scope<'_>, batch_size: u64) -> f64 {
     best.map_or(1.0, |best| best.median.max(1.0))
 }
 
-/// The cells as a table.
+/// One row a cell, under the names of `sql/cells.sql`.
 pub fn cells_table(scope: &Scope<'_>) -> Table {
     let rows = scope.grid().cells.iter().map(|cell| {
         vec![

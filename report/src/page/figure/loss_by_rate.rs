@@ -1,6 +1,6 @@
 //! The score against the learning rate, one curve a batch size.
 
-use domain::analysis::CellState;
+use domain::analysis::{Cell, CellState};
 
 use super::heatmap::cells_table;
 use super::{Absent, Figure, View};
@@ -72,44 +72,12 @@ fn chart(scope: &Scope<'_>) -> Chart {
     for size in scope.batch_sizes() {
         let ink = scope.ink(size);
         let row = scope.grid().row(size);
-        // Joined only between neighbours that both have a score.
-        for run in row.split(|cell| cell.median.is_none()) {
-            let points: Vec<_> =
-                run.iter().filter_map(|cell| Some((cell.learning_rate, cell.median?))).collect();
-            let band: Vec<_> = run
-                .iter()
-                .filter_map(|cell| cell.range.map(|range| (cell.learning_rate, range.low, range.high)))
-                .collect();
-            if has_bands && run.iter().any(|cell| cell.scores.len() > 1) {
-                layers.push(Layer::new(Shape::Band(band), ink));
-            }
-            layers.push(Layer::strong_line(points, ink));
-        }
-        for cell in &row {
-            let at = cell.median.map(|median| (cell.learning_rate, median));
-            let tip = |score: &str| {
-                format!("batch size {size}, learning rate {}: {score}", human::exact(cell.learning_rate))
-            };
-            match at {
-                Some(at) => {
-                    let tip = tip(&scope.score_text(at.1, 4));
-                    marks.push(Layer::mark(at, Mark::Disc, ink).tip(tip));
-                }
-                None if cell.state() == CellState::Diverged => {
-                    let top = (cell.learning_rate, span.1);
-                    marks.push(Layer::mark(top, Mark::Cross, ink).tip(tip("diverged")));
-                }
-                None if cell.missed > 0 => {
-                    let top = (cell.learning_rate, span.1);
-                    marks.push(Layer::mark(top, Mark::Up, ink).tip(tip("missed the target")));
-                }
-                None => {}
-            }
-        }
-        if row
-            .iter()
-            .any(|cell| matches!(cell.state(), CellState::Scored | CellState::Diverged | CellState::Missed))
-        {
+        layers.extend(curve(&row, ink, has_bands));
+        marks.extend(row.iter().filter_map(|cell| mark(scope, cell, span.1)));
+        let is_drawn = |cell: &&Cell| {
+            matches!(cell.state(), CellState::Scored | CellState::Diverged | CellState::Missed)
+        };
+        if row.iter().any(is_drawn) {
             keys.push(Key::new(Swatch::Line(Dash::Solid), ink, format!("{size}")));
         }
     }
@@ -136,4 +104,32 @@ fn chart(scope: &Scope<'_>) -> Chart {
         keys,
         ramp: None,
     }
+}
+
+/// The lines and bands of one batch size, joined only between neighbours that both have a score.
+fn curve(row: &[&Cell], ink: Ink, has_bands: bool) -> Vec<Layer> {
+    let mut layers = Vec::new();
+    for run in row.split(|cell| cell.median.is_none()) {
+        let points: Vec<_> = run.iter().filter_map(|cell| Some((cell.learning_rate, cell.median?))).collect();
+        if has_bands && run.iter().any(|cell| cell.scores.len() > 1) {
+            let ranges = run.iter().filter_map(|cell| Some((cell.learning_rate, cell.range?)));
+            let band = ranges.map(|(rate, range)| (rate, range.low, range.high)).collect();
+            layers.push(Layer::new(Shape::Band(band), ink));
+        }
+        layers.push(Layer::strong_line(points, ink));
+    }
+    layers
+}
+
+/// A cell at its score, or at the top where it has none; `None` for one that nobody has finished.
+fn mark(scope: &Scope<'_>, cell: &Cell, top: f64) -> Option<Layer> {
+    let (height, form, outcome) = match cell.median {
+        Some(median) => (median, Mark::Disc, scope.score_text(median, 4)),
+        None if cell.state() == CellState::Diverged => (top, Mark::Cross, "diverged".to_owned()),
+        None if cell.missed > 0 => (top, Mark::Up, "missed the target".to_owned()),
+        None => return None,
+    };
+    let (size, rate) = (cell.batch_size, cell.learning_rate);
+    let tip = format!("batch size {size}, learning rate {}: {outcome}", human::exact(rate));
+    Some(Layer::mark((rate, height), form, scope.ink(size)).tip(tip))
 }

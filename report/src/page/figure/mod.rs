@@ -26,7 +26,7 @@ use crate::table::{Column, ColumnKind, Table};
 pub struct Figure {
     /// What it is called within the page.
     pub id: String,
-    /// Its heading.
+    /// The heading that it has, or would have, on the page.
     pub title: String,
     /// What to see in it.
     pub caption: String,
@@ -43,14 +43,14 @@ pub struct Figure {
 pub struct View {
     /// What it is chosen by; empty where there is one only.
     pub label: String,
-    /// The drawing.
+    /// What is drawn, as data; its size is chosen later.
     pub chart: Chart,
 }
 
 /// A figure that there are no numbers for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Absent {
-    /// Its heading.
+    /// The heading that it has, or would have, on the page.
     pub title: String,
     /// Why, and what would give them.
     pub why: String,

@@ -62,7 +62,7 @@ fn a_picture_is_the_same_with_its_colours_written_in() {
     let picture = file(&chart(), Size::WIDE, Theme::Dark, 2);
     assert!(picture.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""));
     assert!(picture.contains(".series-1{color:#") && picture.contains("#1a1e22"));
-    assert!(crate::png::render(&picture, 1.0).is_ok(), "it is XML");
+    assert!(roxmltree::Document::parse(&picture).is_ok(), "it is XML");
 }
 
 #[test]
@@ -79,9 +79,4 @@ fn an_empty_chart_is_a_frame() {
     let empty = Chart { layers: Vec::new(), keys: Vec::new(), ramp: None, ..chart() };
     let drawn = inline(&empty, Size::NARROW).into_string();
     assert!(drawn.contains("learning rate") && !drawn.contains("hatch"));
-}
-
-#[test]
-fn lengths_have_a_tenth_of_a_pixel_and_no_digit_too_many() {
-    assert_eq!([1.0, 0.04, -0.04, 12.35, f64::NAN].map(px), ["1", "0", "0", "12.4", "0"]);
 }

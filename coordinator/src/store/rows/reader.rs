@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use proto::v1;
+use domain::table::{Column as TableColumn, Table};
 use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgErrorPosition, PgRow};
 use sqlx::{
     AssertSqlSafe, Column, Connection, Executor, PgConnection, Row, SqlSafeStr, Statement, TypeInfo, ValueRef,
 };
 use tokio_stream::StreamExt;
 
-use super::error::is_unavailable;
-use super::rows::kind;
+use super::cells::kind;
+use crate::store::error::is_unavailable;
 
 /// The role.
 pub const READER_ROLE: &str = "batchsweep_reader";
@@ -48,7 +48,7 @@ pub enum ReaderError {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     /// The rows, as Postgres writes them (dates in RFC 3339).
-    pub table: v1::Table,
+    pub table: Table,
     /// Whether rows past [`MAX_ROWS`], or past the size of a message, were left out.
     pub truncated: bool,
 }
@@ -90,31 +90,28 @@ async fn read(connection: &mut PgConnection, sql: &str) -> Result<Answer, Reader
         .columns()
         .iter()
         .zip(&types)
-        .map(|(column, type_name)| v1::Column {
-            name: column.name().to_owned(),
-            kind: kind(type_name).into(),
-        })
+        .map(|(column, type_name)| TableColumn { name: column.name().to_owned(), kind: kind(type_name) })
         .collect();
     // The simple protocol gives every type as text.
     let mut stream = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(connection);
     let (mut rows, mut bytes, mut truncated) = (Vec::new(), 0, false);
     while let Some(row) = stream.next().await {
         let row = row_of(&row.map_err(statement_error)?, &types)?;
-        bytes += row.cells.iter().map(|cell| cell.text.as_ref().map_or(0, String::len) + 8).sum::<usize>();
+        bytes += row.iter().map(|text| text.as_ref().map_or(0, String::len) + 8).sum::<usize>();
         if rows.len() == MAX_ROWS || bytes > MAX_BYTES {
             truncated = true;
             break;
         }
         rows.push(row);
     }
-    Ok(Answer { table: v1::Table { columns, rows }, truncated })
+    Ok(Answer { table: Table { columns, rows }, truncated })
 }
 
-fn row_of(row: &PgRow, types: &[String]) -> Result<v1::Row, ReaderError> {
+fn row_of(row: &PgRow, types: &[String]) -> Result<Vec<Option<String>>, ReaderError> {
     let cells = types.iter().enumerate().map(|(index, type_name)| {
         let value = row.try_get_raw(index).map_err(statement_error)?;
         if value.is_null() {
-            return Ok(v1::Cell { text: None });
+            return Ok(None);
         }
         let text = value.as_str().map_err(|error| statement_error(sqlx::Error::Decode(error)))?;
         let text = match (type_name.as_str(), text) {
@@ -123,9 +120,9 @@ fn row_of(row: &PgRow, types: &[String]) -> Result<v1::Row, ReaderError> {
             ("timestamptz", text) => rfc_3339(text),
             (_, text) => text.to_owned(),
         };
-        Ok(v1::Cell { text: Some(text) })
+        Ok(Some(text))
     });
-    Ok(v1::Row { cells: cells.collect::<Result<_, _>>()? })
+    cells.collect()
 }
 
 /// `2026-01-31 12:00:00.5+00` as `2026-01-31T12:00:00.5+00:00`; what is no such date stays as it is.

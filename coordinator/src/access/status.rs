@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::store::StoreError;
-use crate::store::reader::ReaderError;
+use crate::store::rows::reader::ReaderError;
 
 /// A store's error.
 pub fn of_store(error: StoreError) -> Status {
@@ -98,12 +98,14 @@ fn internal(error: &StoreError) -> Status {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use domain::units::{Attempt, RequestId, TrialId};
     use uuid::Uuid;
+
+    use super::*;
 
     #[test]
     fn every_store_error_carries_its_reason_and_no_sql() {
-        let lost = StoreError::LeaseLost { trial_id: Uuid::nil(), attempt: 2 };
+        let lost = StoreError::LeaseLost { trial_id: TrialId(Uuid::nil()), attempt: Attempt::FIRST };
         let missing = StoreError::RecordsMissing { acked_seq: 7 };
         let cases = [
             (StoreError::Unavailable(sqlx::Error::PoolTimedOut), Reason::DatabaseUnavailable),
@@ -115,7 +117,7 @@ mod tests {
                 StoreError::Ambiguous { kind: "sweep", name: "x".to_owned(), candidates: vec![] },
                 Reason::Ambiguous,
             ),
-            (StoreError::RequestIdReused(Uuid::nil()), Reason::RequestIdReused),
+            (StoreError::RequestIdReused(RequestId(Uuid::nil())), Reason::RequestIdReused),
             (lost, Reason::LeaseLost),
             (StoreError::NotHolder("it".to_owned()), Reason::NotHolder),
             (missing, Reason::RecordsMissing),

@@ -1,0 +1,89 @@
+//! The store of files that are sent along with sweeps.
+
+use std::time::Duration;
+
+use domain::units::ContentHash;
+use proto::Reason;
+use storage::{Storage, StorageError};
+use tokio::sync::OnceCell;
+use tonic::Status;
+
+use crate::access::status::of_store;
+use crate::store::{Store, upload};
+
+/// The folder of such files within the store, which may hold more than them.
+const FOLDER: &str = "uploads";
+
+/// Where the files are kept. It is opened when it is first needed: most coordinators never do.
+#[derive(Debug)]
+pub struct Uploads {
+    place: String,
+    /// The longest file, in bytes.
+    limit: u64,
+    storage: OnceCell<Storage>,
+}
+
+impl Uploads {
+    /// At this folder or bucket; no file may be longer than `limit` bytes.
+    #[must_use]
+    pub fn new(place: String, limit: u64) -> Self {
+        Self { place, limit, storage: OnceCell::new() }
+    }
+
+    /// The longest file that is taken, in bytes.
+    #[must_use]
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Whether a file of this hash and so many bytes is here.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE` where the store cannot be used; unavailable where it does not answer.
+    pub async fn has(&self, hash: ContentHash, bytes: u64) -> Result<bool, Status> {
+        let length = self.storage().await?.length(&path(hash)).await;
+        length.map(|length| length == Some(bytes)).map_err(|error| unreadable(&error))
+    }
+
+    /// The store.
+    ///
+    /// # Errors
+    /// `STORE_UNAVAILABLE` where it cannot be used.
+    pub async fn storage(&self) -> Result<&Storage, Status> {
+        let opened = self.storage.get_or_try_init(|| Storage::open(&self.place)).await;
+        opened.map_err(|problem| {
+            tracing::warn!(place = self.place, "the store of uploads cannot be used: {problem}");
+            let message = format!(
+                "this coordinator cannot keep files that are sent along: its store cannot be used ({problem})\nhint: whoever \
+                 runs it can name another place with --upload-store; or put the file on the workers, and use `path`"
+            );
+            Reason::StoreUnavailable.status(message)
+        })
+    }
+}
+
+/// Where a file is within the store.
+#[must_use]
+pub fn path(hash: ContentHash) -> String {
+    format!("{FOLDER}/{hash}")
+}
+
+/// The store has the file and does not give it: perhaps it does later.
+pub fn unreadable(error: &StorageError) -> Status {
+    tracing::warn!("the store of uploads cannot be read: {error}");
+    Status::unavailable(format!("the coordinator's store cannot be read: {error}"))
+}
+
+/// Removes files that no sweep reads and nobody asked for since `age`; how many.
+///
+/// # Errors
+/// When the database or the store is out of reach; what was not removed then is, the next time.
+pub async fn forget(store: &Store, uploads: &Uploads, age: Duration) -> Result<usize, Status> {
+    let mut transaction = store.begin().await.map_err(of_store)?;
+    let forgotten = upload::forget(&mut transaction, age).await.map_err(of_store)?;
+    for &hash in &forgotten {
+        uploads.storage().await?.delete(&path(hash)).await.map_err(|error| unreadable(&error))?;
+    }
+    transaction.commit().await.map_err(|error| of_store(error.into()))?;
+    Ok(forgotten.len())
+}
