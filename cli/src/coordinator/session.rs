@@ -45,7 +45,7 @@ pub async fn with<T>(
     calls: impl AsyncFnOnce(&mut Session) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let mut interrupts = Interrupts::listen()?;
-    let (address, stack, _in_use) = find(context, purpose).await?;
+    let Found { address, stack, _in_use } = find(context, purpose).await?;
     let outcome = async {
         let credentials = credentials::of(context, &address)?;
         client::warn_when_exposed(&address, &credentials, context.talk);
@@ -83,27 +83,42 @@ pub async fn with_tokens<T>(
     .await
 }
 
-async fn find(
-    context: &Context,
-    purpose: Purpose,
-) -> Result<(Address, Option<Stack>, Option<lock::Lock>), Failure> {
+/// A coordinator to call.
+struct Found {
+    address: Address,
+    /// The stack that was started for this command; `None` where there was one.
+    stack: Option<Stack>,
+    /// Keeps others from stopping the stack meanwhile.
+    _in_use: Option<lock::Lock>,
+}
+
+impl Found {
+    /// One that this command neither starts nor stops.
+    fn elsewhere(address: Address) -> Self {
+        Self { address, stack: None, _in_use: None }
+    }
+}
+
+async fn find(context: &Context, purpose: Purpose) -> Result<Found, Failure> {
     if let Some(address) = Address::named(context.globals.coordinator.as_deref())? {
-        return Ok((address, None, None));
+        return Ok(Found::elsewhere(address));
     }
     let state = context.state_dir()?;
     if !state.path().exists() {
-        return Ok((Address::default_port(), None, None));
+        return Ok(Found::elsewhere(Address::default_port()));
     }
     let _change = lock::change(&state, context.talk).await?;
     let record = Record::load(&state);
     if record.coordinator.is_some() {
         let in_use = lock::using(&state, context.talk).await?;
-        return Ok((Address { url: record.url, origin: Origin::LocalStack }, None, Some(in_use)));
+        let address = Address { url: record.url, origin: Origin::LocalStack };
+        return Ok(Found { address, stack: None, _in_use: Some(in_use) });
     }
     if purpose == Purpose::Stored && state.has_database() {
         let options = StackOptions { workers: None, lifetime: Lifetime::WithUs };
         let stack = Stack::start_locked(&state, &options, context.talk).await?;
-        return Ok((Address { url: stack.url().to_owned(), origin: Origin::LocalStack }, Some(stack), None));
+        let address = Address { url: stack.url().to_owned(), origin: Origin::LocalStack };
+        return Ok(Found { address, stack: Some(stack), _in_use: None });
     }
-    Ok((Address::default_port(), None, None))
+    Ok(Found::elsewhere(Address::default_port()))
 }

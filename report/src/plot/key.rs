@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::chart::{Chart, Key, Mark, Ramp, Swatch};
 use super::pen::{class, dash_class, px};
-use super::shapes;
+use super::shapes::{self, Area};
 use super::text;
 
 const ROW: f64 = 19.0;
@@ -73,7 +73,7 @@ fn draw_ramp(ramp: &Ramp, x: f64, y: f64) -> Markup {
 }
 
 fn swatch(key: &Key, x: f64, y: f64, id: &str) -> Markup {
-    let block = (x + 3.0, y - 6.0, 12.0, 12.0);
+    let block = Area { left: x + 3.0, top: y - 6.0, width: 12.0, height: 12.0 };
     html! {
         g class=(class(key.ink)) {
             @match key.swatch {

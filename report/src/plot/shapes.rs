@@ -60,7 +60,7 @@ fn shape(layer: &Layer, frame: &Frame, id: &str) -> Markup {
             Some(at) => mark(*form, at, radius(*form)),
             None => html! {},
         },
-        Shape::Cell { x, y, .. } => match corners(frame, *x, *y) {
+        Shape::Cell { x, y, .. } => match area(frame, *x, *y) {
             Some(area) => block(area, layer.ink, id),
             None => html! {},
         },
@@ -114,9 +114,18 @@ fn path(places: impl Iterator<Item = (f64, f64)>) -> String {
     path
 }
 
-/// A rectangle: left, top, width, height.
-pub fn block((x, y, width, height): (f64, f64, f64, f64), ink: Ink, id: &str) -> Markup {
-    let (x, y, width, height) = (px(x), px(y), px(width), px(height));
+/// A rectangle of a drawing, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Area {
+    pub left: f64,
+    pub top: f64,
+    pub width: f64,
+    pub height: f64,
+}
+
+/// A filled rectangle.
+pub fn block(area: Area, ink: Ink, id: &str) -> Markup {
+    let [x, y, width, height] = [area.left, area.top, area.width, area.height].map(px);
     match ink {
         Ink::Fill(color) => html! { rect x=(x) y=(y) width=(width) height=(height) fill=(color) {} },
         Ink::Hatched => html! {
@@ -169,13 +178,18 @@ fn place(frame: &Frame, (x, y): (f64, f64)) -> Option<(f64, f64)> {
     Some((frame.x.at(x)?, frame.y.at(y)?))
 }
 
-/// Left, top, width, height of a cell, with a hair's gap to its neighbours.
-fn corners(frame: &Frame, x: (f64, f64), y: (f64, f64)) -> Option<(f64, f64, f64, f64)> {
+/// The place of a cell, with a hair's gap to its neighbours.
+fn area(frame: &Frame, x: (f64, f64), y: (f64, f64)) -> Option<Area> {
     const GAP: f64 = 1.0;
     let (left, bottom) = place(frame, (x.0, y.0))?;
     let (right, top) = place(frame, (x.1, y.1))?;
     let gap = if bottom - top > 4.0 * GAP { GAP } else { 0.0 };
-    Some((left + GAP / 2.0, top + gap / 2.0, (right - left - GAP).max(0.5), (bottom - top - gap).max(0.0)))
+    Some(Area {
+        left: left + GAP / 2.0,
+        top: top + gap / 2.0,
+        width: (right - left - GAP).max(0.5),
+        height: (bottom - top - gap).max(0.0),
+    })
 }
 
 fn label(layer: &Layer, frame: &Frame, room: &mut Room) -> Option<Markup> {
@@ -184,7 +198,7 @@ fn label(layer: &Layer, frame: &Frame, room: &mut Room) -> Option<Markup> {
             Some(beside(label, room.beside(label, place(frame, *at)?)?))
         }
         Shape::Cell { x, y, label, star } => {
-            Some(in_cell(label.as_deref(), *star, layer.ink, corners(frame, *x, *y)?))
+            Some(in_cell(label.as_deref(), *star, layer.ink, area(frame, *x, *y)?))
         }
         Shape::Across { y, label: Some(label), .. } => {
             let y = frame.y.at(*y)?;
@@ -217,14 +231,10 @@ fn beside(label: &str, place: Place) -> Markup {
 }
 
 /// A cell's star and label: one above the other, else side by side, else the star alone.
-fn in_cell(
-    label: Option<&str>,
-    star: Option<Ink>,
-    ink: Ink,
-    (x, y, width, height): (f64, f64, f64, f64),
-) -> Markup {
+fn in_cell(label: Option<&str>, star: Option<Ink>, ink: Ink, area: Area) -> Markup {
     const STAR: f64 = 8.5;
-    let (x, y) = (x + width / 2.0, y + height / 2.0);
+    let Area { left, top, width, height } = area;
+    let (x, y) = (left + width / 2.0, top + height / 2.0);
     let class = match ink {
         Ink::Fill(color) if !color.wants_black_text() => "on-dark",
         Ink::Fill(_) => "on-light",
