@@ -4,7 +4,7 @@
 use super::train::{TrainKey, Value};
 use crate::units::BatchSize;
 
-/// The axes whose product is the sweep, in the order in which trials count them: the last one moves fastest.
+/// The axes whose product is the sweep.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GridSpec {
     /// Batch sizes.
