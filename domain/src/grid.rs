@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::spec::{SweepSpec, TrainAxis, TrialSettings, TrialSpec, Value};
+use crate::spec::{GridSpec, SweepSpec, TrainAxis, TrialSettings, TrialSpec, Value};
 use crate::units::{BatchSize, LearningRate};
 
 /// One cell of the grid, with its place and its key.
@@ -32,35 +32,39 @@ impl PlannedTrial {
     }
 }
 
-/// All trials of a sweep: batch size counts slowest, then learning rate, the `[train]` axes in file order, and
-/// seed fastest, so that repeats of a cell stand together.
+/// All trials of a sweep: seed counts slowest, then batch size, learning rate, and the `[train]` axes in file order. So the
+/// first seed's whole grid comes before any repeat, and an early look at a sweep sees all of its learning rates.
 #[must_use]
 pub fn expand(sweep: &SweepSpec) -> Vec<PlannedTrial> {
-    let mut trials = Vec::new();
-    let batch_sizes = sweep.grid.batch_size.values();
-    for batch_size in batch_sizes.into_iter().filter_map(|size| BatchSize::try_new(size).ok()) {
-        for index in 0..sweep.grid.learning_rate.len() {
-            let learning_rate = sweep.grid.learning_rate.value_at(batch_size, index);
-            let Some(learning_rate) = learning_rate.and_then(|value| LearningRate::try_new(value).ok())
-            else {
-                continue;
-            };
-            for combination in product(&sweep.grid.train) {
-                for &seed in &sweep.grid.seed {
-                    trials.extend(trial(sweep, trials.len(), batch_size, learning_rate, &combination, seed));
-                }
+    let cells = cells(&sweep.grid);
+    let combinations = sweep.grid.train_combinations();
+    let mut trials = Vec::with_capacity(sweep.grid.seed.len() * cells.len() * combinations.len());
+    for &seed in &sweep.grid.seed {
+        for &cell in &cells {
+            for combination in &combinations {
+                trials.extend(trial(sweep, trials.len(), cell, combination, seed));
             }
         }
     }
     trials
 }
 
+/// Batch sizes and the learning rates of each. What the check refuses is left out.
+fn cells(grid: &GridSpec) -> Vec<(BatchSize, LearningRate)> {
+    let batch_sizes = grid.batch_size.values().into_iter().filter_map(|size| BatchSize::try_new(size).ok());
+    let rates = |batch_size| {
+        let values = (0..grid.learning_rate.len())
+            .filter_map(move |index| grid.learning_rate.value_at(batch_size, index));
+        values.filter_map(move |value| Some((batch_size, LearningRate::try_new(value).ok()?)))
+    };
+    batch_sizes.flat_map(rates).collect()
+}
+
 /// One trial. `None` cannot happen for a checked sweep: each axis value was tried by the check.
 fn trial(
     sweep: &SweepSpec,
     index: usize,
-    batch_size: BatchSize,
-    learning_rate: LearningRate,
+    (batch_size, learning_rate): (BatchSize, LearningRate),
     combination: &[(&TrainAxis, &Value)],
     seed: u64,
 ) -> Option<PlannedTrial> {
@@ -80,18 +84,6 @@ fn trial(
         key: key(&settings.canonical()),
         parameters: parameters.into_iter().chain(others).chain([seed]).collect(),
         settings,
-    })
-}
-
-/// Every combination of the `[train]` axes, the last axis fastest; one empty combination when there is none.
-fn product(axes: &[TrainAxis]) -> Vec<Vec<(&TrainAxis, &Value)>> {
-    axes.iter().fold(vec![Vec::new()], |combinations, axis| {
-        combinations
-            .iter()
-            .flat_map(|head| {
-                axis.values.iter().map(move |value| head.iter().copied().chain([(axis, value)]).collect())
-            })
-            .collect()
     })
 }
 

@@ -179,7 +179,7 @@ fn a_scaled_learning_rate_is_worked_out_for_each_batch_size() {
 }
 
 #[test]
-fn trials_stand_in_a_fixed_order_with_the_seed_fastest() {
+fn trials_are_in_a_fixed_order_with_the_seed_slowest() {
     let mut draft = seed_example();
     draft.grid.batch_size = BatchSizeAxis::List(vec![8, 16]);
     draft.grid.seed = vec![0, 1];
@@ -193,7 +193,7 @@ fn trials_stand_in_a_fixed_order_with_the_seed_fastest() {
         .map(|trial| (trial.settings.batch_size.get(), trial.settings.train.optimizer, trial.settings.seed))
         .collect();
     use OptimizerKind::{Adam, Sgd};
-    assert_eq!(order[..5], [(8, Sgd, 0), (8, Sgd, 1), (8, Adam, 0), (8, Adam, 1), (16, Sgd, 0)]);
+    assert_eq!(order[..5], [(8, Sgd, 0), (8, Adam, 0), (16, Sgd, 0), (16, Adam, 0), (8, Sgd, 1)]);
     let names: Vec<_> = trials[0].parameters.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["batch_size", "learning_rate", "optimizer", "seed"]);
 }
@@ -265,4 +265,73 @@ proptest! {
         let steps = trial.total_steps(examples);
         prop_assert!(seen(steps) >= wanted && seen(steps - 1) < wanted);
     }
+}
+
+/// The paths at which a draft is refused.
+fn refused_at(draft: &SweepDraft) -> Vec<String> {
+    let issues = SweepSpec::try_new(draft.clone()).err().unwrap_or_default();
+    issues.into_iter().map(|issue| issue.path).collect()
+}
+
+fn axis(key: TrainKey, values: &[Value]) -> TrainAxis {
+    TrainAxis { key, values: values.to_vec() }
+}
+
+#[test]
+fn nesterov_needs_a_momentum_in_every_cell_and_not_in_the_settings_around_them() {
+    let mut draft = seed_example();
+    draft.train.nesterov = true;
+    assert_eq!(refused_at(&draft), ["train.nesterov"]);
+    draft.grid.train = vec![axis(TrainKey::Momentum, &[Value::Number(0.5), Value::Number(0.9)])];
+    assert_eq!(refused_at(&draft), [""; 0]);
+    draft.grid.train = vec![axis(TrainKey::Momentum, &[Value::Number(0.5), Value::Integer(0)])];
+    assert_eq!(refused_at(&draft), ["grid.momentum[1]"]);
+    draft.train.nesterov = false;
+    draft.grid.train = vec![axis(TrainKey::Nesterov, &[Value::Flag(false), Value::Flag(true)])];
+    assert_eq!(refused_at(&draft)[0], "grid.nesterov[1]");
+    draft.train.momentum = 0.9;
+    assert_eq!(refused_at(&draft), [""; 0]);
+}
+
+#[test]
+fn an_axis_that_changes_no_trial_is_refused_and_one_that_changes_some_is_not() {
+    let mut draft = seed_example();
+    let betas = axis(TrainKey::Beta1, &[Value::Number(0.8), Value::Number(0.9)]);
+    draft.grid.train = vec![betas.clone()];
+    let issues = SweepSpec::try_new(draft.clone()).unwrap_err();
+    assert_eq!(issues[0].path, "grid.beta1");
+    assert!(issues[0].message.contains("changes nothing with optimizer = \"sgd\""), "{}", issues[0]);
+    let optimizers = ["sgd", "adam"].map(|word| Value::Word(word.to_owned()));
+    draft.grid.train = vec![axis(TrainKey::Optimizer, &optimizers), betas];
+    assert_eq!(refused_at(&draft), [""; 0]);
+    draft.grid.train = vec![axis(TrainKey::Beta1, &[Value::Number(0.8)])];
+    assert_eq!(refused_at(&draft), [""; 0], "one value is a setting");
+}
+
+#[test]
+fn values_that_are_one_number_are_one_trial_however_they_are_written() {
+    let mut draft = seed_example();
+    draft.grid.train = vec![axis(TrainKey::Momentum, &[Value::Integer(0), Value::Number(0.0)])];
+    assert_eq!(refused_at(&draft), ["grid.momentum[1]"]);
+    let mut close = seed_example();
+    close.grid.learning_rate = LearningRateAxis::LogSpaced { from: 0.1, to: 0.100_000_1, count: 3 };
+    assert_eq!(refused_at(&close), ["grid.learning_rate"]);
+    close.grid.learning_rate = LearningRateAxis::Scaled {
+        base: 0.1,
+        at: 8,
+        rule: ScalingRule::Linear,
+        times: vec![1.0, 1.000_000_01],
+    };
+    assert_eq!(refused_at(&close), ["grid.learning_rate"]);
+}
+
+#[test]
+fn one_wrong_bound_is_one_mistake() {
+    let mut draft = seed_example();
+    draft.grid.batch_size = BatchSizeAxis::Geometric { from: 1, to: u64::MAX, factor: 2 };
+    assert_eq!(refused_at(&draft).iter().filter(|path| path.starts_with("grid.batch_size")).count(), 1);
+    let mut steep = seed_example();
+    steep.grid.learning_rate =
+        LearningRateAxis::Scaled { base: 1e308, at: 1, rule: ScalingRule::Linear, times: vec![1.0, 2.0] };
+    assert_eq!(refused_at(&steep), ["grid.learning_rate"]);
 }

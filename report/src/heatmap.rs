@@ -91,7 +91,8 @@ impl Map<'_> {
     fn is_best(&self, cell: &Cell) -> bool {
         let is_it =
             |best: &BestRate| best.batch_size == cell.batch_size && best.learning_rate == cell.learning_rate;
-        self.best.iter().any(is_it)
+        // A row that is half done has no best yet.
+        self.best.iter().any(|best| is_it(best) && best.is_complete)
     }
 
     /// 0 for the best to 9 for the worst: of the grid, or of its batch size where only that compares.
@@ -252,6 +253,7 @@ impl Map<'_> {
         }
         for (state, meaning) in [
             (CellState::Diverged, "diverged"),
+            (CellState::NotFinite, "loss not finite"),
             (CellState::Missed, "did not meet the target"),
             (CellState::Infeasible, "does not fit in memory"),
             (CellState::Open, "not ended"),
@@ -273,6 +275,7 @@ fn sign(state: CellState) -> &'static str {
     match state {
         CellState::Scored => "",
         CellState::Diverged => "x",
+        CellState::NotFinite => "n",
         CellState::Missed => ">",
         CellState::Infeasible => "m",
         CellState::Open => ".",

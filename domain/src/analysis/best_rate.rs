@@ -29,6 +29,9 @@ pub struct BestRate {
     pub stability_limited: bool,
     /// Learning rates that this batch size was given.
     pub rates_tried: usize,
+    /// Every trial of this batch size has ended by itself: none is still to come, failed or was cancelled, so no rate can turn
+    /// out better that was asked for.
+    pub is_complete: bool,
     /// Distance to its neighbours in the grid, in factors of two; the larger of the two. `None` without a neighbour.
     pub spacing: Option<f64>,
 }
@@ -73,6 +76,14 @@ pub enum Edge {
     High,
 }
 
+impl BestRate {
+    /// Whether it deserves to be marked as the best of its row: there was a choice, and the whole row was tried.
+    #[must_use]
+    pub fn is_best_of_row(&self) -> bool {
+        self.rates_tried > 1 && self.is_complete
+    }
+}
+
 /// One a batch size that has a scored cell, smallest batch size first.
 #[must_use]
 pub fn best_rates(grid: &Grid) -> Vec<BestRate> {
@@ -109,6 +120,7 @@ fn best_rate(row: &[&Cell]) -> Option<BestRate> {
         edge,
         stability_limited,
         rates_tried: row.len(),
+        is_complete: row.iter().all(|cell| cell.open + cell.failed == 0),
         spacing: neighbours.into_iter().flatten().map(gap).max_by(f64::total_cmp),
     })
 }

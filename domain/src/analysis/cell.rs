@@ -24,8 +24,11 @@ pub struct Cell {
     pub median: Option<f64>,
     /// From the lowest to the highest score; of many seeds the interval of their median, see [`spread`].
     pub range: Option<Interval>,
-    /// Repeats that diverged, or ended without a finite score.
+    /// Repeats that diverged.
     pub diverged: u64,
+    /// Repeats that were trained to their end and whose score is not finite, for whatever reason; they count as infinitely
+    /// bad, too.
+    pub not_finite: u64,
     /// Repeats that did not meet the target, where the score is the steps to it; they count as infinitely bad, too.
     pub missed: u64,
     /// Repeats of which not even one example at a time fits.
@@ -43,6 +46,8 @@ pub enum CellState {
     Scored,
     /// Half of its repeats or more diverged.
     Diverged,
+    /// Trained to the end, but half of its repeats or more have no finite score.
+    NotFinite,
     /// Half of its repeats or more did not meet the target, where the score is the steps to it.
     Missed,
     /// It does not fit in memory.
@@ -62,11 +67,11 @@ impl Cell {
             succeeded().filter_map(|trial| Some((trial.seed, metric.score(trial)?))).collect();
         scores.sort_by(|left, right| left.0.cmp(&right.0).then(left.1.total_cmp(&right.1)));
         let unscored = (succeeded().count() - scores.len()) as u64;
-        let (missed, without_loss) =
+        let (missed, not_finite) =
             if metric == ScoreMetric::StepsToTarget { (unscored, 0) } else { (0, unscored) };
-        let diverged = count(|status| status == TrialStatus::Diverged) + without_loss;
+        let diverged = count(|status| status == TrialStatus::Diverged);
         let mut values: Vec<f64> = scores.iter().map(|&(_, score)| score).collect();
-        values.extend((0..diverged + missed).map(|_| f64::INFINITY));
+        values.extend((0..diverged + not_finite + missed).map(|_| f64::INFINITY));
         Self {
             batch_size,
             learning_rate,
@@ -74,6 +79,7 @@ impl Cell {
             median: median(&values).filter(|median| median.is_finite()),
             range: spread(&values),
             diverged,
+            not_finite,
             missed,
             infeasible: count(|status| status == TrialStatus::Infeasible),
             failed: count(|status| matches!(status, TrialStatus::Failed | TrialStatus::Cancelled)),
@@ -87,6 +93,9 @@ impl Cell {
         match self {
             Self { median: Some(_), .. } => CellState::Scored,
             Self { missed, diverged, .. } if *missed > 0 && missed >= diverged => CellState::Missed,
+            Self { not_finite, diverged, .. } if *not_finite > 0 && not_finite >= diverged => {
+                CellState::NotFinite
+            }
             Self { diverged: 1.., .. } => CellState::Diverged,
             Self { open: 1.., .. } => CellState::Open,
             Self { infeasible: 1.., .. } => CellState::Infeasible,
@@ -203,8 +212,11 @@ pub(super) mod tests {
         assert_eq!(state(TrialStatus::Cancelled), CellState::Failed);
         assert_eq!(state(TrialStatus::Running), CellState::Open);
         assert_eq!(state(TrialStatus::Pending), CellState::Open);
-        // Finished, but its loss is not a number.
-        assert_eq!(state(TrialStatus::Succeeded), CellState::Diverged);
+        assert_eq!(
+            state(TrialStatus::Succeeded),
+            CellState::NotFinite,
+            "trained to its end, without a score"
+        );
     }
 
     #[test]

@@ -101,6 +101,13 @@ impl TrialRecord {
         }
     }
 
+    /// Whether it was evaluated on validation examples, whatever came out: of a loss that is not finite only the accuracy
+    /// is known.
+    #[must_use]
+    pub fn was_validated(&self) -> bool {
+        self.final_validation_loss.is_some() || self.final_validation_accuracy.is_some()
+    }
+
     /// Examples in the training set; `None` before the trial saw any.
     #[must_use]
     pub fn train_examples(&self) -> Option<u64> {

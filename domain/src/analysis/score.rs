@@ -32,7 +32,7 @@ impl ScoreMetric {
             Self::StepsToTarget
         } else if wants_error && any(|record| record.final_validation_accuracy.is_some()) {
             Self::ValidationError
-        } else if any(|record| record.final_validation_loss.is_some()) {
+        } else if any(TrialRecord::was_validated) {
             Self::ValidationLoss
         } else {
             Self::TrainSetLoss

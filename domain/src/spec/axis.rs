@@ -4,7 +4,7 @@
 use super::train::{TrainKey, Value};
 use crate::units::BatchSize;
 
-/// The axes whose product is the sweep, in the order in which trials count them: the last one moves fastest.
+/// The axes whose product is the sweep.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GridSpec {
     /// Batch sizes, in examples per optimizer step.
@@ -25,6 +25,19 @@ impl GridSpec {
         others
             .chain([self.batch_size.values().len() as u64, self.seed.len() as u64, self.learning_rate.len()])
             .try_fold(1u64, u64::checked_mul)
+    }
+
+    /// Every combination of the `[train]` axes, the last axis fastest; one empty combination when there is none.
+    #[must_use]
+    pub fn train_combinations(&self) -> Vec<Vec<(&TrainAxis, &Value)>> {
+        self.train.iter().fold(vec![Vec::new()], |combinations, axis| {
+            combinations
+                .iter()
+                .flat_map(|head: &Vec<_>| {
+                    axis.values.iter().map(move |value| head.iter().copied().chain([(axis, value)]).collect())
+                })
+                .collect()
+        })
     }
 }
 

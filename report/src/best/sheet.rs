@@ -103,6 +103,7 @@ fn note(row: &Row<'_>) -> Cell {
         let states = [
             (CellState::Open, Cell { text: "not ended".to_owned(), tone: Tone::Faint }),
             (CellState::Missed, odd("target not met")),
+            (CellState::NotFinite, odd("loss not finite")),
             (CellState::Diverged, odd("diverged at every rate")),
             (CellState::Infeasible, odd("does not fit in memory")),
             (CellState::Failed, Cell { text: "failed or cancelled".to_owned(), tone: Tone::Bad }),

@@ -133,12 +133,9 @@ impl Scope<'_> {
             ScoreMetric::TrainSetLoss => "train_set_loss",
             ScoreMetric::StepsToTarget => "steps_to_target::float8",
         };
-        let (diverged, missed) = if self.is_by_steps() {
-            ("status = 'diverged'", "status = 'succeeded' and score is null")
-        } else {
-            ("status in ('succeeded', 'diverged') and score is null", "false")
-        };
-        let template = template.trim_end().replace("{diverged}", diverged).replace("{missed}", missed);
+        let unscored = "status = 'succeeded' and score is null";
+        let (not_finite, missed) = if self.is_by_steps() { ("false", unscored) } else { (unscored, "false") };
+        let template = template.trim_end().replace("{not_finite}", not_finite).replace("{missed}", missed);
         template.replace("{score}", score).replace("{sweep}", &sweep).replace("{trials}", &trials)
     }
 }

@@ -143,7 +143,11 @@ fn soonest(facts: &Facts<'_>) -> Option<Choice> {
         value,
         range,
         seeds,
-        is_firm: seeds >= SEEDS_TO_CONCLUDE && is_bracketed && !facts.is_open() && !facts.target_is_easy(),
+        is_firm: seeds >= SEEDS_TO_CONCLUDE
+            && is_bracketed
+            && comparison.best.iter().all(|best| best.is_complete)
+            && !facts.is_open()
+            && !facts.target_is_easy(),
         level_with: comparison.to_target.iter().filter(level).map(|row| row.batch_size).collect(),
         at_equal_epochs: false,
         instead_of: None,
@@ -186,6 +190,7 @@ fn lowest(facts: &Facts<'_>) -> Option<Choice> {
         is_firm: chosen.seeds >= SEEDS_TO_CONCLUDE
             && chosen.edge.is_none()
             && chosen.rates_tried > 1
+            && comparison.best.iter().all(|best| best.is_complete)
             // Fewer steps of a larger batch are not better by themselves.
             && comparison.grid.metric != ScoreMetric::StepsToTarget
             && !facts.is_open(),

@@ -13,6 +13,7 @@ pub(super) fn unknowns(facts: &Facts<'_>, choice: Option<&Choice>) -> Vec<Senten
         choice.and_then(|choice| seeds(facts, choice)),
         choice.and_then(|choice| edge(facts, choice)),
         choice.and_then(|choice| no_target(facts, choice)),
+        ended_early(facts.comparison),
     ];
     let texts =
         texts.into_iter().flatten().chain(without_result(facts.comparison)).chain(critical(facts.comparison));
@@ -27,6 +28,10 @@ pub(super) fn nothing_came_through(groups: &[Facts<'_>]) -> Vec<Sentence> {
         "There is no trial to conclude from."
     } else if has(CellState::Open) {
         "Nothing to conclude yet: no trial has ended with a loss."
+    } else if has(CellState::NotFinite) && !has(CellState::Diverged) {
+        "Nothing to train with: trials were trained to their end, but the loss that they are compared by is not finite. \
+         Look for inputs or targets that are not finite, or outside of what the model can take, in the examples that it is \
+         computed on."
     } else if has(CellState::Diverged) {
         "Nothing to train with: no learning rate came through at half of its seeds or more. Try smaller ones."
     } else if has(CellState::Infeasible) {
@@ -82,6 +87,26 @@ fn edge(facts: &Facts<'_>, choice: &Choice) -> Option<String> {
     ))
 }
 
+/// A row of the grid that lost trials is no whole row.
+fn ended_early(comparison: &Comparison) -> Option<String> {
+    let lost = comparison.grid.cells.iter().map(|cell| cell.failed).sum::<u64>();
+    let sizes: Vec<u64> = comparison
+        .best
+        .iter()
+        .map(|best| best.batch_size)
+        .filter(|&size| comparison.grid.row(size).iter().any(|cell| cell.failed > 0))
+        .collect();
+    (!sizes.is_empty()).then(|| {
+        format!(
+            "{} failed or {} cancelled, so the best learning rate of {} may be one that is missing. `batchsweep retry` \
+             runs them.",
+            words::count(usize::try_from(lost).unwrap_or(usize::MAX), "trial"),
+            if lost == 1 { "was" } else { "were" },
+            words::batch_sizes(&sizes)
+        )
+    })
+}
+
 /// Equal epochs favour small batches, equal steps large ones.
 fn no_target(facts: &Facts<'_>, choice: &Choice) -> Option<String> {
     let several = facts.comparison.best.len() > 1;
@@ -101,6 +126,8 @@ fn without_result(comparison: &Comparison) -> Vec<String> {
             "it has not ended yet"
         } else if has(CellState::Missed) {
             "no learning rate met the target at more than half of its seeds"
+        } else if has(CellState::NotFinite) {
+            "the loss that its trials are compared by is not finite"
         } else if has(CellState::Diverged) {
             "every learning rate diverged; it may need smaller ones"
         } else if has(CellState::Infeasible) {

@@ -104,6 +104,28 @@ fn remembered(train: &TrainSpec) -> Option<(&'static str, f64)> {
     (decay.1 > 0.0 && decay.1 < 1.0).then_some(decay)
 }
 
+/// Of W12: trials that ended within their warm-up were never trained with their learning rate.
+fn never_warm(facts: &Facts<'_>, warmup_steps: u64, fewest: u64) -> Warning {
+    let cold = || facts.trained().filter(|trial| trial.steps.is_some_and(|steps| steps < warmup_steps));
+    let most = cold().filter_map(|trial| trial.steps).max().unwrap_or(fewest);
+    let steps = if most == fewest { fewest.to_string() } else { format!("{fewest} to {most}") };
+    let mut rates: Vec<f64> = cold().map(|trial| trial.learning_rate).collect();
+    rates.sort_by(f64::total_cmp);
+    rates.dedup();
+    let rates = match rates.as_slice() {
+        [first, _, _, .., last] => format!("{} to {}", words::exact(*first), words::exact(*last)),
+        few => words::list(few.iter().copied().map(words::exact)),
+    };
+    Warning::new(
+        "W12",
+        format!(
+            "The warm-up of {warmup_steps} steps is longer than the {steps} steps of {}: learning rate {rates} was never \
+             reached. Shorten `warmup_steps`, or train longer.",
+            words::count(cold().count(), "trial"),
+        ),
+    )
+}
+
 /// W12: a warm-up of so many steps is a large share of a large batch's few steps; and a decayed learning rate fits
 /// its own end only.
 pub(super) fn warm_up_and_decay(facts: &Facts<'_>) -> Option<Warning> {
@@ -112,6 +134,9 @@ pub(super) fn warm_up_and_decay(facts: &Facts<'_>) -> Option<Warning> {
     let fewest = facts.trained().min_by_key(|trial| trial.steps)?;
     let most = facts.trained().max_by_key(|trial| trial.steps)?;
     let (few, many) = fewest.steps.zip(most.steps)?;
+    if train.warmup_steps > few {
+        return Some(never_warm(facts, train.warmup_steps, few));
+    }
     if train.warmup_steps > 0 && share(few) > 0.2 && share(few) >= 4.0 * share(many) {
         return Some(Warning::new(
             "W12",
@@ -239,6 +264,17 @@ mod tests {
         assert!(message.contains("50 % of the 6 steps of batch size 500 and 1 % of the 300"), "{message}");
         assert_eq!(told("W12", &trials, Some(&train(1))), None);
         assert_eq!(told("W12", &trials, Some(&train(0))), None);
+    }
+
+    #[test]
+    fn a_warm_up_longer_than_the_training_means_that_no_learning_rate_was_reached() {
+        let train = TrainSpec { warmup_steps: 5000, ..TrainSpec::default() };
+        let message = told("W12", &[trained(500, 0.1, 0.5), trained(500, 1.0, 0.5)], Some(&train)).unwrap();
+        assert_eq!(
+            message,
+            "The warm-up of 5000 steps is longer than the 6 steps of 2 trials: learning rate 0.1 and 1 was never \
+             reached. Shorten `warmup_steps`, or train longer."
+        );
     }
 
     #[test]

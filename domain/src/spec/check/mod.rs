@@ -1,15 +1,16 @@
 //! Every rule of the sweep file that needs no file or device to check.
 
+mod axes;
+mod cells;
 mod model;
 
 use std::collections::HashSet;
 use std::fmt;
 
 use super::{
-    BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, LearningRateAxis, MemorySpec, MicroBatchPolicy,
-    SweepDraft, SweepSpec, SyntheticData, TargetMetric, TrainKey, TrainSpec, Upload,
+    Budget, DataSource, DataSpec, GridSpec, MemorySpec, MicroBatchPolicy, SweepDraft, SweepSpec,
+    SyntheticData, TargetMetric, TrainKey, TrainSpec, Upload,
 };
-use crate::units::{BatchSize, LearningRate};
 
 /// One thing wrong with a sweep, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,14 +36,16 @@ pub(super) fn issues(draft: &SweepDraft) -> Vec<SpecIssue> {
     check_name(draft.name.as_deref(), &mut found);
     check_data(&draft.data, &mut found);
     model::check(&draft.model, &mut found);
-    check_batch_sizes(&draft.grid.batch_size, &mut found);
-    check_learning_rates(&draft.grid, &mut found);
-    check_other_axes(&draft.grid, &mut found);
+    axes::check(&draft.grid, &mut found);
     check_budget(draft, &mut found);
     check_train("train", &draft.train, &mut found);
     check_target(draft, &mut found);
     check_memory(&draft.memory, &mut found);
     check_size(&draft.grid, &mut found);
+    // What cells amount to is only worth asking where each axis is sound.
+    if found.0.is_empty() {
+        cells::check(draft, &mut found);
+    }
     found.0
 }
 
@@ -54,19 +57,19 @@ impl Issues {
         self.0.push(SpecIssue { path: path.into(), message: message.into(), help: help.map(str::to_owned) });
     }
 
-    /// Notes values that stand twice in an axis: they would be the same trial.
+    /// Notes values that are twice in an axis: they would be the same trial.
     fn add_repeats<T: fmt::Display>(&mut self, path: &str, values: &[T]) {
         let mut seen = HashSet::new();
         for (index, value) in values.iter().enumerate() {
             if !seen.insert(value.to_string()) {
-                let message = format!("{value} stands in this axis twice, so the same trial would run twice");
-                self.add(
-                    format!("{path}[{index}]"),
-                    message,
-                    Some("remove it; to repeat trials, list several seeds"),
-                );
+                self.add_repeat(format!("{path}[{index}]"), value);
             }
         }
+    }
+
+    fn add_repeat(&mut self, path: String, value: &impl fmt::Display) {
+        let message = format!("{value} is in this axis twice, so the same trial would run twice");
+        self.add(path, message, Some("remove it; to repeat trials, list several seeds"));
     }
 
     fn add_empty(&mut self, path: &str) {
@@ -176,122 +179,6 @@ fn check_synthetic(data: &SyntheticData, found: &mut Issues) {
     }
 }
 
-fn check_batch_sizes(axis: &BatchSizeAxis, found: &mut Issues) {
-    const PATH: &str = "grid.batch_size";
-    if let BatchSizeAxis::Geometric { from, to, factor } = *axis {
-        if factor < 2 {
-            let message = format!("a factor of {factor} never gets from {from} to {to}");
-            found.add(format!("{PATH}.factor"), message, Some("use a factor of at least 2"));
-        }
-        if from > to {
-            found.add(format!("{PATH}.to"), format!("{to} is below `from` = {from}"), Some("swap them"));
-            return;
-        }
-    }
-    let values = axis.values();
-    let is_list = matches!(axis, BatchSizeAxis::List(_));
-    if values.is_empty() {
-        found.add_empty(PATH);
-    }
-    for (index, &value) in values.iter().enumerate() {
-        if let Err(error) = BatchSize::try_new(value) {
-            let path = if is_list { format!("{PATH}[{index}]") } else { PATH.to_owned() };
-            found.add(path, error.to_string(), None);
-        }
-    }
-    if is_list {
-        found.add_repeats(PATH, &values);
-    }
-}
-
-fn check_learning_rates(grid: &GridSpec, found: &mut Issues) {
-    const PATH: &str = "grid.learning_rate";
-    let mut positive = |path: String, value: f64| {
-        if let Err(error) = LearningRate::try_new(value) {
-            found.add(path, error.to_string(), None);
-        }
-    };
-    match &grid.learning_rate {
-        LearningRateAxis::List(values) => {
-            for (index, &value) in values.iter().enumerate() {
-                positive(format!("{PATH}[{index}]"), value);
-            }
-            if values.is_empty() {
-                found.add_empty(PATH);
-            }
-            found.add_repeats(PATH, values);
-        }
-        LearningRateAxis::LogSpaced { from, to, count } => {
-            positive(format!("{PATH}.from"), *from);
-            positive(format!("{PATH}.to"), *to);
-            if *count < 2 || *count > SweepSpec::MAX_TRIALS {
-                let message = format!("a count of {count} does not make an axis");
-                found.add(
-                    format!("{PATH}.count"),
-                    message,
-                    Some("use at least 2; a single value is written [0.1]"),
-                );
-            }
-            if from == to {
-                found.add(
-                    format!("{PATH}.to"),
-                    "`from` and `to` are equal",
-                    Some("a single value is written [0.1]"),
-                );
-            }
-        }
-        LearningRateAxis::Scaled { base, at, times, .. } => {
-            positive(format!("{PATH}.base"), *base);
-            for (index, &value) in times.iter().enumerate() {
-                positive(format!("{PATH}.times[{index}]"), value);
-            }
-            if times.is_empty() {
-                found.add_empty(&format!("{PATH}.times"));
-            }
-            if let Err(error) = BatchSize::try_new(*at) {
-                found.add(format!("{PATH}.at"), error.to_string(), None);
-            }
-            found.add_repeats(&format!("{PATH}.times"), times);
-        }
-    }
-}
-
-fn check_other_axes(grid: &GridSpec, found: &mut Issues) {
-    if grid.seed.is_empty() {
-        found.add_empty("grid.seed");
-    }
-    found.add_repeats("grid.seed", &grid.seed);
-    for (index, seed) in grid.seed.iter().enumerate() {
-        if i64::try_from(*seed).is_err() {
-            found.add(format!("grid.seed[{index}]"), "the seed is over 2^63 - 1", None);
-        }
-    }
-    for axis in &grid.train {
-        let path = format!("grid.{}", axis.key.word());
-        if axis.values.is_empty() {
-            found.add_empty(&path);
-        }
-        found.add_repeats(&path, &axis.values);
-        for (index, value) in axis.values.iter().enumerate() {
-            let path = format!("{path}[{index}]");
-            let mut train = TrainSpec::default();
-            match train.set(axis.key, value) {
-                Err(error) => found.add(path, error.to_string(), None),
-                Ok(()) => check_axis_value(&path, &train, found),
-            }
-        }
-    }
-}
-
-/// Checks one value of an axis by the rules of `[train]`, told at the value's own place.
-fn check_axis_value(path: &str, train: &TrainSpec, found: &mut Issues) {
-    let mut inner = Issues::default();
-    check_train("train", train, &mut inner);
-    // Rules between two keys are judged where both are known: in `check_train` on `[train]` itself.
-    inner.0.retain(|issue| issue.path != "train.nesterov");
-    found.0.extend(inner.0.into_iter().map(|issue| SpecIssue { path: path.to_owned(), ..issue }));
-}
-
 fn check_budget(draft: &SweepDraft, found: &mut Issues) {
     let axes = draft.grid.train.iter().filter(|axis| axis.key.is_budget()).count();
     match usize::from(draft.train.budget.is_some()) + axes {
@@ -342,9 +229,6 @@ fn check_train(path: &str, train: &TrainSpec, found: &mut Issues) {
     if !(train.epsilon > 0.0 && train.epsilon.is_finite()) {
         let message = format!("`epsilon` must be greater than 0, not {}", train.epsilon);
         found.add(at(TrainKey::Epsilon), message, Some("1e-8 is the usual value"));
-    }
-    if train.nesterov && train.momentum == 0.0 {
-        found.add(at(TrainKey::Nesterov), "Nesterov's rule needs a momentum", Some("set `momentum = 0.9`"));
     }
 }
 

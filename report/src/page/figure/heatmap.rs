@@ -1,6 +1,6 @@
 //! The final score over batch size and learning rate.
 
-use domain::analysis::{Cell, CellState};
+use domain::analysis::{BestRate, Cell, CellState};
 
 use super::tiles::tiles;
 use super::{Absent, Figure, View, number, table, whole};
@@ -34,7 +34,7 @@ pub fn figure(scope: &Scope<'_>) -> Result<Figure, Absent> {
 fn caption(scope: &Scope<'_>) -> String {
     let repeats = scope.grid().cells.iter().map(repeats).max().unwrap_or(1);
     let median = if repeats > 1 { format!(", the median over {repeats} seeds") } else { String::new() };
-    let star = if scope.comparison.best.iter().any(|best| best.rates_tried > 1) {
+    let star = if scope.comparison.best.iter().any(BestRate::is_best_of_row) {
         " A star marks the best learning rate of each batch size, in red where it lies on the edge of what was tried: the optimum \
          may lie beyond."
     } else {
@@ -50,7 +50,13 @@ fn caption(scope: &Scope<'_>) -> String {
 }
 
 fn repeats(cell: &Cell) -> u64 {
-    cell.scores.len() as u64 + cell.diverged + cell.missed + cell.infeasible + cell.failed + cell.open
+    cell.scores.len() as u64
+        + cell.diverged
+        + cell.not_finite
+        + cell.missed
+        + cell.infeasible
+        + cell.failed
+        + cell.open
 }
 
 fn chart(scope: &Scope<'_>) -> Chart {
@@ -101,7 +107,7 @@ fn description(scope: &Scope<'_>) -> String {
 
 fn layer(scope: &Scope<'_>, cell: &Cell, x: (f64, f64), y: (f64, f64), colors: &Colors) -> Layer {
     let best = scope.comparison.best_of(cell.batch_size);
-    let best = best.filter(|best| best.learning_rate == cell.learning_rate && best.rates_tried > 1);
+    let best = best.filter(|best| best.learning_rate == cell.learning_rate && best.is_best_of_row());
     let (ink, label) = match (cell.state(), cell.median) {
         (CellState::Scored, Some(median)) => {
             let color = colors.of_score(scope, cell.batch_size, median);
@@ -127,6 +133,7 @@ fn tip(scope: &Scope<'_>, cell: &Cell) -> String {
     }
     let counts = [
         (cell.diverged, "diverged"),
+        (cell.not_finite, "without a finite loss"),
         (cell.missed, "missed the target"),
         (cell.infeasible, "did not fit in memory"),
         (cell.failed, "failed or cancelled"),
@@ -149,7 +156,7 @@ fn link(scope: &Scope<'_>, cell: &Cell) -> Option<String> {
 
 fn keys(scope: &Scope<'_>) -> Vec<Key> {
     let has = |state: CellState| scope.grid().cells.iter().any(|cell| cell.state() == state);
-    let bests: Vec<_> = scope.comparison.best.iter().filter(|best| best.rates_tried > 1).collect();
+    let bests: Vec<_> = scope.comparison.best.iter().filter(|best| best.is_best_of_row()).collect();
     let star = Swatch::Mark(Mark::Star);
     let mut keys = Vec::new();
     if bests.iter().any(|best| best.edge.is_none()) {
@@ -162,6 +169,7 @@ fn keys(scope: &Scope<'_>) -> Vec<Key> {
         keys.push(Key::new(Swatch::Block, Ink::Hatched, "diverged"));
     }
     let gaps = [
+        (CellState::NotFinite, "without a finite loss"),
         (CellState::Missed, "missed the target"),
         (CellState::Infeasible, "did not fit"),
         (CellState::Open, "not finished"),
@@ -249,6 +257,7 @@ pub fn cells_table(scope: &Scope<'_>) -> Table {
             number(cell.range.map(|range| range.high)),
             whole(cell.scores.len() as u64),
             whole(cell.diverged),
+            whole(cell.not_finite),
             whole(cell.missed),
             whole(cell.infeasible),
             whole(cell.failed),
@@ -263,6 +272,7 @@ pub fn cells_table(scope: &Scope<'_>) -> Table {
         ("highest", Number),
         ("scored", Integer),
         ("diverged", Integer),
+        ("not_finite", Integer),
         ("missed", Integer),
         ("infeasible", Integer),
         ("failed", Integer),

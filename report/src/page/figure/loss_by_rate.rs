@@ -81,7 +81,7 @@ fn chart(scope: &Scope<'_>) -> Chart {
             keys.push(Key::new(Swatch::Line(Dash::Solid), ink, format!("{size}")));
         }
     }
-    for best in scope.comparison.best.iter().filter(|best| best.rates_tried > 1) {
+    for best in scope.comparison.best.iter().filter(|best| best.is_best_of_row()) {
         let ink = if best.edge.is_some() { Ink::Alarm } else { Ink::Text };
         marks.push(Layer::mark((best.learning_rate, best.median), Mark::Star, ink));
     }

@@ -1,0 +1,87 @@
+//! What the cells of the grid amount to: settings that contradict each other in a cell, and axes that change no cell.
+//!
+//! Both are questions about combinations, so they are asked of the cells and not of `[train]` alone: with an axis of momenta,
+//! `nesterov = true` is sound though `[train]` itself has no momentum.
+
+use super::Issues;
+use crate::spec::{OptimizerKind, SweepDraft, TrainAxis, TrainKey, TrainSpec, Value};
+
+pub(super) fn check(draft: &SweepDraft, found: &mut Issues) {
+    let cells = Cells::of(draft);
+    if let Some(cell) = cells.0.iter().find(|cell| cell.train.nesterov && cell.train.momentum == 0.0) {
+        let path =
+            cell.path(&[TrainKey::Momentum, TrainKey::Nesterov]).unwrap_or("train.nesterov".to_owned());
+        found.add(path, "Nesterov's rule needs a momentum", Some("set `momentum = 0.9`"));
+    }
+    for axis in draft.grid.train.iter().filter(|axis| axis.values.len() > 1) {
+        if !cells.0.iter().any(|cell| has_effect(axis.key, &cell.train)) {
+            let key = axis.key.word();
+            let message =
+                format!("`{key}` changes nothing {}, so the same trial would run twice", cells.with());
+            found.add(
+                format!("grid.{key}"),
+                message,
+                Some(&format!("remove the axis, or {}", remedy(axis.key))),
+            );
+        }
+    }
+}
+
+/// Every combination of the axes over `[train]`.
+struct Cells<'a>(Vec<Cell<'a>>);
+
+struct Cell<'a> {
+    train: TrainSpec,
+    values: Vec<(&'a TrainAxis, &'a Value)>,
+}
+
+impl<'a> Cells<'a> {
+    fn of(draft: &'a SweepDraft) -> Self {
+        let cell = |values: Vec<(&'a TrainAxis, &'a Value)>| {
+            let mut train = draft.train.clone();
+            for (axis, value) in &values {
+                train.set(axis.key, value).ok()?;
+            }
+            Some(Cell { train, values })
+        };
+        Self(draft.grid.train_combinations().into_iter().filter_map(cell).collect())
+    }
+
+    /// The optimizers, in words.
+    fn with(&self) -> String {
+        let mut words: Vec<_> = self.0.iter().map(|cell| cell.train.optimizer.word()).collect();
+        words.dedup();
+        format!("with optimizer = \"{}\"", words.join("\" or \""))
+    }
+}
+
+impl Cell<'_> {
+    /// The value of the first of these keys that is an axis, by its place in the file.
+    fn path(&self, keys: &[TrainKey]) -> Option<String> {
+        let is_axis = |key: &&TrainKey| self.values.iter().any(|(axis, _)| axis.key == **key);
+        let key = *keys.iter().find(is_axis)?;
+        let (axis, value) = self.values.iter().find(|(axis, _)| axis.key == key)?;
+        let index = axis.values.iter().position(|other| other == *value)?;
+        Some(format!("grid.{}[{index}]", key.word()))
+    }
+}
+
+/// Whether another value of the key could change a trial of these settings. `true` where only the data can show it.
+fn has_effect(key: TrainKey, train: &TrainSpec) -> bool {
+    use OptimizerKind::{Adam, AdamW, RmsProp, Sgd};
+    match key {
+        TrainKey::Momentum => matches!(train.optimizer, Sgd | RmsProp),
+        TrainKey::Nesterov => train.optimizer == Sgd && train.momentum > 0.0,
+        TrainKey::Beta1 => matches!(train.optimizer, Adam | AdamW),
+        TrainKey::Beta2 | TrainKey::Epsilon => matches!(train.optimizer, Adam | AdamW | RmsProp),
+        _ => true,
+    }
+}
+
+fn remedy(key: TrainKey) -> &'static str {
+    match key {
+        TrainKey::Nesterov => "use optimizer = \"sgd\" with a momentum",
+        TrainKey::Momentum => "use optimizer = \"sgd\" or \"rmsprop\"",
+        _ => "use optimizer = \"adam\" or \"adamw\"",
+    }
+}
