@@ -198,6 +198,17 @@ fn trials_stand_in_a_fixed_order_with_the_seed_fastest() {
     assert_eq!(names, ["batch_size", "learning_rate", "optimizer", "seed"]);
 }
 
+#[test]
+fn a_trials_key_goes_by_the_numbers_and_not_by_how_they_were_typed() {
+    let mut draft = seed_example();
+    let values = vec![Value::Integer(0), Value::Number(0.0), Value::Number(0.9)];
+    draft.grid.train = vec![TrainAxis { key: TrainKey::Momentum, values }];
+    let trials = expand(&SweepSpec::try_new(draft).unwrap());
+    assert_eq!(trials[0].key.len(), 32);
+    assert_eq!(trials[0].key, trials[1].key);
+    assert_ne!(trials[0].key, trials[2].key);
+}
+
 /// Any grid, sound or not, but small enough to expand.
 fn any_grid() -> impl Strategy<Value = GridSpec> {
     let batch_size = prop_oneof![
