@@ -11,7 +11,7 @@ use crate::units::{BatchSize, LearningRate};
 pub struct PlannedTrial {
     /// Its place in the grid's order, from 0.
     pub index: u64,
-    /// 32 hex digits of the SHA-256 of [`TrialSettings::canonical`]: within a sweep, equal key, equal trial.
+    /// 32 hex digits of the SHA-256 of its parameters: within a sweep, equal key, equal trial.
     pub key: String,
     /// What the worker is told.
     pub settings: TrialSettings,
@@ -73,20 +73,23 @@ fn trial(
         train.set(axis.key, value).ok()?;
     }
     let settings = TrialSettings { batch_size, learning_rate, seed, budget: train.budget?, train };
-    let parameters = [
+    let first = [
         ("batch_size", Value::Integer(i64::try_from(batch_size.get()).ok()?)),
         ("learning_rate", Value::Number(learning_rate.get())),
     ];
     let others = combination.iter().map(|(axis, value)| (axis.key.word(), (*value).clone()));
     let seed = ("seed", Value::Integer(i64::try_from(seed).ok()?));
-    Some(PlannedTrial {
-        index: index as u64,
-        key: key(&settings.canonical()),
-        parameters: parameters.into_iter().chain(others).chain([seed]).collect(),
-        settings,
-    })
+    let parameters: Vec<_> = first.into_iter().chain(others).chain([seed]).collect();
+    Some(PlannedTrial { index: index as u64, key: key(&parameters), settings, parameters })
 }
 
-fn key(canonical: &str) -> String {
-    Sha256::digest(canonical).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+/// Everything else is the same for all trials of a sweep. Numbers are written in their shortest exact form.
+fn key(parameters: &[(&'static str, Value)]) -> String {
+    let words = parameters.iter().map(|(name, value)| match value {
+        // Written as an integer where it is one: `0` and `0.0` are the same momentum.
+        Value::Number(number) => format!("{name}={number}"),
+        other => format!("{name}={other}"),
+    });
+    let words: Vec<_> = words.collect();
+    Sha256::digest(words.join(" ")).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -198,6 +198,18 @@ fn trials_are_in_a_fixed_order_with_the_seed_slowest() {
     assert_eq!(names, ["batch_size", "learning_rate", "optimizer", "seed"]);
 }
 
+#[test]
+fn a_trials_key_goes_by_the_numbers_and_not_by_how_they_were_typed() {
+    let keys = |values: &[Value]| {
+        let mut draft = seed_example();
+        draft.grid.train = vec![axis(TrainKey::Momentum, values)];
+        expand(&SweepSpec::try_new(draft).unwrap()).into_iter().map(|trial| trial.key).collect::<Vec<_>>()
+    };
+    let whole = keys(&[Value::Integer(0), Value::Number(0.9)]);
+    assert_eq!(whole, keys(&[Value::Number(0.0), Value::Number(0.9)]));
+    assert!(whole[0].len() == 32 && whole[0] != whole[1]);
+}
+
 /// Any grid, sound or not, but small enough to expand.
 fn any_grid() -> impl Strategy<Value = GridSpec> {
     let batch_size = prop_oneof![

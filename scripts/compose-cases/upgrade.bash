@@ -1,13 +1,26 @@
-# Cases of scripts/test-compose: an upgrade from the schema before this one, with the real programs of that time. Read by it,
-# not run alone.
+# Cases of scripts/test-compose: an upgrade from an earlier commit, with the real programs of that time. Read by it, not run
+# alone.
 
-newest_migration() { basename "$(printf '%s\n' migrations/*.sql | sort | tail -n 1)"; }
+newest_schema() {
+    local newest
+    newest=$(basename "$(printf '%s\n' migrations/*.sql | sort | tail -n 1)")
+    echo "$((10#${newest%%_*}))"
+}
 
-# The commit before the newest migration, or nothing where git does not know it.
-previous_commit() {
-    local added
-    added=$(git -C "$root" log --diff-filter=A --format=%H -1 -- "migrations/$(newest_migration)" 2>/dev/null) || return 0
-    [[ -z $added ]] || git -C "$root" rev-parse --verify --quiet "$added^" || return 0
+# The commit that the upgrade starts from: the one that deploy/upgrade-from names, else the one that made the first migration
+# what it is. Nothing where git knows no history.
+upgrade_from() {
+    local named first
+    named=$(sed '/^#/d; /^[[:space:]]*$/d' deploy/upgrade-from)
+    if [[ -n $named ]]; then
+        git -C "$root" rev-parse --verify --quiet "$named^{commit}" || {
+            echo "test-compose: deploy/upgrade-from names '$named', which git does not know; fetch it, or name another" >&2
+            return 1
+        }
+        return
+    fi
+    first=$(printf '%s\n' migrations/*.sql | sort | head -n 1)
+    git -C "$root" log -1 --format=%H -- "$first" 2>/dev/null || true
 }
 
 # The images of that commit, kept under its name for the next time. In a folder of another name, so that what cargo keeps of
@@ -28,8 +41,7 @@ build_previous() {
 # The compose file of that commit, in this folder.
 previous_compose() {
     BATCHSWEEP_IMAGE=batchsweep-before:$previous-batchsweep BATCHSWEEP_WORKER_IMAGE=batchsweep-before:$previous-worker-cpu \
-        docker compose --project-directory . --file "$work/previous/docker-compose.yml" --file "$work/previous-spool.yml" \
-        --profile cpu "$@"
+        docker compose --project-directory . --file "$work/previous/docker-compose.yml" --profile cpu "$@"
 }
 
 schema() { sql 'select max(version) from public._sqlx_migrations'; }
@@ -45,15 +57,13 @@ another_finishes() {
 
 upgrade() {
     local commit previous old_schema worker
-    commit=$(previous_commit)
+    commit=$(upgrade_from)
     if [[ -z $commit ]]; then
-        echo "test-compose: skipped: git does not know the commit before $(newest_migration)" >&2
+        echo "test-compose: skipped: git does not know the commit of the first migration, and deploy/upgrade-from names none" >&2
         return
     fi
     previous=${commit:0:12}
     build_previous "$commit"
-    # Commits between two releases may have no place for it in their images yet.
-    echo 'services: { worker-cpu: { environment: { BATCHSWEEP_SPOOL_DIR: /tmp/spool } } }' >"$work/previous-spool.yml"
     compose --profile cpu down --volumes
     previous_compose up -d --wait --wait-timeout 180
     old_schema=$(schema)
@@ -61,9 +71,9 @@ upgrade() {
     another_finishes "before the upgrade"
     worker=$(previous_compose ps -q worker-cpu)
 
-    # The new schema under the old programs.
+    # The new schema under the old programs; the same one as long as no migration was added since.
     compose run --rm -T migrate 2>>"$work/cli.log"
-    [[ $(schema) -gt $old_schema ]] || { echo "test-compose: the schema stayed $old_schema" >&2; exit 1; }
+    expect "the schema" "$(schema)" "$(newest_schema)"
     another_finishes "of old programs on the new schema"
 
     # The new coordinator and the old worker.
@@ -78,7 +88,7 @@ upgrade() {
     cli watch "$(<"$work/upgraded.id")" >/dev/null
     expect "the sweep under which all was upgraded" "$(whole_sweep "$(<"$work/upgraded.id")")" "$long_sweep"
     expect "what must always hold" "$(sql 'select count(*) from core.broken_invariant')" 0
-    echo "test-compose: schema $old_schema to $(schema)" >&2
+    echo "test-compose: from commit $previous, schema $old_schema, to schema $(schema)" >&2
 }
 
 image_of() { docker inspect --format '{{.Config.Image}}' "$1"; }

@@ -46,6 +46,8 @@ mod removal;
 
 mod set_aside;
 
+mod old_state;
+
 #[path = "../../../storage/tests/s3/server.rs"]
 mod s3_server;
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 
@@ -48,6 +48,21 @@ pub enum ConnectError {
         place: String,
         /// What went wrong.
         source: MigrateError,
+    },
+    /// The schema was made by migrations that this build no longer has.
+    #[error(
+        "the schema of {place} is that of an earlier version of batchsweep and cannot be migrated: it has migration \
+         {found}, and this version begins with {first}. To keep its results, export them with the version that made it \
+         (batchsweep export); then start with a fresh database, or on a single machine with another state folder \
+         (--state-dir)"
+    )]
+    TooOld {
+        /// Where it is.
+        place: String,
+        /// The oldest migration that was applied.
+        found: i64,
+        /// The first migration of this build.
+        first: i64,
     },
     /// The role may not change the schema.
     #[error(
@@ -115,7 +130,8 @@ pub async fn wait_for(options: &PgConnectOptions, patience: Duration) -> Result<
 /// Brings the schema up to date. Several coordinators may do so at once: Postgres's advisory lock orders them.
 ///
 /// # Errors
-/// [`ConnectError::Migration`], also when the schema is newer than this build.
+/// [`ConnectError::Migration`], also when the schema is newer than this build; [`ConnectError::TooOld`] when its
+/// migrations are from before the first of this build; [`ConnectError::MayNotMigrate`].
 pub async fn migrate(options: &PgConnectOptions) -> Result<(), ConnectError> {
     let failed = |source: MigrateError| match may_not(&source) {
         true => ConnectError::MayNotMigrate {
@@ -127,19 +143,43 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<(), ConnectError> {
     };
     let mut connection =
         PgConnection::connect_with(&in_public(options)).await.map_err(|error| failed(error.into()))?;
+    refuse_too_old(&applied(&mut connection).await.map_err(failed)?, options)?;
     MIGRATOR.run_direct(None, &mut connection, false).await.map_err(failed)?;
     let _ = connection.close().await;
     Ok(())
 }
 
+/// What was applied, by version; nothing where there was never a migration.
+async fn applied(connection: &mut PgConnection) -> Result<Vec<AppliedMigration>, MigrateError> {
+    match connection.list_applied_migrations(&MIGRATOR.table_name).await {
+        // undefined_table
+        Err(error) if has_code(&error, "42P01") => Ok(Vec::new()),
+        listed => listed,
+    }
+}
+
+/// Refuses a schema that was made by migrations from before the first of this build. Their numbers say so: migrations are
+/// only ever added at the end.
+fn refuse_too_old(applied: &[AppliedMigration], options: &PgConnectOptions) -> Result<(), ConnectError> {
+    let first = MIGRATOR.iter().map(|ours| ours.version).min().unwrap_or_default();
+    match applied.iter().map(|theirs| theirs.version).min() {
+        Some(found) if found < first => Err(ConnectError::TooOld { place: place(options), found, first }),
+        _ => Ok(()),
+    }
+}
+
 /// Whether Postgres refuses a migration because of who asks for it.
 fn may_not(error: &MigrateError) -> bool {
+    // insufficient_privilege
+    has_code(error, "42501")
+}
+
+/// Whether Postgres refused a statement with this SQLSTATE.
+fn has_code(error: &MigrateError, code: &str) -> bool {
     let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
         return false;
     };
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    // insufficient_privilege
-    code.as_deref() == Some("42501")
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some(code)
 }
 
 /// The migrations' own table has no schema in its name. By default Postgres looks for it in a schema named like the user
@@ -210,13 +250,13 @@ pub fn open(options: &PgConnectOptions) -> Store {
 /// Checks that every migration of this build has been applied.
 ///
 /// # Errors
-/// [`ConnectError::NotMigrated`].
+/// [`ConnectError::NotMigrated`], and [`ConnectError::TooOld`] when its migrations are from before the first of this build.
 pub async fn check_migrated(options: &PgConnectOptions) -> Result<(), ConnectError> {
-    use sqlx::migrate::Migrate;
     let unready = || ConnectError::NotMigrated { place: place(options) };
     let refused = |source| ConnectError::Refused { place: place(options), source };
     let mut connection = PgConnection::connect_with(&in_public(options)).await.map_err(refused)?;
-    let applied = connection.list_applied_migrations("_sqlx_migrations").await.map_err(|_| unready())?;
+    let applied = applied(&mut connection).await.map_err(|_| unready())?;
+    refuse_too_old(&applied, options)?;
     let all = MIGRATOR.iter().all(|ours| {
         applied.iter().any(|theirs| theirs.version == ours.version && theirs.checksum == ours.checksum)
     });

@@ -25,6 +25,7 @@ mod lifecycle;
 mod limits;
 mod methods;
 mod metrics;
+mod migrations;
 mod names;
 mod outage;
 mod plans;

@@ -32,39 +32,6 @@ pub struct TrialSettings {
 }
 
 impl TrialSettings {
-    /// The settings as one line of `key=value`, floats in their shortest exact form: equal text, equal trial.
-    #[must_use]
-    pub fn canonical(&self) -> String {
-        let Self { batch_size, learning_rate, seed, budget, train } = self;
-        let (budget_key, amount) = match budget {
-            Budget::Epochs(amount) => ("epochs", amount),
-            Budget::Steps(amount) => ("steps", amount),
-            Budget::Examples(amount) => ("examples", amount),
-        };
-        let target = train.target.map_or("none".to_owned(), |t| format!("{}<{:?}", t.metric.word(), t.below));
-        format!(
-            "batch_size={batch_size} learning_rate={lr:?} seed={seed} {budget_key}={amount} optimizer={optimizer} \
-             momentum={momentum:?} nesterov={nesterov} weight_decay={weight_decay:?} beta1={beta1:?} beta2={beta2:?} \
-             epsilon={epsilon:?} loss={loss} schedule={schedule} warmup_steps={warmup} shuffle={shuffle} \
-             precision={precision} drop_last={drop_last} target={target} stop_at_target={stop}",
-            lr = learning_rate.get(),
-            optimizer = train.optimizer.word(),
-            momentum = train.momentum,
-            nesterov = train.nesterov,
-            weight_decay = train.weight_decay(),
-            beta1 = train.beta1,
-            beta2 = train.beta2(),
-            epsilon = train.epsilon,
-            loss = train.loss.word(),
-            schedule = train.schedule.word(),
-            warmup = train.warmup_steps,
-            shuffle = train.shuffle,
-            precision = train.precision.word(),
-            drop_last = train.drop_last,
-            stop = train.stop_at_target,
-        )
-    }
-
     /// Examples that one optimizer step averages over where there are `train_examples` in all: a batch never holds an example
     /// twice, so it is at most as large as the training set.
     #[must_use]

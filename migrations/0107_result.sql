@@ -1,3 +1,5 @@
+-- What an attempt brings when it completes.
+
 create table core.result (
     trial_id                    uuid             not null,
     attempt                     integer          not null,

@@ -1,3 +1,5 @@
+-- Who may call: bearer tokens, by their hash.
+
 create table core.token (
     token_id   uuid        not null,
     name       text        not null,
@@ -27,7 +29,3 @@ comment on column core.token.created_at is 'When it was made.';
 comment on column core.token.expires_at is 'When it ends; NULL for never.';
 comment on column core.token.revoked_at is 'When it was revoked; NULL for not.';
 comment on column core.token.used_at is 'When it was last used, to the minute; NULL for never.';
-
--- A lease belongs to a worker, and so to whoever registered the worker.
-alter table core.worker add column principal text;
-comment on column core.worker.principal is 'The token''s name under which it registered: nobody else may write for it. NULL where no tokens are asked for.';

@@ -1,5 +1,6 @@
--- The view of what must hold, with what goes on from what: whose records come before an attempt's, and what it was saved as.
-create or replace view core.broken_invariant as
+-- What must hold at any time, as one question: this view is empty, whatever was killed, cut off or restarted. It reads all
+-- that is stored, so it is for tests and for people who suspect something, not for every minute.
+create view core.broken_invariant as
 select 'a trial runs if and only if it has a lease, of its own attempt' as invariant, trial_id, state.attempt
 from core.trial_state state
 full join core.lease using (trial_id)
@@ -127,3 +128,8 @@ select 'nothing goes on from a checkpoint that is to be removed', checkpoint.tri
 from core.checkpoint
 join core.checkpoint_removal removal using (trial_id)
 where checkpoint.attempt <= removal.attempt;
+
+comment on view core.broken_invariant is 'One row a trial and rule that does not hold: always empty. Reads all that is stored.';
+comment on column core.broken_invariant.invariant is 'The rule that does not hold.';
+comment on column core.broken_invariant.trial_id is 'The trial.';
+comment on column core.broken_invariant.attempt is 'The attempt; NULL for one that should be there and is not.';

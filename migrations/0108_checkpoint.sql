@@ -46,8 +46,20 @@ comment on column core.lineage.attempt is 'The attempt that went on.';
 comment on column core.lineage.ancestor is 'An attempt that it went on from, directly or by others.';
 comment on column core.lineage.last_seq is 'Records of the ancestor up to this number come before.';
 
-alter table core.attempt add column got_further boolean not null default false;
+-- Files of checkpoints that nothing goes on from any more: workers are asked to remove them. Whoever made an attempt of the
+-- trial may have one in its store, and stores may be one or many, so each of those workers is asked.
+create table core.checkpoint_removal (
+    worker_id uuid        not null,
+    trial_id  uuid        not null,
+    attempt   integer     not null,
+    since     timestamptz not null default now(),
 
-comment on column core.attempt.got_further is 'Whether it saved the trial at a later step than all attempts before.';
-comment on column core.trial_state.failures is 'Attempts that ended in an error or with their worker, since the last retry by hand or the last checkpoint that got further.';
-comment on column core.trial_state.preemptions is 'Attempts that a stopping worker gave back, counted since the same; they do not count as failures.';
+    constraint checkpoint_removal_pkey primary key (worker_id, trial_id),
+    constraint checkpoint_removal_trial_fkey foreign key (trial_id) references core.trial (trial_id)
+);
+
+comment on table core.checkpoint_removal is 'One row a worker and trial whose checkpoints it is to remove from its store; gone once it says that it has.';
+comment on column core.checkpoint_removal.worker_id is 'The worker.';
+comment on column core.checkpoint_removal.trial_id is 'The trial.';
+comment on column core.checkpoint_removal.attempt is 'Those of this attempt and of all before it; later ones may be gone on from.';
+comment on column core.checkpoint_removal.since is 'When it was first to be asked.';

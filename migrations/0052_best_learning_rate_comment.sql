@@ -1,1 +1,0 @@
-comment on view batchsweep.best_learning_rate is 'One row a sweep, batch size and optimizer: the learning rate with the lowest median loss over the seeds. It always goes by the loss; batchsweep best and show go by the steps to the target where a sweep stops at its target, and by the validation error where the target is set on that.';
