@@ -65,6 +65,12 @@ impl TrialSettings {
         )
     }
 
+    /// Examples of a full step: the batch size, or the whole training set where that is smaller.
+    #[must_use]
+    pub fn effective_batch_size(&self, train_examples: u64) -> u64 {
+        self.batch_size.get().min(train_examples)
+    }
+
     /// Batches in one pass over `examples` training examples.
     #[must_use]
     pub fn steps_per_epoch(&self, examples: u64) -> u64 {
@@ -81,7 +87,7 @@ impl TrialSettings {
             Budget::Epochs(epochs) => epochs.saturating_mul(per_epoch),
             Budget::Steps(steps) => steps,
             Budget::Examples(wanted) => {
-                let size = self.batch_size.get().min(examples);
+                let size = self.effective_batch_size(examples);
                 let seen_per_epoch = if self.train.drop_last { per_epoch * size } else { examples };
                 let (epochs, rest) = (wanted / seen_per_epoch, wanted % seen_per_epoch);
                 epochs.saturating_mul(per_epoch).saturating_add(rest.div_ceil(size))
