@@ -9,10 +9,10 @@ use std::thread::JoinHandle;
 use domain::TrialSpec;
 use domain::units::Bytes;
 use proto::v1::{
-    CheckModule, CheckedModule, Device, KnownMemory, Lessons, PlannedTrial, StartTrainer, TrainerEvent,
+    CheckModule, CheckedModule, Device, KnownMemory, PlanTrial, PlannedTrial, StartTrainer, TrainerEvent,
     TrainerRequest, trainer_event, trainer_request,
 };
-use proto::{frame, to_wire};
+use proto::{Wire, frame};
 
 use crate::failure::Failure;
 
@@ -80,23 +80,18 @@ impl Trainer {
         &self.device
     }
 
-    /// Tells it what others found out.
+    /// What a trial would take, with the memory that is known from others. The inner error is the trial's own: the trainer
+    /// goes on.
     ///
     /// # Errors
     /// When the trainer ends.
-    pub fn learn(&mut self, memory: Vec<KnownMemory>) -> Result<(), Failure> {
-        match self.send(trainer_request::Kind::Learn(Lessons { memory, ..Lessons::default() })) {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.ended(Some(&error))),
-        }
-    }
-
-    /// What a trial would take. The inner error is the trial's own: the trainer goes on.
-    ///
-    /// # Errors
-    /// When the trainer ends.
-    pub fn plan(&mut self, trial: &TrialSpec) -> Result<Result<PlannedTrial, String>, Failure> {
-        match self.ask(trainer_request::Kind::Plan(to_wire::trial(trial)))? {
+    pub fn plan(
+        &mut self,
+        trial: &TrialSpec,
+        known_memory: &[KnownMemory],
+    ) -> Result<Result<PlannedTrial, String>, Failure> {
+        let plan = PlanTrial { spec: Some(trial.to_wire()), known_memory: known_memory.to_vec() };
+        match self.ask(trainer_request::Kind::Plan(plan))? {
             trainer_event::Kind::Planned(planned) => Ok(Ok(planned)),
             trainer_event::Kind::Problem(problem) if !problem.fatal => Ok(Err(problem.message)),
             other => Err(self.unexpected(other)),

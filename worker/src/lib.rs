@@ -4,9 +4,5 @@
 //! frames on its standard input and output, and is the only one that touches libtorch, through tch and the [`shim`].
 
 pub mod agent;
-
-pub mod trainer;
-
 pub mod shim;
-
-pub mod digest;
+pub mod trainer;

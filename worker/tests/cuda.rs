@@ -5,19 +5,18 @@
 
 use std::io;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
 
+use domain::lifecycle::Outcome;
+use domain::run::{Accumulation, MetricName, Record, TrialResult};
 use domain::spec::{
     Budget, CnnModel, DataSource, DataSpec, Labels, MemorySpec, MicroBatchPolicy, ModelSpec, Norm, Normalize,
     OptimizerKind, Precision, SyntheticData, TrainSpec,
 };
 use domain::{BatchSize, Bytes, LearningRate, TrialSettings, TrialSpec};
-use proto::v1::{self, Accumulation, MetricName, Outcome, trainer_event};
 use tch::Device;
 use worker::trainer::device;
-use worker::trainer::report::Reporter;
-use worker::trainer::session::{Ended, train};
-use worker::trainer::setup::Host;
+use worker::trainer::event::Event;
+use worker::trainer::session::{Ended, Host, Reporter, Wishes, train};
 
 /// libtorch belongs to the process.
 static DEVICE: Mutex<()> = Mutex::new(());
@@ -38,25 +37,25 @@ fn gpu() -> Option<Device> {
 }
 
 struct Trained {
-    result: v1::TrialResult,
+    result: TrialResult,
     losses: Vec<f64>,
 }
 
 fn run(spec: &TrialSpec, device: Device) -> Trained {
     let mut losses = Vec::new();
     let mut send = |event| {
-        if let trainer_event::Kind::Records(batch) = event {
-            losses.extend(batch.records.into_iter().filter_map(|record| match record.kind {
-                Some(v1::record::Kind::Metric(point)) if point.name() == MetricName::TrainLoss => {
-                    Some(point.value)
-                }
+        if let Event::Records(batch) = event {
+            losses.extend(batch.into_iter().filter_map(|record| match record {
+                Record::Metric(point) if point.name == MetricName::TrainLoss => Some(point.value),
                 _ => None,
             }));
         }
         io::Result::Ok(())
     };
     let mut reporter = Reporter::new(&mut send);
-    match train(spec, &mut Host::new(device, None), &mut reporter, &AtomicBool::new(false)).unwrap() {
+    match train(&spec.clone().into(), &mut Host::new(device, None), &mut reporter, &Wishes::default())
+        .unwrap()
+    {
         Ended::Finished(result) => Trained { result: *result, losses },
         Ended::Stopped => unreachable!("nobody asked it to stop"),
     }
@@ -120,20 +119,20 @@ fn a_budget_on_a_gpu_is_kept_by_accumulation_and_told_in_its_parts() {
     let Some(gpu) = gpu() else { return };
     let spec = trial(cnn(Norm::None), adam(Precision::Float32));
     let free = run(&spec, gpu);
-    let peak = free.result.memory.as_ref().unwrap().peak_memory_bytes;
+    let peak = free.result.memory.peak_bytes;
     let mut tight = spec.clone();
     tight.memory.budget = Some(Bytes(peak / 2));
     let tight = run(&tight, gpu);
-    assert_eq!(tight.result.outcome(), Outcome::Succeeded, "{}", tight.result.message);
-    assert_eq!(tight.result.accumulation(), Accumulation::Exact);
-    let memory = tight.result.memory.as_ref().unwrap();
-    assert!(memory.peak_memory_bytes <= peak / 2, "{memory:?}");
-    assert_eq!(proto::from_wire::memory_parts(memory).total(), memory.peak_memory_bytes);
+    assert_eq!(tight.result.outcome, Outcome::Succeeded, "{}", tight.result.message);
+    assert_eq!(tight.result.accumulation, Accumulation::Exact);
+    let memory = &tight.result.memory;
+    assert!(memory.peak_bytes <= peak / 2, "{memory:?}");
+    assert_eq!(memory.parts.total(), memory.peak_bytes);
     for (tight, free) in tight.losses.iter().zip(&free.losses) {
         assert!((tight / free - 1.0).abs() < 1e-3, "{tight}, {free}");
     }
     // Told, not asserted: the caching allocator rounds, and how well it is predicted is still to be seen.
-    eprintln!("predicted {} measured {}", memory.predicted_peak_memory_bytes, memory.peak_memory_bytes);
+    eprintln!("predicted {} measured {}", memory.predicted_peak_bytes, memory.peak_bytes);
 }
 
 #[test]
@@ -142,10 +141,10 @@ fn data_that_does_not_fit_on_a_gpu_is_streamed_to_it() {
     let Some(gpu) = gpu() else { return };
     let mut spec = trial(cnn(Norm::None), adam(Precision::Float32));
     let resident = run(&spec, gpu);
-    assert!(resident.result.memory.as_ref().unwrap().resident_data_bytes > 0);
+    assert!(resident.result.memory.parts.resident_data_bytes > 0);
     spec.memory = MemorySpec { budget: Some(Bytes(24 << 20)), micro_batch: MicroBatchPolicy::Fixed(256) };
     let streamed = run(&spec, gpu);
-    assert_eq!(streamed.result.memory.as_ref().unwrap().resident_data_bytes, 0);
+    assert_eq!(streamed.result.memory.parts.resident_data_bytes, 0);
     for (streamed, resident) in streamed.losses.iter().zip(&resident.losses) {
         assert!((streamed / resident - 1.0).abs() < 1e-3, "{streamed}, {resident}");
     }

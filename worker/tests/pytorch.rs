@@ -15,7 +15,7 @@ use domain::units::{BatchSize, LearningRate};
 use proto::v1::trainer_event::Kind as EventKind;
 use proto::v1::trainer_request::Kind as RequestKind;
 use proto::v1::{self, Accumulation, MetricName, Outcome};
-use proto::{frame, to_wire};
+use proto::{Wire, frame};
 use serde_json::Value as Json;
 
 #[test]
@@ -240,7 +240,8 @@ impl Trainer {
     }
 
     fn train(&mut self, spec: &TrialSpec) -> Result<Trained> {
-        self.send(RequestKind::Train(to_wire::trial(spec)))?;
+        let train = v1::TrainTrial { spec: Some(spec.to_wire()), ..v1::TrainTrial::default() };
+        self.send(RequestKind::Train(train))?;
         let mut step_losses = Vec::new();
         loop {
             match self.next()? {

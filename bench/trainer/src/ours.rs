@@ -9,7 +9,7 @@ use domain::TrialSpec;
 use proto::v1::trainer_event::Kind as EventKind;
 use proto::v1::trainer_request::Kind as RequestKind;
 use proto::v1::{self, MetricName, Outcome};
-use proto::{frame, to_wire};
+use proto::{Wire, frame};
 
 use crate::rounds::Timing;
 
@@ -49,7 +49,8 @@ impl Trainer {
     /// # Errors
     /// When training fails or its losses are not told.
     pub fn train(&mut self, trial: &TrialSpec) -> Result<Timing> {
-        self.send(RequestKind::Train(to_wire::trial(trial)))?;
+        let train = v1::TrainTrial { spec: Some(trial.to_wire()), ..v1::TrainTrial::default() };
+        self.send(RequestKind::Train(train))?;
         let mut losses = 0;
         loop {
             match self.next()? {

@@ -52,8 +52,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             let options = TrainerOptions { device: args.device.clone(), memory_limit: args.memory_limit };
             let mut trainer = Trainer::start(&program, &options)?;
             let known = known::ask(context, &spec.sweep, trainer.device())?;
-            trainer.learn(known)?;
-            let (rows, probes) = plan_with(&mut trainer, &spec.sweep, &trials)?;
+            let (rows, probes) = plan_with(&mut trainer, &spec.sweep, &trials, &known)?;
             (rows, Some(probes))
         }
         Err(failure) => {
@@ -85,6 +84,7 @@ fn plan_with(
     trainer: &mut Trainer,
     sweep: &SweepSpec,
     trials: &[PlannedTrial],
+    known_memory: &[v1::KnownMemory],
 ) -> Result<(Vec<PlanRow>, u64), Failure> {
     let mut asked: Vec<(TrialSettings, Result<v1::PlannedTrial, String>)> = Vec::new();
     let mut rows = Vec::new();
@@ -94,7 +94,7 @@ fn plan_with(
         let answer = match known {
             Some(answer) => answer,
             None => {
-                let answer = trainer.plan(&trial.spec(sweep))?;
+                let answer = trainer.plan(&trial.spec(sweep), known_memory)?;
                 asked.push((kind, answer.clone()));
                 answer
             }

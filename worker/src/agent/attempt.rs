@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use proto::v1::{self, FailureKind, LeaseOrder, SpooledEnd, spooled_end, trainer_event, trainer_request};
+use proto::v1::{self, FailureKind, LeaseOrder, trainer_event, trainer_request};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use tracing::field::Empty;
-use tracing::{Instrument, Span};
 
 use super::breaker::Went;
 use super::checkpoint::Checkpointing;
 use super::checkpoint::link::CheckpointLink;
-use super::coordinator::{Coordinator, is_lease_lost};
+use super::coordinator::Coordinator;
+use super::end::{End, Release};
 use super::findings::{FindingsLink, OtherData};
 use super::hand_in::{self, Settled, Taken};
 use super::heartbeat::Heartbeat;
@@ -20,7 +21,7 @@ use super::spool::Spool;
 use super::spool::backlog::Backlog;
 use super::trainer_process::{Death, Heard, TrainerProcess};
 use super::uplink::{Uplink, UplinkError};
-use super::uploads::{UploadError, Uploads};
+use super::uploads::Uploads;
 use super::watchdog::Watchdog;
 
 /// How long a trainer that was told to stop may take to reach the end of its step, and to save the trial, before it is
@@ -92,101 +93,12 @@ enum Event {
     Shutdown,
 }
 
-/// How an attempt ended, as far as the worker can say.
-#[expect(clippy::large_enum_variant, reason = "one value at a time, moved a few times a second at most")]
-enum End {
-    Finished(v1::TrialResult),
-    Failed { kind: FailureKind, message: String },
-    Released { reason: &'static str },
-    LeaseLost,
-}
-
-impl End {
-    fn failed(other: &OtherData) -> Self {
-        Self::Failed { kind: FailureKind::Files, message: other.to_string() }
-    }
-
-    /// Counts it for monitors, and notes it in the trace.
-    fn count(&self, device: &str) {
-        let kind = match self {
-            Self::Finished(result) => {
-                METRICS.trained(device, result);
-                match result.outcome() {
-                    v1::Outcome::Diverged => "diverged",
-                    v1::Outcome::Infeasible => "infeasible",
-                    _ => "succeeded",
-                }
-            }
-            Self::Failed { .. } => "failed",
-            Self::Released { .. } => "released",
-            Self::LeaseLost => "lost",
-        };
-        METRICS.attempt_ended(device, kind);
-        let span = Span::current();
-        span.record("outcome", kind);
-        if let Self::Failed { message, .. } = self {
-            span.record("otel.status_code", "ERROR").record("otel.status_description", message.as_str());
-        }
-    }
-
-    /// What it says about the worker.
-    fn went(&self) -> Went {
-        match self {
-            Self::Finished(_) => Went::Well,
-            Self::Failed { kind, .. } => Went::of_failure(*kind),
-            Self::Released { .. } | Self::LeaseLost => Went::Neither,
-        }
-    }
-
-    /// What the coordinator's answer to a heartbeat makes of an attempt, whether it trains yet or not.
-    fn of_order(order: LeaseOrder) -> Self {
-        match order {
-            LeaseOrder::Stop => Self::Released { reason: CANCELLED },
-            LeaseOrder::HandOver => Self::Released { reason: OUT_OF_SERVICE },
-            _ => Self::LeaseLost,
-        }
-    }
-
-    fn of_upload(error: &UploadError) -> Self {
-        let kind = match error {
-            UploadError::Refused(status) if is_lease_lost(status) => return Self::LeaseLost,
-            // Another worker may have room.
-            UploadError::Disk { .. } => FailureKind::Trainer,
-            UploadError::Refused(_) | UploadError::Damaged { .. } => FailureKind::Files,
-            UploadError::Unreadable(_) => FailureKind::Input,
-        };
-        Self::Failed { kind, message: error.to_string() }
-    }
-
-    fn of_trouble(trouble: &UplinkError) -> Self {
-        let kind = match trouble {
-            UplinkError::LeaseLost => return Self::LeaseLost,
-            UplinkError::Full(_) => FailureKind::SpoolFull,
-            UplinkError::Refused(_) | UplinkError::Unreadable(_) => FailureKind::Trainer,
-        };
-        Self::Failed { kind, message: trouble.to_string() }
-    }
-
-    /// As it is written down and told; `None` where there is nobody to tell.
-    fn spooled(self) -> Option<SpooledEnd> {
-        let kind = match self {
-            Self::Finished(result) => spooled_end::Kind::Finished(result),
-            Self::Failed { kind, message } => {
-                spooled_end::Kind::Failed(v1::SpooledFailure { kind: kind.into(), message })
-            }
-            Self::Released { reason } => spooled_end::Kind::Released(reason.to_owned()),
-            Self::LeaseLost => return None,
-        };
-        Some(SpooledEnd { kind: Some(kind) })
-    }
-}
-
 impl Attempt<'_> {
-    /// Trains the trial and reports how it ended. Whatever happens to it is told to the coordinator or, where the lease
-    /// is lost, is no longer ours to tell; nothing is left for the caller but a trainer that may be gone, and what this
+    /// Trains the trial and reports how it ended. Whatever happens to it is reported to the coordinator or, where the lease
+    /// is lost, no longer ours to report; nothing is left for the caller but a trainer that may be gone, and what this
     /// says about the worker.
     pub async fn run(self, trainer: &mut TrainerProcess, leased: v1::LeasedTrial) -> Went {
-        let (Some(lease), Some(spec)) = (leased.lease.clone(), leased.spec.clone()) else {
+        let (Some(lease), Some(_)) = (leased.lease.clone(), &leased.spec) else {
             tracing::error!("the coordinator sent a trial without lease or spec; ignoring it");
             return Went::Neither;
         };
@@ -195,38 +107,24 @@ impl Attempt<'_> {
             trial_index = leased.trial_index, attempt = lease.attempt, device = trainer.device().name,
             outcome = Empty, otel.status_code = Empty, otel.status_description = Empty
         );
-        self.work(trainer, leased, lease, spec).instrument(span).await
+        self.work(trainer, leased, lease).instrument(span).await
     }
 
-    async fn work(
-        mut self,
-        trainer: &mut TrainerProcess,
-        leased: v1::LeasedTrial,
-        lease: v1::Lease,
-        mut spec: v1::TrialSpec,
-    ) -> Went {
-        let trial = lease.trial_id.clone();
-        tracing::info!(trial, attempt = lease.attempt, index = leased.trial_index, "training");
+    async fn work(mut self, trainer: &mut TrainerProcess, leased: v1::LeasedTrial, lease: v1::Lease) -> Went {
+        tracing::info!(
+            trial = lease.trial_id,
+            attempt = lease.attempt,
+            index = leased.trial_index,
+            "training"
+        );
         self.heartbeat.carry(Some(lease.clone()));
         // A wish from before this trial was not about it.
         self.save.mark_unchanged();
-        let uplink =
-            Uplink::start(self.coordinator.clone(), lease.clone(), Backlog::new(self.spool.file(&lease)));
-        let checkpoints =
-            CheckpointLink::start(self.checkpointing, self.coordinator.clone(), &leased, uplink.stored());
-        let findings = FindingsLink::start(self.coordinator.clone(), &leased);
-        let mut links = Links { uplink, findings, checkpoints };
-        let lessons = v1::Lessons {
-            memory: leased.memory,
-            micro_batch_cap: leased.micro_batch_cap,
-            micro_batch_cap_reason: leased.micro_batch_cap_reason,
-        };
+        let mut links = self.links(&leased, &lease);
         let preparing = tracing::info_span!(target: telemetry::TRACE, "prepare");
-        let end = match self.prepare(&lease, &mut spec, &mut links).instrument(preparing).await {
-            Ok(checkpointing) => {
-                trainer.send(trainer_request::Kind::Learn(lessons)).await;
-                trainer.send(trainer_request::Kind::Checkpointing(checkpointing)).await;
-                trainer.send(trainer_request::Kind::Train(spec)).await;
+        let end = match self.prepare(&lease, leased, &mut links).instrument(preparing).await {
+            Ok(trial) => {
+                trainer.send(trainer_request::Kind::Train(trial)).await;
                 let training = tracing::info_span!(target: telemetry::TRACE, "train");
                 self.follow(trainer, &lease, &mut links).instrument(training).await
             }
@@ -235,15 +133,7 @@ impl Attempt<'_> {
         end.count(&trainer.device().name);
         let went = end.went();
         let Links { uplink, findings, mut checkpoints } = links;
-        match end {
-            End::Released { .. } | End::Failed { .. } => tokio::select! {
-                () = checkpoints.finish() => {}
-                () = async { self.shutdown.cancelled().await; tokio::time::sleep(HAND_OVER).await } => {
-                    checkpoints.abandon();
-                }
-            },
-            End::Finished(_) | End::LeaseLost => checkpoints.abandon(),
-        }
+        self.bring_last_checkpoint(&end, &mut checkpoints).await;
         let has_result = matches!(end, End::Finished(_));
         let settling = tracing::info_span!(target: telemetry::TRACE, "hand in");
         let taken = self.settle(end, &lease, uplink, findings).instrument(settling).await;
@@ -254,26 +144,55 @@ impl Attempt<'_> {
         if taken.is_some_and(|taken| taken.is_sweeps_fault) { Went::Neither } else { went }
     }
 
+    fn links(&self, leased: &v1::LeasedTrial, lease: &v1::Lease) -> Links {
+        let backlog = Backlog::new(self.spool.file(lease));
+        let uplink = Uplink::start(self.coordinator.clone(), lease.clone(), backlog);
+        let checkpoints =
+            CheckpointLink::start(self.checkpointing, self.coordinator.clone(), leased, uplink.stored());
+        let findings = FindingsLink::start(self.coordinator.clone(), leased);
+        Links { uplink, findings, checkpoints }
+    }
+
     /// Brings what the trainer is to read: the checkpoint to go on from, and the files that were sent along.
     async fn prepare(
         &mut self,
         lease: &v1::Lease,
-        spec: &mut v1::TrialSpec,
+        leased: v1::LeasedTrial,
         links: &mut Links,
-    ) -> Result<v1::Checkpointing, End> {
+    ) -> Result<v1::TrainTrial, End> {
         let (coordinator, uploads) = (self.coordinator, self.uploads);
+        let mut spec = leased.spec.unwrap_or_default();
         let bring = async {
-            uploads.bring(coordinator, lease, spec).await?;
+            uploads.bring(coordinator, lease, &mut spec).await?;
             Ok(links.checkpoints.fetch().await)
         };
         let brought = tokio::select! {
             brought = bring => brought,
             order = self.heartbeat.order(lease) => return Err(End::of_order(order)),
-            () = self.shutdown.cancelled() => return Err(End::Released { reason: STOPPING }),
+            () = self.shutdown.cancelled() => return Err(End::Released(Release::Stopping)),
         };
         let (checkpointing, problem) = brought.map_err(|error| End::of_upload(&error))?;
         links.uplink.send(problem.into_iter().collect()).await;
-        Ok(checkpointing)
+        let (examples, reason) = (leased.micro_batch_cap, leased.micro_batch_cap_reason);
+        Ok(v1::TrainTrial {
+            spec: Some(spec),
+            known_memory: leased.memory,
+            micro_batch_cap: (examples > 0).then_some(v1::MicroBatchCap { examples, reason }),
+            checkpointing: Some(checkpointing),
+        })
+    }
+
+    /// Where somebody else may go on with the trial, waits until its newest checkpoint is stored.
+    async fn bring_last_checkpoint(&self, end: &End, checkpoints: &mut CheckpointLink) {
+        match end {
+            End::Released(_) | End::Failed { .. } => tokio::select! {
+                () = checkpoints.finish() => {}
+                () = async { self.shutdown.cancelled().await; tokio::time::sleep(HAND_OVER).await } => {
+                    checkpoints.abandon();
+                }
+            },
+            End::Finished(_) | End::LeaseLost => checkpoints.abandon(),
+        }
     }
 
     /// Passes on what the trainer tells until the attempt ends.
@@ -317,10 +236,12 @@ impl Attempt<'_> {
                     return End::Failed { kind: FailureKind::Hung, message: watchdog.message() };
                 }
                 Event::Trouble(trouble) => return stop(trainer, links, End::of_trouble(&trouble)).await,
-                Event::OtherData(other) => return stop(trainer, links, End::failed(&other)).await,
+                Event::OtherData(other) => return stop(trainer, links, End::of_other_data(&other)).await,
                 Event::Ordered(order) => return stop(trainer, links, End::of_order(order)).await,
                 Event::Save => trainer.send(trainer_request::Kind::Save(v1::SaveTrial {})).await,
-                Event::Shutdown => return stop(trainer, links, End::Released { reason: STOPPING }).await,
+                Event::Shutdown => {
+                    return stop(trainer, links, End::Released(Release::Stopping)).await;
+                }
             }
         }
     }
@@ -333,45 +254,16 @@ impl Attempt<'_> {
         uplink: Uplink,
         findings: FindingsLink,
     ) -> Option<Taken> {
-        let trial = &lease.trial_id;
         if matches!(end, End::LeaseLost) {
             findings.abandon();
             uplink.abandon();
+            let trial = &lease.trial_id;
             tracing::warn!(trial, attempt = lease.attempt, "the lease is lost; nothing more is reported");
             return None;
         }
         let spooled = uplink.spooled();
-        let farewell = async {
-            // A result that was there before the answer about its data is none if that was another's: it is written down
-            // only after.
-            let end = match (findings.finish().await, end) {
-                (Some(other), End::Finished(_)) => End::failed(&other),
-                (_, end) => end,
-            };
-            match &end {
-                End::Finished(result) => {
-                    tracing::info!(trial, outcome = result.outcome().as_str_name(), "finished");
-                }
-                End::Failed { kind, message } => {
-                    tracing::warn!(trial, kind = kind.as_str_name(), "failed: {message}");
-                }
-                End::Released { .. } | End::LeaseLost => {}
-            }
-            let is_failure = matches!(end, End::Failed { .. });
-            let Some(end) = end.spooled() else { return Err(Settled::LeaseLost) };
-            let last_seq = match uplink.finish(Some(end.clone())).await {
-                Ok(last_seq) => last_seq,
-                // What the records cannot tell, the failure still does.
-                Err(error) if is_failure => {
-                    tracing::warn!(trial, "{error}");
-                    0
-                }
-                Err(error) => return Err(error.into()),
-            };
-            hand_in::end(self.coordinator, lease, end, last_seq).await
-        };
         let settled = tokio::select! {
-            settled = farewell => settled,
+            settled = self.hand_in(end, lease, uplink, findings) => settled,
             // Without an answer in time what waits stays in the spool.
             () = async { self.shutdown.cancelled().await; tokio::time::sleep(FAREWELL).await } => {
                 Err(Settled::Unanswered)
@@ -381,12 +273,35 @@ impl Attempt<'_> {
         hand_in::conclude(settled, lease, &spooled);
         taken
     }
-}
 
-/// Why attempts are given back.
-const CANCELLED: &str = "the sweep was cancelled";
-const STOPPING: &str = "the worker is stopping";
-const OUT_OF_SERVICE: &str = "the worker was taken out of service";
+    async fn hand_in(
+        &self,
+        end: End,
+        lease: &v1::Lease,
+        uplink: Uplink,
+        findings: FindingsLink,
+    ) -> Result<Taken, Settled> {
+        // A result that was there before the answer about its data is none if that was another's: it is written down only
+        // after.
+        let end = match (findings.finish().await, end) {
+            (Some(other), End::Finished(_)) => End::of_other_data(&other),
+            (_, end) => end,
+        };
+        end.log(&lease.trial_id);
+        let is_failure = matches!(end, End::Failed { .. });
+        let Some(end) = end.spooled() else { return Err(Settled::LeaseLost) };
+        let last_seq = match uplink.finish(Some(end.clone())).await {
+            Ok(last_seq) => last_seq,
+            // What the records cannot say, the failure still does.
+            Err(error) if is_failure => {
+                tracing::warn!(trial = lease.trial_id, "{error}");
+                0
+            }
+            Err(error) => return Err(error.into()),
+        };
+        hand_in::end(self.coordinator, lease, end, last_seq).await
+    }
+}
 
 /// Waits until the trial is to be saved; for ever, where nobody can wish that any more.
 async fn wished(save: &mut watch::Receiver<()>) {
@@ -398,7 +313,7 @@ async fn wished(save: &mut watch::Receiver<()>) {
 /// Has the trainer stop at its next step, still taking in what it tells; kills it when it does not. Where somebody else is
 /// to go on with the trial, it is saved first.
 async fn stop(trainer: &mut TrainerProcess, links: &Links, end: End) -> End {
-    let save = matches!(end, End::Released { reason: STOPPING | OUT_OF_SERVICE });
+    let save = matches!(end, End::Released(release) if release.is_handed_over());
     trainer.send(trainer_request::Kind::Stop(v1::StopTrial { save })).await;
     let stopped = async {
         loop {
@@ -415,27 +330,11 @@ async fn stop(trainer: &mut TrainerProcess, links: &Links, end: End) -> End {
         }
     };
     match tokio::time::timeout(STOP_TIMEOUT, stopped).await {
-        Ok(Some(result)) if matches!(end, End::Released { .. }) => End::Finished(result),
+        Ok(Some(result)) if matches!(end, End::Released(_)) => End::Finished(result),
         Ok(_) => end,
         Err(_) => {
             trainer.kill().await;
             end
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_worker_that_is_drained_gives_its_trial_back_and_one_whose_lease_is_lost_says_nothing() {
-        let reason = |order| match End::of_order(order) {
-            End::Released { reason } => Some(reason),
-            _ => None,
-        };
-        assert_eq!(reason(LeaseOrder::HandOver), Some(OUT_OF_SERVICE));
-        assert_eq!(reason(LeaseOrder::Stop), Some(CANCELLED));
-        assert_eq!(reason(LeaseOrder::Lost), None);
     }
 }

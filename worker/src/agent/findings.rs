@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use proto::v1;
+use domain::spec::DataSpec;
+use proto::{Wire, v1};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tonic::Status;
@@ -130,7 +131,7 @@ async fn bring(
 /// The file or folder that the trial's examples come from.
 fn path_of(leased: &v1::LeasedTrial) -> String {
     let data = leased.spec.as_ref().and_then(|spec| spec.data.clone());
-    let data = data.and_then(|data| proto::from_wire::data(data).ok());
+    let data = data.and_then(|data| DataSpec::from_wire(data).ok());
     data.and_then(|data| data.source.path().map(str::to_owned)).unwrap_or_default()
 }
 

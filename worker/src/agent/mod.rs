@@ -14,7 +14,7 @@
 //! - [`uploads`]: brings the files that were sent along with a sweep,
 //! - [`breaker`]: pauses a worker on which trial after trial fails,
 //! - [`trainer_process`]: the child process; [`watchdog`]: whether it hangs,
-//! - [`attempt`]: one leased trial, from its claim to its end,
+//! - [`attempt`]: one leased trial, from its claim to its [`end`],
 //! - [`slots`]: several devices in one worker,
 //! - [`metrics`] and [`monitor`]: for operators.
 
@@ -23,6 +23,7 @@ pub mod breaker;
 pub mod checkpoint;
 pub mod config;
 pub mod coordinator;
+mod end;
 pub mod findings;
 pub mod hand_in;
 pub mod heartbeat;

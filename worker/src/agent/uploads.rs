@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 use backon::{ExponentialBuilder, Retryable};
 use domain::spec::Upload;
 use domain::units::ContentHasher;
-use proto::{from_wire, v1};
+use proto::convert::upload;
+use proto::v1;
 use tonic::Status;
 
 use super::coordinator::{Coordinator, passes_by_itself};
@@ -87,14 +88,14 @@ impl Uploads {
     ) -> Result<(), UploadError> {
         use v1::{data_spec::Source, model_spec::Kind};
         if let Some(Source::Safetensors(data)) = spec.data.as_mut().and_then(|data| data.source.as_mut())
-            && let Some(upload) = data.upload.take()
+            && let Some(sent) = data.upload.take()
         {
-            data.path = self.path_of(coordinator, lease, from_wire::upload("data.upload", upload)?).await?;
+            data.path = self.path_of(coordinator, lease, upload("data.upload", sent)?).await?;
         }
         if let Some(Kind::Torchscript(model)) = spec.model.as_mut().and_then(|model| model.kind.as_mut())
-            && let Some(upload) = model.upload.take()
+            && let Some(sent) = model.upload.take()
         {
-            model.path = self.path_of(coordinator, lease, from_wire::upload("model.upload", upload)?).await?;
+            model.path = self.path_of(coordinator, lease, upload("model.upload", sent)?).await?;
         }
         Ok(())
     }

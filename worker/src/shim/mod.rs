@@ -3,25 +3,16 @@
 //! from here on.
 #![expect(unsafe_code, reason = "the one place that calls the C++ shim; every call states why it is sound")]
 
-mod ffi;
-
-pub mod error;
-
-pub mod cpu_memory;
-
-pub mod device_memory;
-
-pub mod transfer;
-
-pub mod optimizer;
-
-pub mod reproducibility;
-
-pub mod script;
-
-pub mod step;
-
 pub mod chain;
+pub mod cpu_memory;
+pub mod device_memory;
+pub mod error;
+mod ffi;
+pub mod optimizer;
+pub mod reproducibility;
+pub mod script;
+pub mod step;
+pub mod transfer;
 
 pub use error::{TorchError, TorchErrorKind};
 

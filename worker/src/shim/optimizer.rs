@@ -68,10 +68,10 @@ pub fn clear_gradients(parameters: &TensorList) -> Result<(), TorchError> {
     check(unsafe { ffi::bs_clear_gradients(parameters.handles.as_ptr(), parameters.len()) })
 }
 
-/// The Euclidean norm of all gradients together. Waits for the device.
+/// The Euclidean norm of all gradients together; a parameter without one counts as 0. Waits for the device.
 ///
 /// # Errors
-/// [`TorchError`] when a parameter has no gradient, or memory runs out.
+/// [`TorchError`], such as when memory runs out.
 pub fn gradient_norm(parameters: &TensorList) -> Result<f64, TorchError> {
     let mut norm = 0.0;
     // SAFETY: `handles` are `len` live tensors, `norm` is writable.
@@ -92,10 +92,11 @@ pub struct SgdStep {
     pub nesterov: bool,
 }
 
-/// One step of SGD. `momentum_buffers` go with the parameters, one for one; none without momentum.
+/// One step of SGD. `momentum_buffers` go with the parameters, one for one; none without momentum. A
+/// parameter without a gradient is left alone, and so is its state.
 ///
 /// # Errors
-/// [`TorchError`] when a parameter has no gradient.
+/// [`TorchError`] if libtorch refuses.
 pub fn fused_sgd(
     parameters: &TensorList,
     momentum_buffers: Option<&TensorList>,
@@ -147,10 +148,10 @@ pub struct AdamState {
     pub step: Tensor,
 }
 
-/// One step of Adam or AdamW.
+/// One step of Adam or AdamW. A parameter without a gradient is left alone, and so is its state.
 ///
 /// # Errors
-/// [`TorchError`] when a parameter has no gradient.
+/// [`TorchError`] if libtorch refuses.
 pub fn fused_adam(parameters: &TensorList, state: &mut AdamState, step: &AdamStep) -> Result<(), TorchError> {
     assert!(state.first_moments.len() == parameters.len() && state.second_moments.len() == parameters.len());
     let adam = ffi::Adam {
@@ -199,10 +200,11 @@ pub struct RmsPropState {
     pub scratch: Tensor,
 }
 
-/// One step of RMSprop. With weight decay the gradients are changed by it.
+/// One step of RMSprop. With weight decay the gradients are changed by it. A parameter without a gradient
+/// is left alone, and so is its state.
 ///
 /// # Errors
-/// [`TorchError`] when a parameter has no gradient.
+/// [`TorchError`] if libtorch refuses.
 pub fn rmsprop(
     parameters: &TensorList,
     state: &mut RmsPropState,

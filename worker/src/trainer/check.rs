@@ -2,106 +2,117 @@
 
 use std::path::Path;
 
+use domain::run::Accumulation;
 use domain::spec::{DataSource, DataSpec, Labels, Loss, Normalize, Precision, SyntheticData, TrainSpec};
-use proto::v1;
 use tch::Tensor;
 
-use super::blueprint::{help_for, output_shape};
 use super::data::Feed;
 use super::data::feed::FeedOptions;
 use super::error::{Doing, TrialError};
-use super::exactness;
-use super::learner::{Arithmetic, Learner};
-use super::loss::Criterion;
+use super::event::CheckedModule;
 use super::model::{Model, Script};
-use super::setup::Host;
+use super::session::Host;
+use super::step::blueprint::{help_for, output_shape};
+use super::step::exactness;
+use super::step::learner::{Arithmetic, Learner};
+use super::step::loss::Criterion;
 use crate::shim::TorchError;
 use crate::shim::optimizer::bytes;
 
 /// Examples that are made to try the module on.
 const EXAMPLES: u64 = 4;
 
-/// Loads a module and runs it on a few made-up examples, of the given shape or the first likely one that it takes.
+/// Loads a module and runs it on a few made-up examples, of the given shape or, without one, the first likely one that it
+/// takes.
 ///
 /// # Errors
 /// [`TrialError`] with what keeps it from being trained.
-pub(super) fn module(request: &v1::CheckModule, host: &mut Host) -> Result<v1::CheckedModule, TrialError> {
+pub(super) fn module(path: &Path, wanted: &[u64], host: &mut Host) -> Result<CheckedModule, TrialError> {
     let arithmetic = Arithmetic::new(Precision::Float32, host.device);
-    let unusable = |reason: String, help| TrialError::Module { path: request.path.clone(), reason, help };
-    let path = Path::new(&request.path);
-    if let Err(error) = std::fs::File::open(path) {
-        return Err(unusable(error.to_string(), "name a file that torch.jit.save wrote"));
-    }
-    let loaded = TorchError::catch(|| Script::load(path, 0, (arithmetic.kind, arithmetic.device)));
-    let script = loaded.map_err(|error| {
-        let help = help_for(&error);
-        unusable(error.message, help)
-    })?;
+    let script = load(path, arithmetic)?;
     let elements = |named: &[(String, Tensor)]| named.iter().map(|(_, tensor)| tensor.numel() as u64).sum();
-    let mut report = v1::CheckedModule {
+    let all = [&script.trained, &script.frozen, &script.buffers].into_iter().flatten();
+    let mut checked = CheckedModule {
         signature: script.signature(),
         trained_elements: elements(&script.trained),
         frozen_elements: elements(&script.frozen),
         buffer_elements: elements(&script.buffers),
-        bytes: [&script.trained, &script.frozen, &script.buffers]
-            .into_iter()
-            .flatten()
-            .map(|(_, tensor)| bytes(tensor))
-            .sum(),
+        bytes: all.map(|(_, tensor)| bytes(tensor)).sum(),
         can_be_seeded: script.can_be_seeded,
-        ..v1::CheckedModule::default()
+        features: Vec::new(),
+        outputs: 0,
+        accumulation: Accumulation::None,
     };
+    let shapes = if wanted.is_empty() { likely_inputs(&script) } else { vec![wanted.to_vec()] };
+    let mut model = TorchError::catch(|| Model::from_script(script)).doing("looking into the module")?;
+    (checked.features, checked.outputs) =
+        first_accepted(&mut model, &shapes, arithmetic).map_err(|problem| {
+            if wanted.is_empty() {
+                let help = "name the shape of an example, such as --input 3,32,32";
+                unusable(path, format!("it took none of {} likely shapes; {problem}", shapes.len()), help)
+            } else {
+                unusable(path, problem, "change the module, or --input")
+            }
+        })?;
+    checked.accumulation = try_out(model, &checked, host, arithmetic).doing("trying out a step")?;
+    Ok(checked)
+}
+
+fn unusable(path: &Path, reason: String, help: &'static str) -> TrialError {
+    TrialError::Module { path: path.display().to_string(), reason, help }
+}
+
+fn load(path: &Path, arithmetic: Arithmetic) -> Result<Script, TrialError> {
+    if let Err(error) = std::fs::File::open(path) {
+        return Err(unusable(path, error.to_string(), "name a file that torch.jit.save wrote"));
+    }
+    let loaded = TorchError::catch(|| Script::load(path, 0, (arithmetic.kind, arithmetic.device)));
+    let script = loaded.map_err(|error| {
+        let help = help_for(&error);
+        unusable(path, error.message, help)
+    })?;
     if script.trained.is_empty() {
         return Err(unusable(
+            path,
             "it has no parameter that wants a gradient".to_owned(),
             "leave requires_grad on for what is to be trained",
         ));
     }
-    let asked = !request.features.is_empty();
-    let shapes = if asked { vec![request.features.clone()] } else { likely_inputs(&script) };
-    let mut model = TorchError::catch(|| Model::from_script(script)).doing("looking into the module")?;
-    let mut said = String::new();
-    let guesses = shapes.len();
+    Ok(script)
+}
+
+/// The first shape of an example that the module takes, and the width of its outputs; otherwise what is wrong with the last
+/// one.
+fn first_accepted(
+    model: &mut Model,
+    shapes: &[Vec<u64>],
+    arithmetic: Arithmetic,
+) -> Result<(Vec<u64>, u64), String> {
+    let mut problem = String::new();
     for features in shapes {
-        match TorchError::catch(|| output_shape(&mut model, &features, 2, arithmetic)) {
-            Ok(size) if size.len() == 2 && size[0] == 2 => {
-                (report.features, report.outputs) = (features, size[1] as u64);
-                break;
+        problem = match TorchError::catch(|| output_shape(model, features, 2, arithmetic)) {
+            Ok(size) if size.len() == 2 && size[0] == 2 && size[1] > 0 => {
+                return Ok((features.clone(), size[1] as u64));
             }
             Ok(size) => {
-                said = format!("for 2 examples of shape {features:?} it returns {size:?}, not (2, classes)");
+                format!("for 2 examples of shape {features:?} it returns {size:?}, not (2, classes)")
             }
-            Err(error) => said = format!("for examples of shape {features:?} it fails: {}", error.message),
-        }
-    }
-    if report.outputs == 0 {
-        let help = if asked {
-            "change the module, or --input"
-        } else {
-            "name the shape of an example, such as --input 3,32,32"
+            Err(error) => format!("for examples of shape {features:?} it fails: {}", error.message),
         };
-        let tried = if asked { String::new() } else { format!("it took none of {guesses} likely shapes; ") };
-        return Err(unusable(format!("{tried}{said}"), help));
     }
-    let accumulation = try_out(model, &report, host, arithmetic).doing("trying out a step")?;
-    report.set_accumulation(accumulation);
-    Ok(report)
+    Err(problem)
 }
 
 /// One forward and backward, and whether two halves give the gradient of the whole.
 fn try_out(
     model: Model,
-    report: &v1::CheckedModule,
+    checked: &CheckedModule,
     host: &mut Host,
     arithmetic: Arithmetic,
-) -> Result<v1::Accumulation, TorchError> {
-    let source = DataSource::Synthetic(SyntheticData {
-        examples: EXAMPLES,
-        features: report.features.clone(),
-        classes: report.outputs,
-        labels: Labels::Random,
-        seed: Some(0),
-    });
+) -> Result<Accumulation, TorchError> {
+    let (features, classes) = (checked.features.clone(), checked.outputs);
+    let (labels, seed) = (Labels::Random, Some(0));
+    let source = DataSource::Synthetic(SyntheticData { examples: EXAMPLES, features, classes, labels, seed });
     let spec = DataSpec { source, validation: 0, limit: None, normalize: Normalize::None };
     let dataset = host.library.open(&spec, 0).map_err(|error| TorchError::from_text(&error.to_string()))?;
     let options = FeedOptions {
@@ -113,11 +124,11 @@ fn try_out(
         fetch_ahead: false,
     };
     let mut feed = Feed::new(dataset, &options)?;
-    let criterion = Criterion::new(Loss::CrossEntropy, report.outputs, arithmetic.kind);
+    let criterion = Criterion::new(Loss::CrossEntropy, classes, arithmetic.kind);
     let mut learner = Learner::new(model, criterion, &TrainSpec::default(), arithmetic, 0)?;
     Ok(match exactness::check(&mut learner, &mut feed, EXAMPLES)? {
-        None => v1::Accumulation::Exact,
-        Some(_) => v1::Accumulation::Approximate,
+        None => Accumulation::Exact,
+        Some(_) => Accumulation::Approximate,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Why a trial ended without a result.
 
 use domain::architecture::ArchitectureError;
-use proto::v1;
+use domain::run::{Failure, FailureKind};
 
 use super::data::DataError;
 use crate::shim::{TorchError, TorchErrorKind};
@@ -47,24 +47,33 @@ pub enum TrialError {
         /// libtorch's words.
         source: TorchError,
     },
+    /// No device was named before.
+    #[error("the trainer was asked to work before it was told where")]
+    NotStarted,
     /// The agent no longer listens.
     #[error("cannot report to the agent: {0}")]
     Report(#[from] std::io::Error),
 }
 
 impl TrialError {
-    /// Whether trying again may help.
+    /// As it is reported.
     #[must_use]
-    pub fn kind(&self) -> v1::FailureKind {
+    pub fn failure(&self) -> Failure {
+        Failure { kind: self.kind(), message: self.to_string() }
+    }
+
+    /// What kind of error, which says whether trying again may help.
+    #[must_use]
+    pub fn kind(&self) -> FailureKind {
         match self {
-            Self::Data(DataError::Torch(_)) | Self::Torch { .. } | Self::Report(_) => {
-                v1::FailureKind::Trainer
+            Self::Data(DataError::Torch(_)) | Self::Torch { .. } | Self::NotStarted | Self::Report(_) => {
+                FailureKind::Trainer
             }
             Self::Data(DataError::Unreadable { .. } | DataError::Malformed { .. }) | Self::Module { .. } => {
-                v1::FailureKind::Files
+                FailureKind::Files
             }
             Self::Data(_) | Self::Architecture(_) | Self::Unsupported(_) | Self::NoSteps { .. } => {
-                v1::FailureKind::Input
+                FailureKind::Input
             }
         }
     }
@@ -80,7 +89,7 @@ impl TrialError {
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::Torch { source, .. } => source.kind == TorchErrorKind::DeviceFatal,
-            Self::Report(_) => true,
+            Self::NotStarted | Self::Report(_) => true,
             _ => false,
         }
     }

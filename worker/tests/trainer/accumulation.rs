@@ -3,10 +3,10 @@
 use domain::spec::{Loss, ModelSpec, Precision, TrainSpec};
 use domain::{AccumulationPlan, TrialSpec};
 use tch::Device;
-use worker::trainer::course::Batch;
-use worker::trainer::learner::{Norms, StepOptions};
-use worker::trainer::setup::Ready;
-use worker::trainer::tape::LossTape;
+use worker::trainer::session::Ready;
+use worker::trainer::step::course::Batch;
+use worker::trainer::step::learner::{Norms, StepOptions};
+use worker::trainer::step::tape::LossTape;
 
 use crate::lab::{cnn_trial, exclusive, gradients, ready, relative_difference, run, trial, weights, with};
 
@@ -70,7 +70,7 @@ fn the_same_split_gives_the_same_bits() {
     spec.memory.micro_batch = domain::spec::MicroBatchPolicy::Fixed(33);
     let runs = [(); 2].map(|()| run(&spec, &mut crate::lab::host()).unwrap());
     assert_eq!((runs[0].result.micro_batch, runs[0].result.accumulation_steps), (32, 8));
-    assert_eq!(runs[0].result.accumulation(), proto::v1::Accumulation::Exact);
+    assert_eq!(runs[0].result.accumulation, domain::run::Accumulation::Exact);
     assert_eq!(runs[0].losses(), runs[1].losses());
 }
 

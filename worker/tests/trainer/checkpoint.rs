@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use domain::TrialSpec;
 use domain::spec::{Budget, MicroBatchPolicy, ModelSpec, OptimizerKind, TrainSpec};
-use proto::to_wire;
+use proto::Wire;
 use proto::v1::{self, TrialResult, record, trainer_event::Kind as Event, trainer_request::Kind as Request};
-use worker::trainer::snapshot::Snapshot;
+use worker::trainer::state::snapshot::Snapshot;
 
 use crate::lab::{cnn_trial, lasting, stateful_trial, trial, with};
 use crate::process::Trainer;
@@ -40,6 +40,19 @@ fn timeless(result: TrialResult) -> TrialResult {
     TrialResult { train_seconds: 0.0, examples_per_second: None, seconds_to_target: None, ..result }
 }
 
+fn train(
+    spec: &TrialSpec,
+    micro_batch_cap: Option<v1::MicroBatchCap>,
+    checkpointing: v1::Checkpointing,
+) -> Request {
+    Request::Train(v1::TrainTrial {
+        spec: Some(spec.to_wire()),
+        known_memory: Vec::new(),
+        micro_batch_cap,
+        checkpointing: Some(checkpointing),
+    })
+}
+
 /// The last file saved, and what was told before it.
 type Saved = (PathBuf, Told);
 
@@ -67,13 +80,13 @@ fn attempt_on(
     from: Option<&Saved>,
     kill_after: Option<u64>,
 ) -> End {
-    trainer.send(Request::Checkpointing(v1::Checkpointing {
+    let checkpointing = v1::Checkpointing {
         folder: folder.to_string_lossy().into_owned(),
         interval_ms: 0,
         every_steps: every,
         resume_file: from.map(|(file, _)| file.to_string_lossy().into_owned()).unwrap_or_default(),
-    }));
-    trainer.send(Request::Train(to_wire::trial(spec)));
+    };
+    trainer.send(train(spec, None, checkpointing));
     let (mut told, mut saved, mut files) = (Told::default(), from.cloned(), 0);
     loop {
         match trainer.next().unwrap() {
@@ -169,9 +182,8 @@ fn a_trial_asked_to_stop_saves_first_where_that_is_asked_for() {
     for save in [true, false] {
         let mut trainer = Trainer::start();
         let folder = folder.path().to_string_lossy().into_owned();
-        trainer.send(Request::Checkpointing(v1::Checkpointing { folder, ..Default::default() }));
         let endless = lasting(stateful_trial(60, 8), Budget::Epochs(1_000_000));
-        trainer.send(Request::Train(to_wire::trial(&endless)));
+        trainer.send(train(&endless, None, v1::Checkpointing { folder, ..Default::default() }));
         while !matches!(trainer.next(), Some(Event::Records(_))) {}
         trainer.send(Request::Stop(v1::StopTrial { save }));
         let mut saves = 0;
@@ -192,14 +204,9 @@ fn a_trial_whose_trainers_were_killed_goes_on_in_the_smaller_micro_batches_that_
     let spec = &trials()[1];
     let End::Killed(Some((file, _))) = attempt(spec, folder.path(), 5, None, Some(1)) else { panic!() };
     let mut trainer = Trainer::start();
-    trainer.send(Request::Learn(v1::Lessons {
-        micro_batch_cap: 2,
-        micro_batch_cap_reason: "killed before".to_owned(),
-        ..v1::Lessons::default()
-    }));
+    let cap = v1::MicroBatchCap { examples: 2, reason: "killed before".to_owned() };
     let resume_file = file.to_string_lossy().into_owned();
-    trainer.send(Request::Checkpointing(v1::Checkpointing { resume_file, ..Default::default() }));
-    trainer.send(Request::Train(to_wire::trial(spec)));
+    trainer.send(train(spec, Some(cap), v1::Checkpointing { resume_file, ..Default::default() }));
     let (mut splits, mut resumed) = (Vec::new(), None);
     let result = loop {
         match trainer.next().unwrap() {

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use domain::TrialSpec;
+use domain::lifecycle::Outcome;
+use domain::run::MetricName;
 use domain::spec::{Budget, DataSource, IdxData, ModelSpec, Normalize, Precision, TrainSpec};
-use proto::v1::{MetricName, Outcome};
 use worker::trainer::error::TrialError;
 
 use crate::lab::{exclusive, host, lasting, run, trial, with, within};
@@ -44,12 +45,12 @@ fn images_are_learned_and_their_memory_is_told_as_the_model_sees_them() {
     for normalize in [Normalize::Unit, Normalize::Standard] {
         let trained = run(&idx_trial(folder.path(), normalize), &mut host()).unwrap();
         let (result, memory) = (&trained.result, trained.memory());
-        assert_eq!((result.outcome(), result.steps), (Outcome::Succeeded, 45));
+        assert_eq!((result.outcome, result.steps), (Outcome::Succeeded, 45));
         assert!(result.final_validation_accuracy.unwrap() > 0.99, "{normalize:?}: {result:?}");
-        assert_eq!(memory.batch_bytes, 16 * (64 * 4 + 8));
+        assert_eq!(memory.parts.batch_bytes, 16 * (64 * 4 + 8));
         // Bytes as stored, all rows and the shuffled training rows; the batch's labels are a view of theirs.
-        assert_eq!(memory.resident_data_bytes, (300 + 240) * (64 + 8) - 16 * 8);
-        assert_eq!(memory.peak_memory_bytes, trained.parts().total());
+        assert_eq!(memory.parts.resident_data_bytes, (300 + 240) * (64 + 8) - 16 * 8);
+        assert_eq!(memory.peak_bytes, trained.parts().total());
         let accuracy = trained.curve(MetricName::ValidationAccuracy);
         let error = trained.curve(MetricName::ValidationError);
         assert!(accuracy.iter().zip(&error).all(|(a, e)| a.0 == e.0 && (a.1 + e.1 - 1.0).abs() < 1e-12));
@@ -67,8 +68,8 @@ fn streamed_and_resident_data_train_to_the_same_bits() {
             let spec = with(idx_trial(folder.path(), Normalize::Standard), train);
             let resident = run(&spec, &mut host()).unwrap();
             let streamed = run(&within(spec, 150_000), &mut host()).unwrap();
-            assert!(resident.memory().resident_data_bytes > 0);
-            assert_eq!((streamed.memory().resident_data_bytes, streamed.result.micro_batch), (0, 16));
+            assert!(resident.memory().parts.resident_data_bytes > 0);
+            assert_eq!((streamed.memory().parts.resident_data_bytes, streamed.result.micro_batch), (0, 16));
             assert_eq!(resident.losses(), streamed.losses());
             // Evaluated in other pieces, so only nearly the same.
             let loss = |trained: &crate::lab::Trained| trained.result.final_validation_loss.unwrap();
@@ -99,6 +100,6 @@ fn missing_data_is_an_error_that_names_the_file() {
     let spec = idx_trial(Path::new("no-such-folder"), Normalize::Unit);
     let error = run(&spec, &mut host()).unwrap_err();
     assert!(matches!(error, TrialError::Data(_)) && !error.is_fatal());
-    assert_eq!(error.kind(), proto::v1::FailureKind::Files);
+    assert_eq!(error.kind(), domain::run::FailureKind::Files);
     assert!(error.to_string().contains("no-such-folder/train-images-idx3-ubyte"), "{error}");
 }

@@ -1,13 +1,14 @@
 //! How a trial ends: early or late, well or badly.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
+use domain::lifecycle::Outcome;
+use domain::run::{MetricName, ReachedTarget};
 use domain::spec::{Budget, Labels, ModelSpec, ScheduleKind, Target, TargetMetric, TrainSpec};
 use domain::{LearningRate, TrialSpec};
-use proto::v1::{MetricName, Outcome, trainer_event};
-use worker::trainer::report::Reporter;
-use worker::trainer::session::{Ended, train};
+use worker::trainer::event::Event;
+use worker::trainer::session::{Ended, Reporter, Wishes, train};
 
 use crate::lab::{exclusive, host, lasting, run, seed_example, trial, with};
 
@@ -29,7 +30,7 @@ fn a_learning_rate_far_too_large_ends_as_diverged() {
     spec.settings.learning_rate = LearningRate::try_new(1e4).unwrap();
     let trained = run(&spec, &mut host()).unwrap();
     let result = &trained.result;
-    assert_eq!(result.outcome(), Outcome::Diverged);
+    assert_eq!(result.outcome, Outcome::Diverged);
     assert!(result.message.starts_with("step "), "{}", result.message);
     assert!(result.steps < 500 && result.steps == trained.losses().len() as u64);
 }
@@ -41,15 +42,15 @@ fn a_target_gives_steps_examples_and_seconds_and_may_end_the_trial() {
     let on =
         |stop_at_target| with(teacher_trial(), TrainSpec { target, stop_at_target, ..TrainSpec::default() });
     let long = run(&on(false), &mut host()).unwrap();
-    let (steps, examples) = (long.result.steps_to_target.unwrap(), long.result.examples_to_target.unwrap());
+    let ReachedTarget { steps, examples, seconds } = long.result.reached_target.unwrap();
     assert_eq!((long.result.steps, examples), (500, 10 * steps));
     let errors = long.curve(MetricName::ValidationError);
     let first = errors.iter().find(|(step, error)| *step > 0 && *error < 0.2).unwrap();
     assert_eq!(first.0, steps);
-    assert!(long.result.seconds_to_target.unwrap() <= long.result.train_seconds);
+    assert!(seconds <= long.result.train_seconds);
     let short = run(&on(true), &mut host()).unwrap();
-    assert_eq!((short.result.steps, short.result.outcome()), (steps, Outcome::Succeeded));
-    assert_eq!(short.result.steps_to_target, Some(steps));
+    assert_eq!((short.result.steps, short.result.outcome), (steps, Outcome::Succeeded));
+    assert_eq!(short.result.reached_target.unwrap().steps, steps);
 }
 
 #[test]
@@ -62,7 +63,7 @@ fn a_trial_that_ends_at_its_target_tells_the_loss_over_a_large_training_set_too(
     let met =
         run(&with(spec, TrainSpec { target, stop_at_target: true, ..TrainSpec::default() }), &mut host());
     let met = met.unwrap();
-    assert_eq!(met.result.steps_to_target, Some(25), "an eighth of an epoch");
+    assert_eq!(met.result.reached_target.unwrap().steps, 25, "an eighth of an epoch");
     let at_end = met.curve(MetricName::TrainSetLoss);
     assert_eq!(at_end.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [25]);
     assert_eq!(met.result.train_set_loss, Some(at_end[0].1));
@@ -121,26 +122,26 @@ fn what_this_worker_cannot_do_is_refused_with_advice() {
     flat.model = ModelSpec::cnn(&[4], &[]);
     let error = run(&flat, &mut host()).unwrap_err();
     assert!(error.to_string().contains("needs examples of shape [channels, height, width]"), "{error}");
-    assert_eq!(run(&missing, &mut host()).unwrap_err().kind(), proto::v1::FailureKind::Files);
+    assert_eq!(run(&missing, &mut host()).unwrap_err().kind(), domain::run::FailureKind::Files);
     for error in [run(&no_batch, &mut host()), run(&flat, &mut host())] {
-        assert_eq!(error.unwrap_err().kind(), proto::v1::FailureKind::Input);
+        assert_eq!(error.unwrap_err().kind(), domain::run::FailureKind::Input);
     }
 }
 
 #[test]
 fn a_trial_stops_at_the_step_after_it_was_asked_to() {
     let _exclusive = exclusive();
-    let stop = AtomicBool::new(false);
+    let wishes = Wishes::default();
     let mut records = 0;
     let mut send = |event| {
-        if let trainer_event::Kind::Records(batch) = event {
-            records += batch.records.len();
-            stop.store(true, Ordering::Relaxed);
+        if let Event::Records(batch) = event {
+            records += batch.len();
+            wishes.stop.store(true, Ordering::Relaxed);
         }
         io::Result::Ok(())
     };
     let spec = lasting(seed_example(1, 0), Budget::Epochs(1_000_000));
-    let ended = train(&spec, &mut host(), &mut Reporter::new(&mut send), &stop).unwrap();
+    let ended = train(&spec.into(), &mut host(), &mut Reporter::new(&mut send), &wishes).unwrap();
     assert!(matches!(ended, Ended::Stopped) && records > 0);
 }
 
@@ -150,6 +151,6 @@ fn an_agent_that_no_longer_listens_ends_the_trainer() {
     let mut send = |_| Err(io::Error::from(io::ErrorKind::BrokenPipe));
     let spec = seed_example(32, 0);
     let error =
-        train(&spec, &mut host(), &mut Reporter::new(&mut send), &AtomicBool::new(false)).unwrap_err();
+        train(&spec.into(), &mut host(), &mut Reporter::new(&mut send), &Wishes::default()).unwrap_err();
     assert!(error.is_fatal(), "{error}");
 }

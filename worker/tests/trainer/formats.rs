@@ -4,11 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use domain::TrialSpec;
+use domain::lifecycle::Outcome;
+use domain::run::FailureKind;
 use domain::spec::{
     CifarData, DataSource, FileSource, ModelSpec, Normalize, Precision, SafetensorsData, TrainSpec,
 };
-use proto::v1::{FailureKind, Outcome};
-use worker::trainer::setup::Ready;
+use worker::trainer::session::Ready;
 
 use crate::lab::{exclusive, host, numbers, ready, run, trial, with, within};
 
@@ -114,7 +115,7 @@ fn the_model_sees_the_numbers_of_the_file_in_every_type() {
                 let resident = run(&spec, &mut host()).unwrap();
                 let streamed = run(&within(spec, 320 * example_bytes * 4 - 4), &mut host()).unwrap();
                 assert_eq!(
-                    (streamed.result.outcome(), streamed.memory().resident_data_bytes),
+                    (streamed.result.outcome, streamed.memory().parts.resident_data_bytes),
                     (Outcome::Succeeded, 0)
                 );
                 assert_eq!(resident.losses(), streamed.losses(), "{kind}");
@@ -221,6 +222,6 @@ fn cifar_images_are_normalised_channel_by_channel_and_learned() {
     assert_close(&seen(&spec), &expected.collect::<Vec<_>>(), 1e-5);
     let trained = run(&spec, &mut host()).unwrap();
     assert_eq!(trained.result.final_validation_accuracy, Some(1.0), "{:?}", trained.result);
-    assert_eq!(trained.memory().batch_bytes, 4 * (3072 * 4 + 8));
-    assert_eq!(trained.memory().resident_data_bytes, (60 + 48) * (3072 + 8) - 4 * 8);
+    assert_eq!(trained.memory().parts.batch_bytes, 4 * (3072 * 4 + 8));
+    assert_eq!(trained.memory().parts.resident_data_bytes, (60 + 48) * (3072 + 8) - 4 * 8);
 }

@@ -1,23 +1,21 @@
 //! What the tests train, and how they look at it.
 
 use std::io;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::memory::MemoryParts;
+use domain::run::{MemoryOfKind, MetricName, PeakMemory, Record, Split, TrialResult};
 use domain::spec::{
     Budget, CnnModel, DataSource, DataSpec, Labels, MemorySpec, ModelSpec, Norm, Normalize, OptimizerKind,
     SyntheticData, TrainSpec,
 };
 use domain::{BatchSize, Bytes, LearningRate, TrialSettings, TrialSpec};
-use proto::v1::{self, MetricName, trainer_event};
 use tch::{Device, Kind, Tensor};
 use worker::trainer::device;
 use worker::trainer::error::TrialError;
-use worker::trainer::learner::Learner;
-use worker::trainer::report::Reporter;
-use worker::trainer::session::{Ended, train};
-use worker::trainer::setup::{DoesNotFit, Host, Ready};
+use worker::trainer::event::Event;
+use worker::trainer::session::{DoesNotFit, Ended, Host, Ready, Reporter, Wishes, train};
+use worker::trainer::step::learner::Learner;
 
 /// Held while a test uses tensors: libtorch's generator and the byte counters belong to the process.
 pub fn exclusive() -> MutexGuard<'static, ()> {
@@ -106,12 +104,12 @@ pub fn with(mut spec: TrialSpec, train: TrainSpec) -> TrialSpec {
 
 /// A trial that is ready for its first step.
 pub fn ready(spec: &TrialSpec) -> Ready {
-    *host().prepare(spec).unwrap().expect("the trial fits")
+    *host().prepare(&spec.clone().into(), None).unwrap().expect("the trial fits")
 }
 
 /// Why a trial does not fit.
 pub fn does_not_fit(spec: &TrialSpec) -> DoesNotFit {
-    *host().prepare(spec).unwrap().expect_err("the trial does not fit")
+    *host().prepare(&spec.clone().into(), None).unwrap().expect_err("the trial does not fit")
 }
 
 /// All parameters, one after another.
@@ -145,9 +143,9 @@ pub fn relative_difference(a: &[f64], b: &[f64]) -> f64 {
 /// A result with everything that was told on the way to it.
 #[derive(Debug)]
 pub struct Trained {
-    pub result: v1::TrialResult,
-    pub records: Vec<v1::Record>,
-    pub found: Vec<v1::KnownMemory>,
+    pub result: TrialResult,
+    pub records: Vec<Record>,
+    pub found: Vec<MemoryOfKind>,
 }
 
 /// Trains a trial to its end.
@@ -155,13 +153,13 @@ pub fn run(spec: &TrialSpec, host: &mut Host) -> Result<Trained, TrialError> {
     let (mut records, mut found) = (Vec::new(), Vec::new());
     let mut send = |event| {
         match event {
-            trainer_event::Kind::Records(batch) => records.extend(batch.records),
-            trainer_event::Kind::Found(findings) => found.extend(findings.memory),
+            Event::Records(batch) => records.extend(batch),
+            Event::Found(findings) => found.extend(findings.memory),
             _ => {}
         }
         io::Result::Ok(())
     };
-    match train(spec, host, &mut Reporter::new(&mut send), &AtomicBool::new(false))? {
+    match train(&spec.clone().into(), host, &mut Reporter::new(&mut send), &Wishes::default())? {
         Ended::Finished(result) => Ok(Trained { result: *result, records, found }),
         Ended::Stopped => panic!("nobody asked the trial to stop"),
     }
@@ -170,8 +168,8 @@ pub fn run(spec: &TrialSpec, host: &mut Host) -> Result<Trained, TrialError> {
 impl Trained {
     /// The points of a curve: (step, value).
     pub fn curve(&self, name: MetricName) -> Vec<(u64, f64)> {
-        let metrics = self.records.iter().filter_map(|record| match &record.kind {
-            Some(v1::record::Kind::Metric(point)) if point.name() == name => Some((point.step, point.value)),
+        let metrics = self.records.iter().filter_map(|record| match record {
+            Record::Metric(point) if point.name == name => Some((point.place.step, point.value)),
             _ => None,
         });
         metrics.collect()
@@ -183,9 +181,9 @@ impl Trained {
     }
 
     /// The splits, in order.
-    pub fn splits(&self) -> Vec<v1::Split> {
-        let splits = self.records.iter().filter_map(|record| match &record.kind {
-            Some(v1::record::Kind::Split(split)) => Some(split.clone()),
+    pub fn splits(&self) -> Vec<Split> {
+        let splits = self.records.iter().filter_map(|record| match record {
+            Record::Split(split) => Some(split.clone()),
             _ => None,
         });
         splits.collect()
@@ -193,18 +191,18 @@ impl Trained {
 
     /// The lines of the log, in order.
     pub fn logs(&self) -> Vec<String> {
-        let lines = self.records.iter().filter_map(|record| match &record.kind {
-            Some(v1::record::Kind::Log(line)) => Some(line.text.clone()),
+        let lines = self.records.iter().filter_map(|record| match record {
+            Record::Log(line) => Some(line.text.clone()),
             _ => None,
         });
         lines.collect()
     }
 
-    pub fn memory(&self) -> &v1::Memory {
-        self.result.memory.as_ref().expect("a result tells its memory")
+    pub fn memory(&self) -> &PeakMemory {
+        &self.result.memory
     }
 
     pub fn parts(&self) -> MemoryParts {
-        proto::from_wire::memory_parts(self.memory())
+        self.result.memory.parts
     }
 }

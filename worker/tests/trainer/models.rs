@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use domain::TrialSpec;
+use domain::run::{Accumulation, FailureKind, LogLevel, MetricName, Record};
 use domain::spec::{Budget, CnnModel, MlpModel, ModelSpec, Norm, Precision, ResNetModel, TrainSpec};
-use proto::v1::{self, Accumulation};
 use worker::trainer::error::TrialError;
 
 use crate::lab::{
@@ -19,8 +19,8 @@ fn module_trial(name: &str, batch_size: u64, seed: u64) -> TrialSpec {
 }
 
 fn warnings(trained: &crate::lab::Trained) -> Vec<String> {
-    let lines = trained.records.iter().filter_map(|record| match &record.kind {
-        Some(v1::record::Kind::Log(line)) if line.level() == v1::LogLevel::Warning => Some(line.text.clone()),
+    let lines = trained.records.iter().filter_map(|record| match record {
+        Record::Log(line) if line.level == LogLevel::Warning => Some(line.text.clone()),
         _ => None,
     });
     lines.collect()
@@ -36,7 +36,7 @@ fn dropout_masks_follow_the_seed_and_evaluation_has_none() {
     assert_eq!(dropping(0.5, 1).losses(), dropping(0.5, 1).losses());
     assert_ne!(dropping(0.5, 1).losses(), dropping(0.5, 2).losses());
     // The same initial weights: before the first step, evaluation cannot tell a model with dropout from one without.
-    let before = |trained: &crate::lab::Trained| trained.curve(v1::MetricName::TrainSetLoss)[0];
+    let before = |trained: &crate::lab::Trained| trained.curve(MetricName::TrainSetLoss)[0];
     let (with_dropout, without) = (dropping(0.5, 1), dropping(0.0, 1));
     assert_eq!(before(&with_dropout), before(&without));
     assert_ne!(with_dropout.losses(), without.losses());
@@ -48,7 +48,7 @@ fn a_split_batch_says_whether_its_gradient_is_exact() {
     let accumulated = |model: ModelSpec| {
         let mut spec = lasting(trial(&[1, 8, 8], 40, model, 20, 3), Budget::Steps(2));
         spec.memory.micro_batch = domain::spec::MicroBatchPolicy::Fixed(5);
-        run(&spec, &mut host()).unwrap().result.accumulation()
+        run(&spec, &mut host()).unwrap().result.accumulation
     };
     let cnn = |norm, dropout| {
         let hidden = vec![8];
@@ -129,7 +129,7 @@ fn a_module_is_counted_in_trained_frozen_and_buffered_numbers() {
     assert_eq!(fixed.parameter_bytes, 4 * (trained + 63 * 8) + 8, "with the frozen matrix and one int64");
     let before = weights(&odd.learner)[..5].to_vec();
     let trained = run(&module_trial("odd", 8, 1), &mut host()).unwrap();
-    assert_eq!(trained.memory().peak_memory_bytes, trained.parts().total());
+    assert_eq!(trained.memory().peak_bytes, trained.parts().total());
     assert_eq!(before, weights(&ready(&module_trial("odd", 8, 1)).learner)[..5], "what takes no part stays");
 }
 
@@ -138,7 +138,7 @@ fn refusal(model: ModelSpec, features: &[u64]) -> String {
     let spec = lasting(trial(features, 20, model, 4, 1), Budget::Steps(1));
     match run(&spec, &mut host()) {
         Err(error @ TrialError::Module { .. }) => {
-            assert_eq!(error.kind(), v1::FailureKind::Files);
+            assert_eq!(error.kind(), FailureKind::Files);
             error.to_string()
         }
         other => panic!("{other:?}"),
@@ -199,7 +199,7 @@ fn a_broken_file_gets_an_error_whatever_is_broken_in_it() {
             // What is broken may be a comment, or a weight.
             Ok(_) => {}
             Err(error) => {
-                assert_eq!(error.kind(), v1::FailureKind::Files, "{error}");
+                assert_eq!(error.kind(), FailureKind::Files, "{error}");
                 refused += 1;
             }
         }

@@ -2,13 +2,13 @@
 
 use domain::TrialSpec;
 use domain::noise_scale::{NoiseSample, noise_scale};
+use domain::run::Record;
 use domain::spec::{Budget, MicroBatchPolicy, ModelSpec, TrainSpec};
-use proto::v1;
 use tch::Device;
-use worker::trainer::course::Batch;
-use worker::trainer::learner::{Norms, StepOptions};
-use worker::trainer::setup::Ready;
-use worker::trainer::tape::LossTape;
+use worker::trainer::session::Ready;
+use worker::trainer::step::course::Batch;
+use worker::trainer::step::learner::{Norms, StepOptions};
+use worker::trainer::step::tape::LossTape;
 
 use crate::lab::{exclusive, gradients, host, lasting, ready, run, trial, weights, with};
 
@@ -105,7 +105,7 @@ fn a_trial_long_enough_tells_its_noise_scale_and_a_batch_of_one_has_none() {
     assert!(scale > 0.0 && whole.result.gradient_noise_scale.is_none_or(|whole| whole > 0.0));
     let told = split.records.iter().any(|record| {
         matches!(
-            &record.kind, Some(v1::record::Kind::Log(line)) if line.text.contains("95 % interval")
+            record, Record::Log(line) if line.text.contains("95 % interval")
         )
     });
     assert!(told);

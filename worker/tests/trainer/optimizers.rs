@@ -4,8 +4,8 @@ use domain::spec::{OptimizerKind, TrainSpec};
 use tch::{Device, Kind, Tensor};
 use worker::shim::cpu_memory;
 use worker::shim::optimizer::{TensorList, clear_gradients, gradient_norm};
-use worker::trainer::memory::Meter;
-use worker::trainer::optimizer::Optimizer;
+use worker::trainer::device::Meter;
+use worker::trainer::step::optimizer::Optimizer;
 
 use crate::lab::{exclusive, numbers};
 

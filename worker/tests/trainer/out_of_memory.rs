@@ -4,10 +4,10 @@ use domain::TrialSpec;
 use domain::spec::{Budget, OptimizerKind, TrainSpec};
 use tch::Device;
 use worker::shim::cpu_memory;
-use worker::trainer::learner::{Norms, StepOptions};
-use worker::trainer::memory::Meter;
-use worker::trainer::setup::Ready;
-use worker::trainer::tape::LossTape;
+use worker::trainer::device::Meter;
+use worker::trainer::session::Ready;
+use worker::trainer::step::learner::{Norms, StepOptions};
+use worker::trainer::step::tape::LossTape;
 
 use crate::lab::{
     buffers, cnn_trial, exclusive, host, lasting, module, ready, run, stateful_trial, trial, weights, with,
@@ -139,13 +139,12 @@ fn a_finer_split_is_reported_with_its_reason_and_counted() {
         }
         met_in_training += 1;
         assert_eq!(
-            (splits[0].kind(), splits[1].kind()),
-            (proto::v1::SplitKind::Planned, proto::v1::SplitKind::Realized)
+            (splits[0].kind, splits[1].kind),
+            (domain::run::SplitKind::Planned, domain::run::SplitKind::Realized)
         );
         assert!(splits[1].micro_batch < splits[0].micro_batch);
         assert!(splits.iter().all(|split| split.predicted_peak_bytes > 0), "{splits:?}");
-        let failed =
-            trained.found.iter().flat_map(|found| &found.whole).any(|whole| !whole.failed.is_empty());
+        let failed = trained.found.iter().any(|found| found.memory.whole.failures().iter().next().is_some());
         assert!(failed, "the others hear of it: {:?}", trained.found);
         assert!(
             splits[1].reason.contains("ran out of memory with micro-batches of 12"),

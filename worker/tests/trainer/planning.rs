@@ -1,16 +1,17 @@
 //! The micro-batch is the largest that fits, its memory is told beforehand, and what does not fit says why.
 
 use domain::TrialSpec;
-use domain::memory::{MemoryParts, StaticParts};
+use domain::lifecycle::Outcome;
+use domain::memory::{MemoryParts, MicroBatchSearch, StaticParts};
+use domain::run::Accumulation;
 use domain::spec::{
     Budget, CnnModel, MicroBatchPolicy, MlpModel, ModelSpec, Norm, OptimizerKind, Precision, ResNetModel,
     TrainSpec,
 };
-use proto::v1::{Accumulation, Outcome};
 use worker::trainer::device;
-use worker::trainer::learner::{Norms, StepOptions};
-use worker::trainer::probe::{Depth, measure};
-use worker::trainer::setup::Ready;
+use worker::trainer::memory::probe::{Depth, measure};
+use worker::trainer::session::Ready;
+use worker::trainer::step::learner::{Norms, StepOptions};
 
 use crate::lab::{
     cnn_trial, does_not_fit, exclusive, gradients, host, lasting, ready, relative_difference, run, trial,
@@ -60,18 +61,18 @@ fn the_chosen_micro_batch_is_the_largest_that_fits_or_there_is_none() {
         let trained = run(&within(spec.clone(), budget), &mut host).unwrap();
         let result = &trained.result;
         match expected {
-            None => assert_eq!(result.outcome(), Outcome::Infeasible, "budget {budget}"),
+            None => assert_eq!(result.outcome, Outcome::Infeasible, "budget {budget}"),
             Some(size) => {
                 let split = domain::AccumulationPlan::at_most(BATCH, size);
-                assert_eq!(result.outcome(), Outcome::Succeeded, "budget {budget}: {}", result.message);
+                assert_eq!(result.outcome, Outcome::Succeeded, "budget {budget}: {}", result.message);
                 assert_eq!(result.micro_batch, split.micro_batch(), "budget {budget}");
                 let memory = trained.memory();
-                assert!(memory.peak_memory_bytes <= budget, "{} over {budget}", memory.peak_memory_bytes);
-                assert_eq!(memory.peak_memory_bytes, trained.parts().total());
-                assert_close(memory.predicted_peak_memory_bytes, memory.peak_memory_bytes);
+                assert!(memory.peak_bytes <= budget, "{} over {budget}", memory.peak_bytes);
+                assert_eq!(memory.peak_bytes, trained.parts().total());
+                assert_close(memory.predicted_peak_bytes, memory.peak_bytes);
                 let expected =
                     if split.accumulation_steps() == 1 { Accumulation::None } else { Accumulation::Exact };
-                assert_eq!(result.accumulation(), expected);
+                assert_eq!(result.accumulation, expected);
                 assert_eq!(trained.splits().len(), 1, "the plan held");
             }
         }
@@ -96,7 +97,7 @@ fn under_any_budget_the_gradient_is_that_of_the_whole_batch() {
         let (least, most) = (free.account.fixed.total(), free.plan.predicted.total());
         let budget = least + draw(most - least + 1);
         let step = |mut ready: Ready| {
-            let mut tape = worker::trainer::tape::LossTape::new(tch::Device::Cpu).unwrap();
+            let mut tape = worker::trainer::step::tape::LossTape::new(tch::Device::Cpu).unwrap();
             let options = StepOptions { learning_rate: 0.0, norms: Norms::None, meter: ready.meter };
             let batch = ready.course.clone().next().unwrap();
             let mut micro_batch = ready.plan.split.micro_batch();
@@ -149,8 +150,8 @@ fn parts_1_to_3_are_predicted_to_the_byte_for_every_model() {
             );
             assert_eq!(trained.parts().batch_bytes, 8 * MemoryParts::example_bytes(&shape, &train));
             let memory = trained.memory();
-            assert_eq!(memory.peak_memory_bytes, trained.parts().total());
-            assert_close(memory.predicted_peak_memory_bytes, memory.peak_memory_bytes);
+            assert_eq!(memory.peak_bytes, trained.parts().total());
+            assert_close(memory.predicted_peak_bytes, memory.peak_bytes);
         }
     }
 }
@@ -172,8 +173,8 @@ fn the_peak_is_predicted_also_where_it_bends() {
             spec.memory.micro_batch = policy;
             let trained = run(&spec, &mut host()).unwrap();
             let memory = trained.memory();
-            assert_close(memory.predicted_peak_memory_bytes, memory.peak_memory_bytes);
-            assert_eq!(memory.batch_bytes, trained.result.micro_batch * (512 * 4 + 8));
+            assert_close(memory.predicted_peak_bytes, memory.peak_bytes);
+            assert_eq!(memory.parts.batch_bytes, trained.result.micro_batch * (512 * 4 + 8));
         }
     }
 }
@@ -196,8 +197,8 @@ fn parts_1_and_2_are_predicted_to_the_byte_for_every_optimizer() {
         let trained = run(&spec, &mut host()).unwrap();
         assert_eq!(trained.parts().fixed, StaticParts::predict(&layers, &train));
         let memory = trained.memory();
-        assert_eq!(memory.peak_memory_bytes, trained.parts().total());
-        assert_close(memory.predicted_peak_memory_bytes, memory.peak_memory_bytes);
+        assert_eq!(memory.peak_bytes, trained.parts().total());
+        assert_close(memory.predicted_peak_bytes, memory.peak_bytes);
     }
 }
 
@@ -206,11 +207,11 @@ fn a_batch_that_does_not_fit_trains_as_it_would_without_a_budget() {
     let _exclusive = exclusive();
     let spec = lasting(cnn_trial(2048, 512), Budget::Epochs(2));
     let free = run(&spec, &mut host()).unwrap();
-    let budget = free.memory().peak_memory_bytes / 4;
+    let budget = free.memory().peak_bytes / 4;
     let tight = run(&within(spec, budget), &mut host()).unwrap();
-    assert_eq!(tight.result.outcome(), Outcome::Succeeded, "{}", tight.result.message);
-    assert!(tight.result.micro_batch < 512 && tight.memory().peak_memory_bytes <= budget);
-    assert_eq!(tight.memory().memory_budget_bytes, Some(budget));
+    assert_eq!(tight.result.outcome, Outcome::Succeeded, "{}", tight.result.message);
+    assert!(tight.result.micro_batch < 512 && tight.memory().peak_bytes <= budget);
+    assert_eq!(tight.memory().budget_bytes, Some(budget));
     assert_eq!(free.losses().len(), tight.losses().len());
     for (free, tight) in free.losses().iter().zip(tight.losses()) {
         assert!((tight / free - 1.0).abs() < 1e-4, "{tight} instead of {free}");
@@ -224,7 +225,7 @@ fn what_cannot_fit_says_so_in_four_numbers() {
     let one = peaks(&spec, 1..=1)[0].2 - EXAMPLE;
     for budget in [100, one - 1] {
         let trained = run(&within(spec.clone(), budget), &mut host()).unwrap();
-        assert_eq!(trained.result.outcome(), Outcome::Infeasible);
+        assert_eq!(trained.result.outcome, Outcome::Infeasible);
         assert_eq!((trained.result.steps, trained.result.micro_batch), (0, 0));
         let message = &trained.result.message;
         for words in [
@@ -237,7 +238,7 @@ fn what_cannot_fit_says_so_in_four_numbers() {
         ] {
             assert!(message.contains(words), "{message:?} lacks {words:?}");
         }
-        assert_eq!(trained.memory().predicted_peak_memory_bytes, one, "told in full, though it never fitted");
+        assert_eq!(trained.memory().predicted_peak_bytes, one, "told in full, though it never fitted");
     }
 }
 
@@ -248,11 +249,11 @@ fn data_makes_room_for_a_model_that_needs_it() {
     let spec = lasting(trial(&[64], 100, ModelSpec::mlp(&[1024]), 4, 2), Budget::Steps(2));
     let resident = ready(&within(spec.clone(), 100 << 20)).account.resident;
     assert!(resident > 50_000);
-    let peak = run(&spec, &mut host()).unwrap().memory().peak_memory_bytes;
+    let peak = run(&spec, &mut host()).unwrap().memory().peak_bytes;
     let tight = run(&within(spec.clone(), peak - resident / 2), &mut host()).unwrap();
-    assert_eq!((tight.result.outcome(), tight.memory().resident_data_bytes), (Outcome::Succeeded, 0));
+    assert_eq!((tight.result.outcome, tight.memory().parts.resident_data_bytes), (Outcome::Succeeded, 0));
     let never = run(&within(spec, 400_000), &mut host()).unwrap();
-    assert_eq!(never.result.outcome(), Outcome::Infeasible, "also with its data away");
+    assert_eq!(never.result.outcome, Outcome::Infeasible, "also with its data away");
 }
 
 #[test]
@@ -268,7 +269,7 @@ fn a_batch_that_must_not_be_split_is_infeasible_when_it_does_not_fit() {
         refused.infeasible.message
     );
     let trained = run(&within(spec, whole), &mut host()).unwrap();
-    assert_eq!((trained.result.outcome(), trained.result.micro_batch), (Outcome::Succeeded, BATCH));
+    assert_eq!((trained.result.outcome, trained.result.micro_batch), (Outcome::Succeeded, BATCH));
 }
 
 #[test]
@@ -324,18 +325,20 @@ fn a_claim_that_training_refutes_is_corrected_and_told() {
     let spec = within(mlp_trial(BATCH), 4 << 20);
     let mut honest = host();
     let first = run(&spec, &mut honest).unwrap();
-    let truth = first.memory().peak_memory_bytes;
-    assert_eq!(honest.planner.take_news(), [], "all was told while it trained");
+    let truth = first.memory().peak_bytes;
+    assert_eq!(honest.planner.take_unreported(), [], "all was told while it trained");
     // Another worker claims that a whole batch takes a tenth of what it does.
     let mut claim = first.found;
-    for step in &mut claim[0].whole.as_mut().unwrap().measured {
-        step.bytes /= 10;
+    let mut whole = MicroBatchSearch::default();
+    for (micro_batch, bytes) in claim[0].memory.whole.envelope().points() {
+        whole.record_fit(micro_batch, bytes / 10);
     }
+    claim[0].memory.whole = whole;
     let mut misled = host();
-    misled.planner.learn(&claim);
+    misled.planner.merge_known(&claim);
     let trained = run(&spec, &mut misled).unwrap();
-    assert!(trained.memory().predicted_peak_memory_bytes < truth / 10 * 9);
-    assert_eq!(trained.memory().peak_memory_bytes, truth);
+    assert!(trained.memory().predicted_peak_bytes < truth / 10 * 9);
+    assert_eq!(trained.memory().peak_bytes, truth);
     assert!(
         trained.logs().iter().any(|line| line.contains("the plan predicted a peak of")),
         "{:?}",
@@ -343,10 +346,10 @@ fn a_claim_that_training_refutes_is_corrected_and_told() {
     );
     let corrected = trained.found.last().unwrap().clone();
     let mut told = host();
-    told.planner.learn(&claim);
-    told.planner.learn(&[corrected]);
+    told.planner.merge_known(&claim);
+    told.planner.merge_known(&[corrected]);
     let second = run(&spec, &mut told).unwrap();
-    assert_eq!(second.memory().predicted_peak_memory_bytes, truth);
+    assert_eq!(second.memory().predicted_peak_bytes, truth);
 }
 
 #[test]
@@ -357,7 +360,7 @@ fn a_plan_that_does_not_fit_is_a_row_with_its_reason() {
     assert_eq!(splits.len(), 1);
     assert_eq!((splits[0].micro_batch, splits[0].accumulation_steps, splits[0].from_step), (0, 0, 1));
     assert_eq!(splits[0].reason, trained.result.message);
-    assert_eq!(splits[0].predicted_peak_bytes, trained.memory().predicted_peak_memory_bytes);
+    assert_eq!(splits[0].predicted_peak_bytes, trained.memory().predicted_peak_bytes);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use domain::spec::Budget;
 use proto::v1::trainer_event::Kind as Event;
 use proto::v1::trainer_request::Kind as Request;
 use proto::v1::{self, Outcome, Phase};
-use proto::{frame, to_wire};
+use proto::{Wire, frame};
 
 use crate::lab::{cnn_trial, lasting, seed_example, within};
 
@@ -70,9 +70,28 @@ impl Trainer {
         (last, records)
     }
 
+    /// Trains to the end; gives the first split.
+    fn first_split(&mut self, request: Request) -> v1::Split {
+        self.send(request);
+        let mut first = None;
+        loop {
+            match self.next().unwrap() {
+                Event::Records(batch) => {
+                    let split = batch.records.into_iter().find_map(|record| match record.kind {
+                        Some(v1::record::Kind::Split(split)) => Some(split),
+                        _ => None,
+                    });
+                    first = first.or(split);
+                }
+                Event::Finished(_) => return first.unwrap(),
+                _ => {}
+            }
+        }
+    }
+
     /// The same with what it found out and others can use.
     fn train_and_find(&mut self, spec: &TrialSpec) -> (Event, usize, Vec<v1::KnownMemory>) {
-        self.send(Request::Train(to_wire::trial(spec)));
+        self.send(train(spec));
         let (mut records, mut found) = (0, Vec::new());
         loop {
             match self.next().unwrap() {
@@ -83,6 +102,15 @@ impl Trainer {
             }
         }
     }
+}
+
+/// A trial on its own.
+pub fn train(spec: &TrialSpec) -> Request {
+    Request::Train(v1::TrainTrial { spec: Some(spec.to_wire()), ..v1::TrainTrial::default() })
+}
+
+fn plan(spec: &TrialSpec, known_memory: &[v1::KnownMemory]) -> Request {
+    Request::Plan(v1::PlanTrial { spec: Some(spec.to_wire()), known_memory: known_memory.to_vec() })
 }
 
 impl Drop for Trainer {
@@ -118,21 +146,16 @@ fn its_environment_is_set_however_it_was_started() {
 fn a_plan_tells_micro_batch_and_memory_without_training() {
     let mut trainer = Trainer::start();
     let spec = cnn_trial(256, 128);
-    let Event::Planned(free) = trainer.ask(Request::Plan(to_wire::trial(&spec))) else { panic!() };
+    let Event::Planned(free) = trainer.ask(plan(&spec, &[])) else { panic!() };
     assert_eq!(
         (free.train_examples, free.total_steps, free.micro_batch, free.infeasible.as_str()),
         (256, 6, 128, "")
     );
     let peak = free.memory.unwrap().predicted_peak_memory_bytes;
-    let Event::Planned(tight) = trainer.ask(Request::Plan(to_wire::trial(&within(spec.clone(), peak / 3))))
-    else {
-        panic!()
-    };
+    let Event::Planned(tight) = trainer.ask(plan(&within(spec.clone(), peak / 3), &[])) else { panic!() };
     assert!(tight.micro_batch < 128 && tight.accumulation_steps > 1);
     assert!(tight.memory.unwrap().predicted_peak_memory_bytes <= peak / 3);
-    let Event::Planned(never) = trainer.ask(Request::Plan(to_wire::trial(&within(spec, 1000)))) else {
-        panic!()
-    };
+    let Event::Planned(never) = trainer.ask(plan(&within(spec, 1000), &[])) else { panic!() };
     assert!(never.micro_batch == 0 && never.infeasible.contains("activations"), "{never:?}");
 }
 
@@ -140,9 +163,7 @@ fn a_plan_tells_micro_batch_and_memory_without_training() {
 fn what_one_trainer_found_out_another_one_does_not_find_out_again() {
     let spec = cnn_trial(256, 128);
     let peak = {
-        let Event::Planned(free) = Trainer::start().ask(Request::Plan(to_wire::trial(&spec))) else {
-            panic!()
-        };
+        let Event::Planned(free) = Trainer::start().ask(plan(&spec, &[])) else { panic!() };
         free.memory.unwrap().predicted_peak_memory_bytes
     };
     let tight = within(spec, peak / 3);
@@ -153,10 +174,9 @@ fn what_one_trainer_found_out_another_one_does_not_find_out_again() {
     assert!(found[0].description.contains("Conv2d") && found[0].kind.len() == 64, "{found:?}");
 
     let mut other = Trainer::start();
-    other.send(Request::Learn(v1::Lessons { memory: found, ..v1::Lessons::default() }));
-    let Event::Planned(planned) = other.ask(Request::Plan(to_wire::trial(&tight))) else { panic!() };
+    let Event::Planned(planned) = other.ask(plan(&tight, &found)) else { panic!() };
     assert_eq!(planned.probes, 0);
-    let (last, _, news) = other.train_and_find(&tight);
+    let (last, _, found) = other.train_and_find(&tight);
     let Event::Finished(second) = last else { panic!("{last:?}") };
     assert_eq!(second.oom_count, 0);
     assert_eq!((second.micro_batch, second.memory), (first.micro_batch, first.memory), "to the byte");
@@ -164,17 +184,13 @@ fn what_one_trainer_found_out_another_one_does_not_find_out_again() {
         (second.final_train_loss, second.train_set_loss),
         (first.final_train_loss, first.train_set_loss)
     );
-    assert_eq!(news, [], "nothing was new");
-    // A lesson is no work: a trainer that only learned ends by itself.
-    other.send(Request::Learn(v1::Lessons::default()));
-    drop(other.requests.take());
-    assert!(other.child.wait().unwrap().success());
+    assert_eq!(found, [], "nothing was new");
 }
 
 #[test]
 fn a_trial_in_progress_stops_when_asked_and_the_next_one_trains() {
     let mut trainer = Trainer::start();
-    trainer.send(Request::Train(to_wire::trial(&lasting(seed_example(1, 0), Budget::Epochs(1_000_000)))));
+    trainer.send(train(&lasting(seed_example(1, 0), Budget::Epochs(1_000_000))));
     loop {
         match trainer.next().unwrap() {
             Event::Progress(progress) if progress.phase() == Phase::Training => break,
@@ -192,7 +208,7 @@ fn a_trial_in_progress_stops_when_asked_and_the_next_one_trains() {
 #[test]
 fn a_busy_trainer_goes_with_its_agent() {
     let mut trainer = Trainer::start();
-    trainer.send(Request::Train(to_wire::trial(&lasting(seed_example(1, 0), Budget::Epochs(1_000_000)))));
+    trainer.send(train(&lasting(seed_example(1, 0), Budget::Epochs(1_000_000))));
     while !matches!(trainer.next(), Some(Event::Records(_))) {}
     drop(trainer.requests.take());
     assert!(!trainer.child.wait().unwrap().success());
@@ -201,8 +217,8 @@ fn a_busy_trainer_goes_with_its_agent() {
 #[test]
 fn what_goes_wrong_is_told_and_the_trainer_goes_on() {
     let mut trainer = Trainer::start();
-    let mut broken = to_wire::trial(&seed_example(32, 0));
-    broken.model = None;
+    let broken = v1::TrialSpec { model: None, ..seed_example(32, 0).to_wire() };
+    let broken = v1::TrainTrial { spec: Some(broken), ..v1::TrainTrial::default() };
     let Event::Problem(problem) = trainer.ask(Request::Train(broken)) else { panic!() };
     assert!(!problem.fatal && problem.message.contains("model"), "{problem:?}");
     let mut flat = seed_example(32, 0);
@@ -238,34 +254,14 @@ fn noise_on_its_input_ends_the_trainer_without_noise_on_its_output() {
 fn a_trial_whose_trainer_was_killed_is_split_finer_and_the_next_one_is_not() {
     let mut trainer = Trainer::start();
     let spec = seed_example(32, 0);
-    let planned = |trainer: &mut Trainer| match trainer.ask(Request::Plan(to_wire::trial(&spec))) {
-        Event::Planned(planned) => planned.micro_batch,
-        other => panic!("{other:?}"),
+    let reason = "an earlier attempt was killed".to_owned();
+    let cap = v1::MicroBatchCap { examples: 4, reason: reason.clone() };
+    let capped = v1::TrainTrial {
+        spec: Some(spec.to_wire()),
+        micro_batch_cap: Some(cap),
+        ..v1::TrainTrial::default()
     };
-    assert_eq!(planned(&mut trainer), 32);
-    let capped = v1::Lessons {
-        micro_batch_cap: 4,
-        micro_batch_cap_reason: "an earlier attempt was killed".to_owned(),
-        ..v1::Lessons::default()
-    };
-    trainer.send(Request::Learn(capped.clone()));
-    assert_eq!(planned(&mut trainer), 4);
-    assert_eq!(planned(&mut trainer), 32, "the limit was that trial's");
-
-    trainer.send(Request::Learn(capped));
-    trainer.send(Request::Train(to_wire::trial(&spec)));
-    let split = loop {
-        match trainer.next().unwrap() {
-            Event::Records(batch) => {
-                let split = batch.records.into_iter().find_map(|record| match record.kind {
-                    Some(v1::record::Kind::Split(split)) => Some(split),
-                    _ => None,
-                });
-                break split.unwrap();
-            }
-            Event::Finished(result) => panic!("{result:?}"),
-            _ => {}
-        }
-    };
-    assert_eq!((split.micro_batch, split.reason.as_str()), (4, "an earlier attempt was killed"));
+    let first = trainer.first_split(Request::Train(capped));
+    assert_eq!((first.micro_batch, first.reason), (4, reason));
+    assert_eq!(trainer.first_split(train(&spec)).micro_batch, 32, "the limit was that trial's");
 }

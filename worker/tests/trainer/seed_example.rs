@@ -1,6 +1,7 @@
 //! The example that every visitor runs first.
 
-use proto::v1::{MetricName, Outcome};
+use domain::lifecycle::Outcome;
+use domain::run::MetricName;
 
 use crate::lab::{exclusive, host, run, seed_example};
 
@@ -12,19 +13,23 @@ fn three_batch_sizes_take_their_steps_and_their_bytes() {
     for (batch_size, steps, micro_batch) in [(1, 3000, 1), (32, 96, 32), (1024, 3, 1000)] {
         let trained = run(&seed_example(batch_size, 0), &mut host).unwrap();
         let (result, memory) = (&trained.result, trained.memory());
-        assert_eq!(result.outcome(), Outcome::Succeeded, "{}", result.message);
+        assert_eq!(result.outcome, Outcome::Succeeded, "{}", result.message);
         assert_eq!((result.steps, result.examples, result.epochs), (steps, 3000, 3.0));
         assert_eq!((result.micro_batch, result.accumulation_steps), (micro_batch, 1));
         assert_eq!(trained.curve(MetricName::TrainLoss).len() as u64, steps);
         assert_eq!(trained.curve(MetricName::LearningRate), [(1, 0.01)]);
-        let parts = (memory.parameter_bytes, memory.gradient_bytes, memory.optimizer_state_bytes);
+        let parts = (
+            memory.parts.fixed.parameter_bytes,
+            memory.parts.fixed.gradient_bytes,
+            memory.parts.fixed.optimizer_state_bytes,
+        );
         assert_eq!(parts, (88, 88, 0));
-        assert_eq!(memory.batch_bytes, 48 * micro_batch);
+        assert_eq!(memory.parts.batch_bytes, 48 * micro_batch);
         // All rows twice, in file order and shuffled; those of the batch are told as the batch.
-        assert_eq!(memory.resident_data_bytes, 2 * 48_000 - 48 * micro_batch);
-        assert_eq!(memory.peak_memory_bytes, trained.parts().total());
-        assert_eq!(memory.predicted_peak_memory_bytes, memory.peak_memory_bytes);
-        assert_eq!((memory.memory_budget_bytes, result.oom_count), (None, 0));
+        assert_eq!(memory.parts.resident_data_bytes, 2 * 48_000 - 48 * micro_batch);
+        assert_eq!(memory.peak_bytes, trained.parts().total());
+        assert_eq!(memory.predicted_peak_bytes, memory.peak_bytes);
+        assert_eq!((memory.budget_bytes, result.oom_count), (None, 0));
         spreads.push(result.train_loss_std.unwrap());
     }
     assert!(spreads.is_sorted_by(|larger, smaller| larger > smaller), "{spreads:?}");

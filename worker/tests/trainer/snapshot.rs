@@ -3,10 +3,10 @@
 use domain::TrialSpec;
 use domain::spec::{OptimizerKind, TrainSpec};
 use tch::Device;
-use worker::trainer::learner::{Norms, StepOptions};
-use worker::trainer::setup::Ready;
-use worker::trainer::snapshot::{Snapshot, SnapshotError};
-use worker::trainer::tape::LossTape;
+use worker::trainer::session::Ready;
+use worker::trainer::state::snapshot::{Snapshot, SnapshotError};
+use worker::trainer::step::learner::{Norms, StepOptions};
+use worker::trainer::step::tape::LossTape;
 
 use crate::lab::{cnn_trial, exclusive, module, ready, stateful_trial, trial, with};
 

@@ -1,14 +1,14 @@
 //! Data that does not fit on the device: sent one micro-batch ahead, counted, and given up when a step is done over.
 
+use domain::lifecycle::Outcome;
 use domain::spec::{Budget, MicroBatchPolicy, ModelSpec, OptimizerKind, TrainSpec};
 use domain::{BatchSize, TrialSpec};
-use proto::v1::Outcome;
 use tch::Device;
 use worker::shim::cpu_memory;
 use worker::trainer::data::Feed;
-use worker::trainer::learner::{Norms, StepOptions};
-use worker::trainer::setup::Ready;
-use worker::trainer::tape::LossTape;
+use worker::trainer::session::Ready;
+use worker::trainer::step::learner::{Norms, StepOptions};
+use worker::trainer::step::tape::LossTape;
 
 use crate::lab::{exclusive, host, lasting, numbers, ready, run, trial, with, within};
 
@@ -40,12 +40,12 @@ fn what_a_micro_batch_ahead_takes_is_in_the_plan_and_in_the_peak() {
                     let trained = run(&spec, &mut host()).unwrap();
                     let (result, memory) = (&trained.result, trained.memory());
                     let context = format!("{batch_size} {policy:?} {length:?} {budget} {drop_last}");
-                    assert_eq!(result.outcome(), Outcome::Succeeded, "{context}: {}", result.message);
-                    assert_eq!(memory.resident_data_bytes, 0, "{context}");
-                    assert_eq!(memory.batch_bytes, result.micro_batch * EXAMPLE, "{context}");
-                    assert_eq!(memory.peak_memory_bytes, trained.parts().total(), "{context}");
-                    assert!(memory.peak_memory_bytes <= budget, "{context}: {}", memory.peak_memory_bytes);
-                    let (predicted, peak) = (memory.predicted_peak_memory_bytes, memory.peak_memory_bytes);
+                    assert_eq!(result.outcome, Outcome::Succeeded, "{context}: {}", result.message);
+                    assert_eq!(memory.parts.resident_data_bytes, 0, "{context}");
+                    assert_eq!(memory.parts.batch_bytes, result.micro_batch * EXAMPLE, "{context}");
+                    assert_eq!(memory.peak_bytes, trained.parts().total(), "{context}");
+                    assert!(memory.peak_bytes <= budget, "{context}: {}", memory.peak_bytes);
+                    let (predicted, peak) = (memory.predicted_peak_bytes, memory.peak_bytes);
                     let error = predicted as f64 / peak as f64 - 1.0;
                     assert!(error.abs() <= 0.01, "{context}: predicted {predicted}, measured {peak}");
                     assert_eq!(trained.splits().len(), 1, "{context}: the plan held");

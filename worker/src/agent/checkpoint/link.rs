@@ -12,7 +12,7 @@ use tracing::Instrument;
 
 use super::Checkpointing;
 use super::scratch::Scratch;
-use super::store::{CheckpointStore, Place};
+use super::store::{CheckpointId, CheckpointStore};
 use crate::agent::coordinator::{Coordinator, Retry, is_lease_lost};
 use crate::agent::metrics::METRICS;
 
@@ -141,7 +141,7 @@ impl Drop for CheckpointLink {
 
 /// Removes the checkpoints of a trial that this attempt has ended, those of earlier attempts too.
 pub async fn clear(store: &CheckpointStore, lease: &v1::Lease) {
-    let last = Place { attempt: lease.attempt, step: u64::MAX };
+    let last = CheckpointId { attempt: lease.attempt, step: u64::MAX };
     if let Err(error) = store.prune(&lease.trial_id, last, true).await {
         tracing::warn!(trial = lease.trial_id, "its checkpoints cannot be removed: {error}");
     }
@@ -200,8 +200,8 @@ impl Carrier {
 
     async fn keep(&self, Saved { trial, last_seq }: &Saved) -> Then {
         let trial_id = &self.lease.trial_id;
-        let place = Place { attempt: self.lease.attempt, step: trial.step };
-        let path = place.path(trial_id);
+        let id = CheckpointId { attempt: self.lease.attempt, step: trial.step };
+        let path = id.path(trial_id);
         let file = Path::new(&trial.file);
         let bytes = fs::metadata(file).map_or(0, |metadata| metadata.len());
         if let Err(error) = self.store.put(&path, file).await {
@@ -238,7 +238,7 @@ impl Carrier {
                 return Then::GoOn;
             }
         }
-        if let Err(error) = self.store.prune(trial_id, place, false).await {
+        if let Err(error) = self.store.prune(trial_id, id, false).await {
             tracing::warn!(trial = trial_id, "older checkpoints cannot be removed: {error}");
         }
         Then::GoOn

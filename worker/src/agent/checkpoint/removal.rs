@@ -3,7 +3,7 @@
 use proto::v1::StaleCheckpoints;
 use tokio::task::JoinHandle;
 
-use super::store::{CheckpointStore, Place};
+use super::store::{CheckpointId, CheckpointStore};
 
 /// What is being removed, and what was.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Drop for Removal {
 async fn remove(store: CheckpointStore, wanted: Vec<StaleCheckpoints>) -> Vec<StaleCheckpoints> {
     let mut removed = Vec::new();
     for stale in wanted {
-        let last = Place { attempt: stale.attempt, step: u64::MAX };
+        let last = CheckpointId { attempt: stale.attempt, step: u64::MAX };
         match store.prune(&stale.trial_id, last, true).await {
             Ok(()) => {
                 tracing::info!(
@@ -87,7 +87,7 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "saved").unwrap();
         for (attempt, step) in [(1, 10), (2, 20), (3, 30)] {
-            store.put(&Place { attempt, step }.path(TRIAL), &file).await.unwrap();
+            store.put(&CheckpointId { attempt, step }.path(TRIAL), &file).await.unwrap();
         }
         let mut removal = Removal::new(store);
         assert_eq!(removal.removed().await, []);

@@ -16,14 +16,14 @@ pub struct CheckpointStore {
 
 /// Which of a trial's checkpoints: later ones are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct CheckpointId {
     /// The attempt that saved it.
     pub attempt: u32,
     /// Optimizer steps done.
     pub step: u64,
 }
 
-impl Place {
+impl CheckpointId {
     /// Its path within the store.
     #[must_use]
     pub fn path(self, trial_id: &str) -> String {
@@ -66,10 +66,15 @@ impl CheckpointStore {
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn prune(&self, trial_id: &str, last: Place, and_itself: bool) -> Result<(), StorageError> {
+    pub async fn prune(
+        &self,
+        trial_id: &str,
+        last: CheckpointId,
+        and_itself: bool,
+    ) -> Result<(), StorageError> {
         let found = self.storage.list(&format!("{FOLDER}/{trial_id}")).await?;
         let is_old =
-            |path: &&String| Place::of(path).is_some_and(|place| place < last || and_itself && place == last);
+            |path: &&String| CheckpointId::of(path).is_some_and(|id| id < last || and_itself && id == last);
         for path in found.iter().filter(is_old) {
             self.storage.delete(path).await?;
         }
@@ -85,18 +90,18 @@ mod tests {
 
     const TRIAL: &str = "0190a2b4-0000-7000-8000-000000000001";
 
-    fn place(attempt: u32, step: u64) -> Place {
-        Place { attempt, step }
+    fn id(attempt: u32, step: u64) -> CheckpointId {
+        CheckpointId { attempt, step }
     }
 
-    /// A store that holds these, each with its place as its text.
-    async fn holding(places: &[Place]) -> (tempfile::TempDir, CheckpointStore) {
+    /// A store that holds these, each with its id as its text.
+    async fn holding(ids: &[CheckpointId]) -> (tempfile::TempDir, CheckpointStore) {
         let folder = tempfile::tempdir().unwrap();
         let store = CheckpointStore::open(&folder.path().join("store").to_string_lossy()).await.unwrap();
-        for place in places {
+        for id in ids {
             let file = folder.path().join("file");
-            fs::write(&file, format!("{place:?}")).unwrap();
-            store.put(&place.path(TRIAL), &file).await.unwrap();
+            fs::write(&file, format!("{id:?}")).unwrap();
+            store.put(&id.path(TRIAL), &file).await.unwrap();
         }
         (folder, store)
     }
@@ -113,7 +118,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_put_is_fetched_if_it_is_what_was_saved() {
-        let saved = place(2, 300);
+        let saved = id(2, 300);
         let (folder, store) = holding(&[saved]).await;
         let to = folder.path().join("fetched");
         let sha256 = domain::units::ContentHash::of(format!("{saved:?}").as_bytes()).to_string();
@@ -127,10 +132,10 @@ mod tests {
 
     #[tokio::test]
     async fn older_ones_are_removed_and_those_of_a_newer_attempt_are_not() {
-        let (folder, store) = holding(&[place(1, 900), place(2, 5), place(2, 10), place(10, 5)]).await;
-        store.prune(TRIAL, place(2, 10), false).await.unwrap();
+        let (folder, store) = holding(&[id(1, 900), id(2, 5), id(2, 10), id(10, 5)]).await;
+        store.prune(TRIAL, id(2, 10), false).await.unwrap();
         assert_eq!(files(&folder), ["10-5.safetensors", "2-10.safetensors"]);
-        store.prune(TRIAL, place(10, 5), true).await.unwrap();
+        store.prune(TRIAL, id(10, 5), true).await.unwrap();
         assert_eq!(files(&folder), [] as [&str; 0]);
     }
 }

@@ -197,7 +197,7 @@ mod tests {
         let raw = read(folder.path(), &CIFAR_100).unwrap();
         assert_eq!((raw.classes, raw.targets), (100, vec![99, 2]), "the fine labels");
         let inner = read(&inner, &CIFAR_100).unwrap();
-        assert_eq!((raw.sha256.unwrap().len(), inner.targets), (64, vec![99, 2]));
+        assert_eq!((raw.sha256.is_some(), inner.targets), (true, vec![99, 2]));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 
 use domain::architecture::DataShape;
 use domain::spec::{DataSpec, Normalize};
+use domain::units::ContentHash;
 
 use super::DataError;
 use super::inputs::{Inputs, Storage};
@@ -19,9 +20,9 @@ pub struct Dataset {
     pub targets: Vec<i64>,
     /// What is still to be done to the inputs.
     pub scaling: Scaling,
-    /// SHA-256 of the contents of the files that were read, unpacked, one after another, in hexadecimal: of all that is in
-    /// them, whatever `limit` says. `None` for examples that are made from a seed.
-    pub sha256: Option<String>,
+    /// Hash of the contents of the files that were read, unpacked, one after another: of all that is in them, whatever
+    /// `limit` says. `None` for examples that are made from a seed.
+    pub sha256: Option<ContentHash>,
 }
 
 /// From stored numbers to what the model sees, besides the conversion to its precision.
@@ -49,7 +50,7 @@ pub(super) struct Raw {
     pub inputs: Inputs,
     pub targets: Vec<i64>,
     pub own_validation: Option<u64>,
-    pub sha256: Option<String>,
+    pub sha256: Option<ContentHash>,
 }
 
 impl Raw {

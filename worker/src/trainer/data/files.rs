@@ -4,12 +4,11 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use domain::units::{ContentHash, ContentHasher};
 use flate2::read::MultiGzDecoder;
-use sha2::{Digest, Sha256};
 
 use super::DataError;
-use crate::digest::hex;
-use crate::trainer::pulse;
+use crate::trainer::digest::Hashed;
 
 /// Refuses what would unpack to more than this: no data set for one machine is as large.
 pub(super) const MAX_BYTES: u64 = 1 << 38;
@@ -17,14 +16,11 @@ pub(super) const MAX_BYTES: u64 = 1 << 38;
 /// Reads files, and knows afterwards what was read.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    hasher: Sha256,
+    hasher: ContentHasher,
 }
 
 /// One of the files, unpacked if it ends in .gz.
-pub(super) struct Contents<'a> {
-    stream: Box<dyn Read>,
-    hasher: &'a mut Sha256,
-}
+pub(super) type Contents<'a> = Hashed<'a, Box<dyn Read>>;
 
 impl Files {
     /// The contents of a file from its beginning.
@@ -38,21 +34,12 @@ impl Files {
         } else {
             Box::new(file)
         };
-        Ok(Contents { stream, hasher: &mut self.hasher })
+        Ok(Hashed::new(stream, &mut self.hasher))
     }
 
-    /// SHA-256 of the contents (unpacked) of all files, in the order in which they were read, in hexadecimal.
-    pub fn digest(self) -> String {
-        hex(&self.hasher.finalize())
-    }
-}
-
-impl Read for Contents<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.stream.read(into)?;
-        self.hasher.update(&into[..count]);
-        pulse::beat();
-        Ok(count)
+    /// SHA-256 of the contents (unpacked) of all files, in the order in which they were read.
+    pub fn digest(self) -> ContentHash {
+        self.hasher.finish()
     }
 }
 
@@ -99,7 +86,10 @@ mod tests {
         }
         assert_eq!(text, "abc");
         // The example of FIPS 180-2.
-        assert_eq!(files.digest(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            files.digest().to_string(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
         assert_eq!(find(folder.path(), "c"), None);
     }
 }

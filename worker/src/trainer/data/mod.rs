@@ -6,33 +6,20 @@
 //! - [`prepare`]: from stored numbers to what the model sees,
 //! - [`feed`]: micro-batches of an epoch, out of the device's memory ([`resident`]) or the host's ([`streamed`]).
 
-pub mod dataset;
-
-pub mod inputs;
-
-mod statistics;
-
-mod files;
-
-pub mod idx;
-
 pub mod cifar;
-
-pub mod safetensors;
-
-pub mod synthetic;
-
-pub mod library;
-
-mod prepare;
-
+pub mod dataset;
 pub mod feed;
-
-mod rows;
-
+mod files;
+pub mod idx;
+pub mod inputs;
+pub mod library;
+mod prepare;
 mod resident;
-
+mod rows;
+pub mod safetensors;
+mod statistics;
 mod streamed;
+pub mod synthetic;
 
 pub use dataset::Dataset;
 pub use feed::{Examples, Feed};

@@ -1,9 +1,7 @@
 //! What is trained: [`layers`] built from a description, or a [`script`] of the user's own, with parameters and buffers.
 
 mod init;
-
 mod layers;
-
 pub mod script;
 
 use domain::architecture::{Inexact, Layer};

@@ -1,16 +1,15 @@
 //! What happens at milestones, and before the first step.
 
-use proto::v1::{self, MetricName};
+use domain::run::{MetricName, Phase, Place};
+use domain::spec::TargetMetric;
 
 use super::Session;
-use crate::trainer::divergence::Divergence;
+use super::milestones::Milestone;
+use super::prepare::Ready;
 use crate::trainer::error::{Doing, TrialError};
-use crate::trainer::evaluate::{Evaluation, evaluate};
-use crate::trainer::milestones::Milestone;
-use crate::trainer::report::Place;
-use crate::trainer::result;
-use crate::trainer::setup::Ready;
-use crate::trainer::summary::Summary;
+use crate::trainer::state::divergence::Divergence;
+use crate::trainer::state::summary::Summary;
+use crate::trainer::step::evaluate::{Evaluation, evaluate};
 
 impl Session<'_, '_> {
     /// Evaluates at a milestone; the reason if the trial has diverged.
@@ -38,7 +37,7 @@ impl Session<'_, '_> {
         const ENOUGH: u64 = 1024;
         let train_examples = self.ready.shape.train_examples;
         let start = self.evaluate_rows(0, train_examples.min(ENOUGH))?.loss;
-        self.divergence = Divergence::new(start, self.ready.course.batch_size());
+        self.divergence = Divergence::new(start, self.ready.course.effective_batch_size());
         if train_examples <= ENOUGH {
             self.report_evaluation(MetricName::TrainSetLoss, start);
         }
@@ -81,7 +80,7 @@ impl Session<'_, '_> {
 
     fn evaluate_rows(&mut self, start: u64, count: u64) -> Result<Evaluation, TrialError> {
         if self.reporter.is_due() {
-            self.report_progress(v1::Phase::Evaluating)?;
+            self.report_progress(Phase::Evaluating)?;
         }
         let Ready { learner, feed, .. } = &mut self.ready;
         let rows = start..start + count;
@@ -92,11 +91,20 @@ impl Session<'_, '_> {
         let seconds = self.watch.seconds();
         let place = Place { step: self.summary.steps, examples: self.summary.examples, seconds };
         self.reporter.metric(name, place, value);
-        if let Some(target) = self.spec.settings.train.target
-            && result::metric_of(target.metric) == name
+        if let Some(target) = self.trial.spec.settings.train.target
+            && curve_of(target.metric) == name
             && self.summary.steps > 0
         {
             self.summary.check_target(target, value, seconds);
         }
+    }
+}
+
+/// The curve that a target is set on.
+fn curve_of(target: TargetMetric) -> MetricName {
+    match target {
+        TargetMetric::ValidationError => MetricName::ValidationError,
+        TargetMetric::ValidationLoss => MetricName::ValidationLoss,
+        TargetMetric::TrainSetLoss => MetricName::TrainSetLoss,
     }
 }

@@ -1,46 +1,71 @@
 //! One trial, from its description to its result. The training loop is [`Session::run`].
+//!
+//! - [`trial`]: what is to be trained; [`host`]: what a process keeps between trials,
+//! - [`prepare`]: data opened, model built, memory planned; [`planned`]: that alone, as an answer,
+//! - [`milestones`] and [`evaluations`]: when a trial is evaluated, and what that means,
+//! - [`saving`]: its state saved, and gone on from,
+//! - [`stopwatch`], [`noise`], [`reporter`], [`reporting`], [`result`]: what is measured and reported.
 
 mod evaluations;
-
+mod host;
+pub mod milestones;
 mod noise;
-
+mod planned;
+mod prepare;
+mod reporter;
+mod reporting;
+mod result;
 mod saving;
-
 mod stopwatch;
+mod trial;
 
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use domain::{AccumulationPlan, TrialSpec, schedule};
-use proto::v1::{self, SplitKind};
+use domain::lifecycle::Outcome;
+use domain::run::{Findings, Phase, Progress, SplitKind, TrialResult};
+use domain::schedule;
 
-use crate::trainer::account::Infeasible;
-use crate::trainer::checkpoint::Checkpoints;
-use crate::trainer::course::Batch;
-use crate::trainer::divergence::Divergence;
+use crate::trainer::device::meter::READING;
 use crate::trainer::error::{Doing, TrialError};
-use crate::trainer::learner::{Norms, StepError, StepOptions};
-use crate::trainer::memory::READING;
-use crate::trainer::milestones::{Milestone, milestones};
-use crate::trainer::planner::Trained;
-use crate::trainer::report::Reporter;
-use crate::trainer::result;
-use crate::trainer::setup::{Host, Ready};
-use crate::trainer::snapshot::fingerprint;
-use crate::trainer::summary::{StepPoint, Summary};
-use crate::trainer::tape::LossTape;
+use crate::trainer::state::Peak;
+use crate::trainer::state::checkpoint::Checkpoints;
+use crate::trainer::state::divergence::Divergence;
+use crate::trainer::state::snapshot::fingerprint;
+use crate::trainer::state::summary::{StepPoint, Summary};
+use crate::trainer::step::course::Batch;
+use crate::trainer::step::learner::{Norms, StepError, StepOptions};
+use crate::trainer::step::tape::LossTape;
 
+use milestones::{Milestone, milestones};
 use noise::NoiseMeter;
+use reporting::{does_not_fit_any_more, no_split};
 use saving::Before;
 use stopwatch::Stopwatch;
+
+pub use host::Host;
+pub use planned::plan;
+pub use prepare::{DoesNotFit, Prepared, Ready};
+pub use reporter::Reporter;
+pub use trial::{AsSaved, TrainTrial};
 
 /// How a trial ended.
 #[derive(Debug)]
 pub enum Ended {
     /// With a result.
-    Finished(Box<v1::TrialResult>),
+    Finished(Box<TrialResult>),
     /// As it was asked to, without one.
     Stopped,
+}
+
+/// What is wished of the trial in progress.
+#[derive(Debug, Default)]
+pub struct Wishes {
+    /// It is to stop at its next step.
+    pub stop: AtomicBool,
+    /// It is to be saved, before it stops if it is to stop.
+    pub save: Arc<AtomicBool>,
 }
 
 /// Trains a trial.
@@ -48,43 +73,44 @@ pub enum Ended {
 /// # Errors
 /// [`TrialError`] when there can be no result. Diverged and infeasible trials have one.
 pub fn train(
-    spec: &TrialSpec,
+    trial: &TrainTrial,
     host: &mut Host,
     reporter: &mut Reporter<'_>,
-    stop: &AtomicBool,
+    wishes: &Wishes,
 ) -> Result<Ended, TrialError> {
-    reporter.progress(v1::Progress { phase: v1::Phase::Preparing.into(), ..v1::Progress::default() })?;
-    // For this trial only, whatever becomes of it.
-    let mut checkpoints = mem::take(&mut host.checkpoints);
-    let before = checkpoints.take_resume().and_then(|file| Before::read(spec, &file, reporter));
-    host.as_saved = before.as_ref().map(Before::how_it_was_computed);
+    reporter.progress(Progress::default())?;
+    let resume_file = trial.checkpointing.resume_file.as_deref();
+    let before = resume_file.and_then(|file| Before::read(&trial.spec, file, reporter));
+    let as_saved = before.as_ref().map(Before::how_it_was_computed);
     let probes_before = host.planner.probes();
-    let prepared = host.prepare(spec)?;
-    reporter.note(told_probes(host.planner.probes() - probes_before));
+    let prepared = host.prepare(trial, as_saved.as_ref())?;
+    reporter.note(probes_in_words(host.planner.probes() - probes_before));
     let data_sha256 = match &prepared {
-        Ok(ready) => ready.data_sha256.clone(),
-        Err(does_not_fit) => does_not_fit.data_sha256.clone(),
+        Ok(ready) => ready.data_sha256,
+        Err(does_not_fit) => does_not_fit.data_sha256,
     };
-    let data_sha256 = data_sha256.unwrap_or_default();
-    reporter.found(v1::Findings { data_sha256, memory: host.planner.take_news() })?;
+    reporter.found(Findings { data_sha256, memory: host.planner.take_unreported() })?;
     match prepared {
         Ok(ready) => {
             let meter = ready.meter;
-            let ended = Session::new(spec, host, *ready, reporter, stop, checkpoints)?.run(before);
+            let ended = Session::new(trial, host, *ready, reporter, wishes)?.run(before);
             meter.set_limit(None).doing("lifting the memory limit")?;
             ended
         }
         Err(does_not_fit) => {
-            let Infeasible { needed, message } = &does_not_fit.infeasible;
-            reporter.no_split(SplitKind::Planned, 1, message, needed.total());
+            reporter.split(no_split(
+                SplitKind::Planned,
+                1,
+                &does_not_fit.infeasible.message,
+                does_not_fit.infeasible.needed.total(),
+            ));
             reporter.flush()?;
-            let result = result::infeasible(&does_not_fit, host.device);
-            Ok(Ended::Finished(Box::new(result)))
+            Ok(Ended::Finished(Box::new(result::infeasible(&does_not_fit, host.device))))
         }
     }
 }
 
-fn told_probes(probes: u64) -> String {
+fn probes_in_words(probes: u64) -> String {
     match probes {
         0 => "its memory was known: planned without running a micro-batch".to_owned(),
         1 => "planned after running 1 micro-batch to measure its memory".to_owned(),
@@ -94,7 +120,7 @@ fn told_probes(probes: u64) -> String {
 
 /// A trial being trained.
 struct Session<'a, 'b> {
-    spec: &'a TrialSpec,
+    trial: &'a TrainTrial,
     host: &'a mut Host,
     ready: Ready,
     reporter: &'a mut Reporter<'b>,
@@ -117,47 +143,38 @@ struct Session<'a, 'b> {
     ooms_before: i64,
 }
 
-/// The most memory that training steps took; what happens between them does not count.
-#[derive(Debug, Default)]
-struct Peak {
-    bytes: u64,
-    reserved: u64,
-}
-
 impl<'a, 'b> Session<'a, 'b> {
     fn new(
-        spec: &'a TrialSpec,
+        trial: &'a TrainTrial,
         host: &'a mut Host,
         ready: Ready,
         reporter: &'a mut Reporter<'b>,
-        stop: &'a AtomicBool,
-        checkpoints: Checkpoints,
+        wishes: &'a Wishes,
     ) -> Result<Self, TrialError> {
         let (shape, course) = (&ready.shape, &ready.course);
-        let target = spec.settings.train.target.map(|target| target.metric);
+        let target = trial.spec.settings.train.target.map(|target| target.metric);
         let mut milestones =
             milestones(shape.train_examples, course.total_examples(), shape.feature_elements(), target);
         milestones.reverse();
-        let tape = LossTape::new(host.device).doing("making room for step losses")?;
         Ok(Self {
-            spec,
             micro_batch: ready.plan.split.micro_batch(),
             evaluation_examples: ready.plan.evaluation_examples,
             // Replaced before the first step, when the loss is known.
-            divergence: Divergence::new(f64::INFINITY, course.batch_size()),
+            divergence: Divergence::new(f64::INFINITY, course.effective_batch_size()),
             noise: NoiseMeter::new(course.total_steps()),
-            host,
-            ready,
-            reporter,
-            stop,
-            tape,
+            tape: LossTape::new(host.device).doing("making room for step losses")?,
             unread: Vec::with_capacity(LossTape::CAPACITY),
             milestones,
             summary: Summary::default(),
             watch: Stopwatch::default(),
             peak: Peak::default(),
-            checkpoints,
+            checkpoints: Checkpoints::new(trial.checkpointing.clone(), Arc::clone(&wishes.save)),
             ooms_before: 0,
+            stop: &wishes.stop,
+            trial,
+            host,
+            ready,
+            reporter,
         })
     }
 
@@ -175,7 +192,7 @@ impl<'a, 'b> Session<'a, 'b> {
                 self.start_epoch(batch.epoch)?;
             }
             if let Some(reason) = self.step(&batch)? {
-                return self.finish(v1::Outcome::Infeasible, reason);
+                return self.finish(Outcome::Infeasible, reason);
             }
             let is_milestone =
                 self.milestones.last().is_some_and(|next| batch.examples_after >= next.examples);
@@ -184,13 +201,13 @@ impl<'a, 'b> Session<'a, 'b> {
             if (is_time || is_saved)
                 && let Some(reason) = self.read_losses()?
             {
-                return self.finish(v1::Outcome::Diverged, reason);
+                return self.finish(Outcome::Diverged, reason);
             }
             if is_milestone {
                 if let Some(reason) = self.evaluate()? {
-                    return self.finish(v1::Outcome::Diverged, reason);
+                    return self.finish(Outcome::Diverged, reason);
                 }
-                if self.spec.settings.train.stop_at_target && self.summary.to_target.is_some() {
+                if self.trial.spec.settings.train.stop_at_target && self.summary.reached_target.is_some() {
                     self.evaluate_trained()?;
                     break;
                 }
@@ -199,14 +216,14 @@ impl<'a, 'b> Session<'a, 'b> {
                 self.save()?;
             }
         }
-        self.finish(v1::Outcome::Succeeded, String::new())
+        self.finish(Outcome::Succeeded, String::new())
     }
 
     /// Stops between two steps, and saves the trial first where that is wanted and was not just done.
     fn stop_here(mut self) -> Result<Ended, TrialError> {
         if self.checkpoints.is_wanted() {
             if let Some(reason) = self.read_losses()? {
-                return self.finish(v1::Outcome::Diverged, reason);
+                return self.finish(Outcome::Diverged, reason);
             }
             if self.summary.steps > 0 {
                 self.save()?;
@@ -218,25 +235,14 @@ impl<'a, 'b> Session<'a, 'b> {
     /// One optimizer step; the reason if not even one example at a time fits any more.
     fn step(&mut self, batch: &Batch) -> Result<Option<String>, TrialError> {
         self.watch.start();
-        let settings = &self.spec.settings;
-        let train = &settings.train;
-        let total_steps = self.ready.course.total_steps();
-        let learning_rate = settings.learning_rate.get()
-            * schedule::factor(train.schedule, train.warmup_steps, batch.step, total_steps);
         let at_milestone = self.milestones.last().is_some_and(|next| batch.examples_after >= next.examples);
-        let norms = match (self.noise.is_sampled(batch, self.micro_batch), at_milestone) {
-            (true, _) => Norms::BatchAndPart,
-            (false, true) => Norms::Batch,
-            (false, false) => Norms::None,
-        };
-        let options = StepOptions { learning_rate, norms, meter: self.ready.meter };
+        let options = self.step_options(batch, at_milestone);
         let Ready { learner, feed, .. } = &mut self.ready;
-        let before = self.micro_batch;
         let report = match learner.train_batch(feed, batch, &mut self.micro_batch, &mut self.tape, &options) {
             Ok(report) => report,
             Err(StepError::DoesNotFit(message)) => {
-                let reason = self.does_not_fit_any_more(batch.step, &message);
-                self.reporter.no_split(SplitKind::Realized, batch.step, &reason, 0);
+                let reason = does_not_fit_any_more(batch.step, &message);
+                self.reporter.split(no_split(SplitKind::Realized, batch.step, &reason, 0));
                 return Ok(Some(reason));
             }
             Err(StepError::Torch(source)) => {
@@ -244,30 +250,30 @@ impl<'a, 'b> Session<'a, 'b> {
             }
         };
         self.noise.add(batch, &report);
+        let (learning_rate, seconds) = (options.learning_rate, self.watch.seconds());
         let gradient_norm = report.gradient_norm.filter(|_| at_milestone);
-        let point = StepPoint { batch: *batch, seconds: self.watch.seconds(), learning_rate, gradient_norm };
-        self.unread.push(point);
-        if self.micro_batch != before {
-            let (planner, Ready { key, account, feed, .. }) = (&mut self.host.planner, &self.ready);
-            let trained = Trained { key, account, feed };
-            for refusal in &report.refusals {
-                planner.record_failure(&trained, refusal.split);
-            }
-            let split = AccumulationPlan::at_most(self.ready.course.batch_size(), self.micro_batch);
-            let predicted = planner.predict(&trained, split).unwrap_or(0);
-            let tried: Vec<_> =
-                report.refusals.iter().map(|refusal| refusal.split.micro_batch().to_string()).collect();
-            let reason =
-                format!("step {} ran out of memory with micro-batches of {}", batch.step, tried.join(", "));
-            self.reporter.split(SplitKind::Realized, batch.step, split, &reason, predicted);
-            self.reporter.warn(format!("{reason}; it was redone with {}", self.micro_batch));
-            self.tell_news()?;
+        self.unread.push(StepPoint { batch: *batch, seconds, learning_rate, gradient_norm });
+        if !report.refusals.is_empty() {
+            self.report_refusals(batch.step, &report.refusals)?;
         }
         Ok(None)
     }
 
+    fn step_options(&self, batch: &Batch, at_milestone: bool) -> StepOptions {
+        let settings = &self.trial.spec.settings;
+        let train = &settings.train;
+        let total_steps = self.ready.course.total_steps();
+        let factor = schedule::factor(train.schedule, train.warmup_steps, batch.step, total_steps);
+        let norms = match (self.noise.is_sampled(batch, self.micro_batch), at_milestone) {
+            (true, _) => Norms::BatchAndPart,
+            (false, true) => Norms::Batch,
+            (false, false) => Norms::None,
+        };
+        StepOptions { learning_rate: settings.learning_rate.get() * factor, norms, meter: self.ready.meter }
+    }
+
     /// Fetches the losses of the steps since the last time and reports them; the reason if the trial has diverged.
-    /// Steps after the one where it did are not told.
+    /// Steps after the one where it did are not reported.
     fn read_losses(&mut self) -> Result<Option<String>, TrialError> {
         let losses = self.tape.fetch().doing("reading the step losses")?;
         let mut diverged = None;
@@ -281,47 +287,9 @@ impl<'a, 'b> Session<'a, 'b> {
             }
         }
         if self.reporter.is_due() {
-            self.report_progress(v1::Phase::Training)?;
+            self.report_progress(Phase::Training)?;
         }
         Ok(diverged)
-    }
-
-    fn report_plan(&mut self) {
-        let plan = &self.ready.plan;
-        self.reporter.split(SplitKind::Planned, 1, plan.split, &plan.reason, plan.predicted.total());
-        for remark in &self.ready.remarks {
-            self.reporter.warn(remark.clone());
-        }
-    }
-
-    /// What was found out about memory is told at once: others may be planning.
-    fn tell_news(&mut self) -> Result<(), TrialError> {
-        let memory = self.host.planner.take_news();
-        Ok(self.reporter.found(v1::Findings { memory, ..v1::Findings::default() })?)
-    }
-
-    /// Whether the steps took what the plan said, where they were split as it said.
-    fn verify_plan(&mut self) -> Result<(), TrialError> {
-        let Ready { key, account, feed, plan, .. } = &self.ready;
-        if self.summary.steps == 0 || self.micro_batch != plan.split.micro_batch() {
-            return Ok(());
-        }
-        if let Some(difference) =
-            self.host.planner.verify(&Trained { key, account, feed }, plan, self.peak.bytes)
-        {
-            self.reporter.warn(difference);
-        }
-        self.tell_news()
-    }
-
-    fn report_progress(&mut self, phase: v1::Phase) -> Result<(), TrialError> {
-        Ok(self.reporter.progress(v1::Progress {
-            phase: phase.into(),
-            step: self.summary.steps,
-            total_steps: self.ready.course.total_steps(),
-            train_loss: self.summary.final_train_loss.filter(|loss| loss.is_finite()),
-            micro_batch: self.micro_batch,
-        })?)
     }
 
     /// The gather of an epoch belongs to the training time, but not to the memory of a step.
@@ -356,14 +324,7 @@ impl<'a, 'b> Session<'a, 'b> {
         Ok(())
     }
 
-    fn does_not_fit_any_more(&self, step: u64, message: &str) -> String {
-        format!(
-            "step {step} does not fit even with one example at a time, though the plan said it would ({message}); \
-             something else may have taken the device's memory"
-        )
-    }
-
-    fn finish(mut self, outcome: v1::Outcome, message: String) -> Result<Ended, TrialError> {
+    fn finish(mut self, outcome: Outcome, message: String) -> Result<Ended, TrialError> {
         self.watch.stop();
         self.keep_peak()?;
         let noise_scale = self.noise.scale(self.ready.shape.train_examples);
@@ -371,21 +332,21 @@ impl<'a, 'b> Session<'a, 'b> {
             self.reporter.note(noise::in_words(&found));
         }
         self.verify_plan()?;
-        if outcome == v1::Outcome::Succeeded {
+        if outcome == Outcome::Succeeded {
             let sha256 = fingerprint(&self.ready.learner).doing("reading the trained model")?;
             self.reporter.note(format!("SHA-256 of the trained model: {sha256}"));
         }
         self.reporter.flush()?;
-        let measured = result::Measured {
+        let ending = result::Ending {
+            outcome,
+            message,
             micro_batch: self.micro_batch,
             train_seconds: self.watch.seconds(),
-            peak_bytes: self.peak.bytes,
-            peak_reserved_bytes: self.peak.reserved,
+            peak: self.peak,
             ooms: self.ooms()?,
             noise_scale,
         };
-        let result =
-            result::trained(&self.ready, &self.summary, &measured, self.host.device, (outcome, message));
+        let result = result::trained(&self.ready, &self.summary, ending, self.host.device);
         Ok(Ended::Finished(Box::new(result)))
     }
 }

@@ -1,10 +1,9 @@
 //! Gradient norms at two numbers of examples, gathered on the way for the noise scale.
 
 use domain::noise_scale::{NoiseSample, NoiseScale, noise_scale};
-use proto::v1;
 
-use crate::trainer::course::Batch;
-use crate::trainer::learner::StepReport;
+use crate::trainer::step::course::Batch;
+use crate::trainer::step::learner::StepReport;
 
 /// A batch that is not split needs a forward and a backward of its half: half a step, so one step in this many costs a
 /// hundredth.
@@ -53,22 +52,13 @@ impl NoiseMeter {
     }
 
     /// The samples so far.
-    pub fn saved(&self) -> Vec<v1::SavedNoise> {
-        let saved = |&NoiseSample { part, part_square, batch, batch_square }: &NoiseSample| v1::SavedNoise {
-            part,
-            part_square,
-            batch,
-            batch_square,
-        };
-        self.samples.iter().map(saved).collect()
+    pub fn samples(&self) -> &[NoiseSample] {
+        &self.samples
     }
 
     /// Goes on from these.
-    pub fn go_on_from(&mut self, saved: &[v1::SavedNoise]) {
-        let sample = |&v1::SavedNoise { part, part_square, batch, batch_square }: &v1::SavedNoise| {
-            NoiseSample { part, part_square, batch, batch_square }
-        };
-        self.samples = saved.iter().map(sample).collect();
+    pub fn go_on_from(&mut self, samples: Vec<NoiseSample>) {
+        self.samples = samples;
     }
 
     /// The scale, where the samples determine it.

@@ -1,44 +1,35 @@
 //! A trial's whole state between two steps: saved, and gone on from with the same bits.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use domain::spec::MicroBatchPolicy;
 use domain::{AccumulationPlan, TrialSpec};
-use prost::Message;
-use proto::v1::{self, SplitKind};
-use proto::{from_wire, to_wire};
-use sha2::{Digest, Sha256};
 
+use super::Session;
+use super::reporter::Reporter;
+use super::reporting::realized;
 use super::stopwatch::Stopwatch;
-use super::{Peak, Session};
-use crate::digest::hex;
-use crate::trainer::divergence::Divergence;
+use super::trial::AsSaved;
+use crate::trainer::device::meter::{LIMITING, READING};
 use crate::trainer::error::{Doing, TrialError};
-use crate::trainer::memory::{LIMITING, READING};
-use crate::trainer::planner::Plan;
-use crate::trainer::report::Reporter;
-use crate::trainer::setup::AsSaved;
-use crate::trainer::snapshot::{Snapshot, SnapshotError};
-use crate::trainer::summary::Summary;
+use crate::trainer::event::SavedTrial;
+use crate::trainer::state::TrialState;
+use crate::trainer::state::encoding::hash_of_spec;
+use crate::trainer::state::snapshot::{Snapshot, SnapshotError};
 
 impl Session<'_, '_> {
-    /// Saves the state after the last step, whose losses are read and told. What cannot be saved is told in the log, and
-    /// training goes on.
+    /// Saves the state after the last step, whose losses are read and reported. Where it cannot be saved, the log says why,
+    /// and training goes on.
     pub(super) fn save(&mut self) -> Result<(), TrialError> {
         let begun = Instant::now();
-        let Some(file) = self.checkpoints.file(self.summary.steps) else { return Ok(()) };
+        let (step, examples) = (self.summary.steps, self.summary.examples);
+        let Some(file) = self.checkpoints.file(step) else { return Ok(()) };
         self.between_steps()?;
-        let state = self.state()?;
-        let mut snapshot = Snapshot::take(&self.ready.learner, state.step).doing("saving the trial")?;
-        snapshot.session = state.encode_to_vec();
+        let mut snapshot = Snapshot::take(&self.ready.learner, step).doing("saving the trial")?;
+        snapshot.session = self.state()?.encode();
         match snapshot.write(&file) {
-            Ok(sha256) => self.reporter.saved(v1::SavedTrial {
-                file: file.to_string_lossy().into_owned(),
-                sha256,
-                step: state.step,
-                examples: self.summary.examples,
-            })?,
+            Ok(sha256) => self.reporter.saved(SavedTrial { file, sha256, step, examples })?,
             Err(error) => self.reporter.warn(format!("the trial could not be saved: {error}")),
         }
         self.steps_again()?;
@@ -47,10 +38,10 @@ impl Session<'_, '_> {
     }
 
     /// Goes on from what an earlier attempt saved, and gives the steps done; 0 where it does not suit what was prepared,
-    /// which the log then tells.
+    /// and then the log says why.
     pub(super) fn go_on(&mut self, before: Before) -> Result<u64, TrialError> {
         let done = match self.check(&before.state) {
-            Ok(()) => self.take_over(&before)?,
+            Ok(()) => self.take_over(before)?,
             Err(problem) => Err(problem),
         };
         Ok(done.unwrap_or_else(|problem| {
@@ -59,22 +50,22 @@ impl Session<'_, '_> {
         }))
     }
 
-    fn check(&self, state: &v1::TrialState) -> Result<(), String> {
-        if !(1..=self.ready.course.total_steps()).contains(&state.step) {
+    fn check(&self, state: &TrialState) -> Result<(), String> {
+        if !(1..=self.ready.course.total_steps()).contains(&state.summary.steps) {
             return Err("its number of steps is not this trial's".to_owned());
         }
-        if state.data_sha256 != self.ready.data_sha256.clone().unwrap_or_default() {
+        if state.data != self.ready.data_sha256 {
             return Err("it was trained on other data".to_owned());
         }
-        if state.kind != self.ready.key.0 {
-            let (then, here) = (&state.kind, &self.ready.key.0);
+        if state.kind != self.ready.kind {
+            let (then, here) = (&state.kind.0, &self.ready.kind.0);
             return Err(format!("rounding would not be the same here: it was `{then}`, here it is `{here}`"));
         }
         Ok(())
     }
 
     /// Gives the steps done, or why the tensors do not suit; nothing is changed then.
-    fn take_over(&mut self, before: &Before) -> Result<Result<u64, String>, TrialError> {
+    fn take_over(&mut self, before: Before) -> Result<Result<u64, String>, TrialError> {
         let Before { snapshot, state } = before;
         let meter = self.ready.meter;
         let ooms = meter.ooms().doing(READING)?;
@@ -89,43 +80,33 @@ impl Session<'_, '_> {
             }
             Err(problem) => return Ok(Err(problem.to_string())),
         }
-        let batch_size = self.ready.course.batch_size();
-        if let Some(plan) = &state.plan {
-            self.ready.plan = Plan {
-                split: AccumulationPlan::at_most(plan.batch_size.max(1), plan.micro_batch.max(1)),
-                predicted: from_wire::memory_parts(&plan.predicted.unwrap_or_default()),
-                evaluation_examples: plan.evaluation_examples,
-                reason: plan.reason.clone(),
-                is_measured: plan.is_measured,
-            };
-        }
-        self.micro_batch = state.micro_batch.max(1);
-        self.evaluation_examples = state.evaluation_examples.max(1);
-        self.divergence = Divergence::from_saved(&state.divergence.unwrap_or_default(), batch_size);
-        self.summary = Summary::from_saved(&state.summary.unwrap_or_default());
-        self.noise.go_on_from(&state.noise);
-        self.watch = Stopwatch::counted(Duration::from_nanos(state.train_nanos));
-        self.peak = Peak { bytes: state.peak_bytes, reserved: state.peak_reserved_bytes };
+        self.ready.plan = state.plan;
+        self.micro_batch = state.micro_batch;
+        self.evaluation_examples = state.evaluation_examples;
+        self.divergence = state.divergence;
+        self.summary = state.summary;
+        self.noise.go_on_from(state.noise);
+        self.watch = Stopwatch::counted(state.train_time);
+        self.peak = state.peak;
         self.ooms_before = state.ooms.cast_signed() - ooms.cast_signed();
-        let seen = self.summary.examples;
+        let (step, seen) = (self.summary.steps, self.summary.examples);
         self.milestones.retain(|milestone| milestone.examples > seen);
-        self.reporter.resumed(state.step, state.told_learning_rate)?;
+        self.reporter.resumed(step, state.learning_rate)?;
         self.cap_micro_batch();
         self.steps_again()?;
-        Ok(Ok(state.step))
+        Ok(Ok(step))
     }
 
     /// Attempts that were killed since the trial was saved ask for smaller micro-batches than it was saved with. That costs
-    /// the last bits of what follows, and is told.
+    /// the last bits of what follows, and the log says so.
     fn cap_micro_batch(&mut self) {
-        let Some(cap) = self.ready.micro_batch_cap.clone() else { return };
-        let before = self.micro_batch;
-        let MicroBatchPolicy::Fixed(examples) = cap.limit(self.spec.memory.micro_batch) else { return };
-        let split = AccumulationPlan::at_most(self.ready.course.batch_size(), examples);
-        if split.micro_batch() < before {
+        let Some(cap) = &self.trial.micro_batch_cap else { return };
+        let MicroBatchPolicy::Fixed(examples) = cap.limit(self.trial.spec.memory.micro_batch) else { return };
+        let split = AccumulationPlan::at_most(self.ready.course.effective_batch_size(), examples);
+        if split.micro_batch() < self.micro_batch {
             self.micro_batch = split.micro_batch();
             let from_step = self.summary.steps + 1;
-            self.reporter.split(SplitKind::Realized, from_step, split, &cap.reason, 0);
+            self.reporter.split(realized(from_step, split, &cap.reason, 0));
             self.reporter.warn(format!(
                 "from step {from_step} in micro-batches of {}: {}",
                 self.micro_batch, cap.reason
@@ -133,32 +114,22 @@ impl Session<'_, '_> {
         }
     }
 
-    fn state(&self) -> Result<v1::TrialState, TrialError> {
-        let plan = &self.ready.plan;
-        Ok(v1::TrialState {
-            step: self.summary.steps,
-            spec_sha256: spec_sha256(self.spec),
-            kind: self.ready.key.0.clone(),
-            data_sha256: self.ready.data_sha256.clone().unwrap_or_default(),
+    fn state(&self) -> Result<TrialState, TrialError> {
+        Ok(TrialState {
+            spec: hash_of_spec(&self.trial.spec),
+            kind: self.ready.kind.clone(),
+            data: self.ready.data_sha256,
+            threads: u64::try_from(tch::get_num_threads()).unwrap_or(0),
+            plan: self.ready.plan.clone(),
             micro_batch: self.micro_batch,
             evaluation_examples: self.evaluation_examples,
-            plan: Some(v1::SavedPlan {
-                batch_size: plan.split.batch_size(),
-                micro_batch: plan.split.micro_batch(),
-                predicted: Some(to_wire::memory_parts(plan.predicted)),
-                evaluation_examples: plan.evaluation_examples,
-                reason: plan.reason.clone(),
-                is_measured: plan.is_measured,
-            }),
-            summary: Some(self.summary.saved()),
-            divergence: Some(self.divergence.saved()),
-            noise: self.noise.saved(),
-            train_nanos: self.watch.nanos(),
-            peak_bytes: self.peak.bytes,
-            peak_reserved_bytes: self.peak.reserved,
+            summary: self.summary.clone(),
+            divergence: self.divergence.clone(),
+            noise: self.noise.samples().to_vec(),
+            train_time: self.watch.time(),
+            peak: self.peak,
             ooms: self.ooms()?,
-            told_learning_rate: self.reporter.told_learning_rate(),
-            threads: u64::try_from(tch::get_num_threads()).unwrap_or(0),
+            learning_rate: self.reporter.learning_rate(),
         })
     }
 
@@ -173,12 +144,12 @@ impl Session<'_, '_> {
 #[derive(Debug)]
 pub(super) struct Before {
     snapshot: Snapshot,
-    state: v1::TrialState,
+    state: TrialState,
 }
 
 impl Before {
-    /// Reads the file, as far as it can be judged before the trial is prepared. `None` where it is of no use, which the log
-    /// then tells.
+    /// Reads the file, as far as it can be judged before the trial is prepared. `None` where it is of no use, and then the
+    /// log says why.
     pub(super) fn read(spec: &TrialSpec, file: &Path, reporter: &mut Reporter<'_>) -> Option<Self> {
         Self::try_read(spec, file)
             .inspect_err(|problem| reporter.warn(format!("{START_OVER}: {problem}")))
@@ -187,13 +158,11 @@ impl Before {
 
     fn try_read(spec: &TrialSpec, file: &Path) -> Result<Self, String> {
         let snapshot = Snapshot::read(file).map_err(|error| error.to_string())?;
-        let state = v1::TrialState::decode(snapshot.session.as_slice())
-            .map_err(|_| "it does not hold the state of a trial".to_owned())?;
-        let (plan, summary) = (state.plan.is_some(), state.summary.is_some());
-        if !(plan && summary && state.divergence.is_some()) || state.step != snapshot.steps {
-            return Err("it does not hold the whole state of a trial".to_owned());
+        let state = TrialState::decode(&snapshot.session).map_err(|error| error.to_string())?;
+        if state.summary.steps != snapshot.steps {
+            return Err("it holds the state after another step than its tensors".to_owned());
         }
-        if state.spec_sha256 != spec_sha256(spec) {
+        if state.spec != hash_of_spec(spec) {
             return Err("it is of another trial".to_owned());
         }
         Ok(Self { snapshot, state })
@@ -203,10 +172,6 @@ impl Before {
     pub(super) fn how_it_was_computed(&self) -> AsSaved {
         AsSaved { threads: self.state.threads, kind: self.state.kind.clone() }
     }
-}
-
-fn spec_sha256(spec: &TrialSpec) -> String {
-    hex(&Sha256::digest(to_wire::trial(spec).encode_to_vec()))
 }
 
 const START_OVER: &str = "the checkpoint cannot be used, the trial starts over";

@@ -15,9 +15,9 @@ impl Stopwatch {
         Self { counted, running_since: None }
     }
 
-    /// In nanoseconds; it must not be running.
-    pub(super) fn nanos(&self) -> u64 {
-        u64::try_from(self.counted.as_nanos()).unwrap_or(u64::MAX)
+    /// What it has counted; it must not be running.
+    pub(super) fn time(&self) -> Duration {
+        self.counted
     }
 
     pub(super) fn start(&mut self) {

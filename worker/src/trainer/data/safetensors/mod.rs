@@ -8,7 +8,6 @@
 //! the file does not fill.
 
 mod labels;
-
 mod layout;
 
 use std::fs;

@@ -4,10 +4,10 @@
 use domain::architecture::Inexact;
 use tch::{Kind, Tensor};
 
-use super::data::Feed;
 use super::learner::Learner;
 use crate::shim::TorchError;
 use crate::shim::optimizer::TensorList;
+use crate::trainer::data::Feed;
 
 /// Examples that are taken, in two halves and as a whole.
 const EXAMPLES: u64 = 4;

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::data::Feed;
 use super::learner::Learner;
-use super::pulse;
 use crate::shim::TorchError;
+use crate::trainer::data::Feed;
+use crate::trainer::pulse;
 
 /// Means over the examples evaluated.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,7 +6,7 @@
 use domain::AccumulationPlan;
 use domain::memory::{KnownMemory, MicroBatchSearch};
 
-use super::data::Feed;
+use crate::trainer::data::Feed;
 
 /// Bytes of examples ahead that an epoch does not have behind a micro-batch of this size at its beginning.
 pub fn missing_ahead(feed: &Feed, examples: u64) -> u64 {

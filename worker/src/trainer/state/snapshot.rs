@@ -7,20 +7,20 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use domain::units::{ContentHash, ContentHasher};
 use safetensors::{Dtype, SafeTensors, View};
-use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
 
-use super::learner::Learner;
-use crate::digest::{hex, sha256_of};
 use crate::shim::TorchError;
+use crate::trainer::digest::sha256_of;
+use crate::trainer::step::learner::Learner;
 
 /// A learner's state on the host, bit for bit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// Optimizer steps taken.
     pub steps: u64,
-    /// What the loop knows besides, an encoded `v1::TrialState`; empty for a learner alone.
+    /// What the loop knows besides, an encoded [`super::TrialState`]; empty for a learner alone.
     pub session: Vec<u8>,
     tensors: Vec<(String, Saved)>,
 }
@@ -70,12 +70,11 @@ impl Snapshot {
         Ok(Self { steps, session: Vec::new(), tensors })
     }
 
-    /// Writes it beside its place and then moves it there: a file of this name is always whole. Gives its SHA-256 as hex
-    /// digits.
+    /// Writes it beside its place and then moves it there: a file of this name is always whole. Gives its hash.
     ///
     /// # Errors
     /// [`SnapshotError::File`] when the disk refuses.
-    pub fn write(&self, path: &Path) -> Result<String, SnapshotError> {
+    pub fn write(&self, path: &Path) -> Result<ContentHash, SnapshotError> {
         let failed = |source| SnapshotError::File { path: path.display().to_string(), source };
         let facts = [(STEPS.to_owned(), self.steps.to_string())];
         let session = Saved::bytes(self.session.clone());
@@ -140,16 +139,16 @@ impl Snapshot {
     }
 }
 
-/// SHA-256 of a model's parameters and buffers, as hex digits: trials whose models are the same bits have the same.
+/// Hash of a model's parameters and buffers: trials whose models are the same bits have the same.
 ///
 /// # Errors
 /// [`TorchError`] when the device fails.
-pub fn fingerprint(learner: &Learner) -> Result<String, TorchError> {
-    let mut digest = Sha256::new();
+pub fn fingerprint(learner: &Learner) -> Result<ContentHash, TorchError> {
+    let mut hasher = ContentHasher::default();
     for tensor in learner.model.buffers().iter().chain(learner.model.parameters().as_slice()) {
-        digest.update(Saved::of(tensor)?.bytes);
+        hasher.update(&Saved::of(tensor)?.bytes);
     }
-    Ok(hex(&digest.finalize()))
+    Ok(hasher.finish())
 }
 
 /// All that is saved of a learner, by name, in the order of the names.

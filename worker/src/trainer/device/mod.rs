@@ -1,16 +1,18 @@
-//! The device a trainer runs on.
+//! The device a trainer runs on, and its memory: [`meter`] counts and limits bytes.
+
+mod host_memory;
+pub mod meter;
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::{env, fs};
 
 use anyhow::Context;
-use proto::v1;
 use tch::{Cuda, Device};
 
 use super::error::{Doing, TrialError};
-use super::memory::host_total_bytes;
 use crate::shim::{cpu_memory, device_memory, reproducibility};
+pub use meter::Meter;
 
 /// The libtorch that tch is bound to, and that `scripts/setup` installs.
 pub const LIBTORCH_VERSION: &str = "2.13.0";
@@ -78,20 +80,34 @@ pub fn open(name: &str, threads: u32) -> Result<Device, TrialError> {
 }
 
 /// What a device is, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// "cpu" or "cuda:0".
+    pub name: String,
+    /// The model, such as "NVIDIA H100"; "unknown" where the system does not say.
+    pub model: String,
+    /// Its memory in bytes.
+    pub memory_bytes: u64,
+    /// libtorch's version.
+    pub libtorch: &'static str,
+    /// Threads that it computes with at most.
+    pub threads: u32,
+}
+
+/// Describes a device that [`open`] has readied.
 #[must_use]
-pub fn describe(device: Device, memory_limit: Option<u64>) -> v1::Device {
-    let (description, memory) = match device {
+pub fn describe(device: Device) -> Description {
+    let (model, memory) = match device {
         Device::Cuda(_) => {
             (gpu_model(device), device_memory::stats(device).map(|stats| stats.total).unwrap_or_default())
         }
-        _ => (cpu_model(), host_total_bytes().unwrap_or_default()),
+        _ => (cpu_model(), host_memory::total_bytes().unwrap_or_default()),
     };
-    v1::Device {
+    Description {
         name: name(device),
-        description: description.unwrap_or_else(|| "unknown".to_owned()),
+        model: model.unwrap_or_else(|| "unknown".to_owned()),
         memory_bytes: memory,
-        memory_limit_bytes: memory_limit,
-        libtorch_version: LIBTORCH_VERSION.to_owned(),
+        libtorch: LIBTORCH_VERSION,
         threads: u32::try_from(tch::get_num_threads()).unwrap_or(0),
     }
 }

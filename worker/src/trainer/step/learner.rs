@@ -6,18 +6,18 @@ use domain::spec::{Precision, TrainSpec};
 use tch::{Device, Kind, Tensor};
 
 use super::course::Batch;
-use super::data::{Examples, Feed};
 use super::loss::Criterion;
-use super::memory::Meter;
-use super::model::{Mode, Model};
 use super::optimizer::Optimizer;
-use super::pulse;
-use super::seed::{Purpose, derive};
 use super::tape::LossTape;
 use crate::shim::TorchError;
 use crate::shim::chain;
 use crate::shim::optimizer::gradient_norm;
 use crate::shim::step::{Autocast, backward};
+use crate::trainer::data::{Examples, Feed};
+use crate::trainer::device::Meter;
+use crate::trainer::model::{Mode, Model};
+use crate::trainer::pulse;
+use crate::trainer::seed::{Purpose, derive};
 
 /// A model with what it takes to train it.
 #[derive(Debug)]
@@ -197,7 +197,7 @@ impl Learner {
 
     /// Forward and backward of some examples, as a part of `examples_in_batch`; adds to the gradients and gives the
     /// summed loss. Random numbers are drawn by the place of the first example, so that a step done over draws the same.
-    pub(super) fn add_gradient(
+    pub(in crate::trainer) fn add_gradient(
         &mut self,
         examples: &Examples,
         (step, first): (u64, u64),
@@ -261,7 +261,7 @@ impl Learner {
     }
 
     /// Drops what is only kept for speed.
-    pub(super) fn forget_scale(&mut self) {
+    pub(in crate::trainer) fn forget_scale(&mut self) {
         self.scale = Scale::default();
     }
 }

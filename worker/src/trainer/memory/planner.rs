@@ -7,26 +7,24 @@
 
 use domain::AccumulationPlan;
 use domain::memory::{KnownMemory, MemoryParts, MicroBatchSearch, Next};
+use domain::run::MemoryOfKind;
 use domain::spec::MicroBatchPolicy;
-use proto::v1;
 
 use super::account::{Account, Infeasible};
-use super::data::Feed;
-use super::error::{Doing, TrialError};
 use super::forecast::{self, grown, is_measured, missing_ahead};
-use super::knowledge::{Kind, Knowledge};
-use super::learner::Learner;
-use super::memory::{LIMITING, Meter};
+use super::known::{KnownKind, KnownKinds, TrialKind};
 use super::probe::{self, Depth};
 use crate::shim::TorchError;
+use crate::trainer::data::Feed;
+use crate::trainer::device::meter::{LIMITING, Meter};
+use crate::trainer::error::{Doing, TrialError};
+use crate::trainer::step::learner::Learner;
 
-pub use super::knowledge::MemoryKey;
-
-/// Plans trials, and knows what was found out before, here or elsewhere. Learning rate, batch size, seed and budget do
-/// not enter into what is known, so the trials of a sweep share what one of them found out.
+/// Plans trials with the memory that is known, measured here or elsewhere. Learning rate, batch size, seed and budget do
+/// not enter into what is known, so the trials of a sweep share what one of them measured.
 #[derive(Debug, Default)]
 pub struct Planner {
-    knowledge: Knowledge,
+    known: KnownKinds,
     probes: u64,
 }
 
@@ -34,8 +32,8 @@ pub struct Planner {
 #[derive(Debug, Clone)]
 pub struct Question<'a> {
     /// All that memory depends on.
-    pub key: MemoryKey,
-    /// Examples in a full batch.
+    pub kind: TrialKind,
+    /// Examples of a full step.
     pub batch_size: u64,
     /// The user's wish.
     pub policy: MicroBatchPolicy,
@@ -59,14 +57,14 @@ pub struct Plan {
 }
 
 impl Planner {
-    /// Takes in what others found out.
-    pub fn learn(&mut self, lessons: &[v1::KnownMemory]) {
-        self.knowledge.learn(lessons);
+    /// Adds what others know.
+    pub fn merge_known(&mut self, others: &[MemoryOfKind]) {
+        self.known.merge(others);
     }
 
-    /// What was found out here since this was last asked.
-    pub fn take_news(&mut self) -> Vec<v1::KnownMemory> {
-        self.knowledge.take_news()
+    /// What was measured here since the last call.
+    pub fn take_unreported(&mut self) -> Vec<MemoryOfKind> {
+        self.known.take_unreported()
     }
 
     /// How often micro-batches were run so far, to find out what they take.
@@ -86,9 +84,9 @@ impl Planner {
         feed: &mut Feed,
         meter: &Meter,
     ) -> Result<Result<Plan, Infeasible>, TrialError> {
-        let kind = self.knowledge.of(&question.key);
+        let known = self.known.of(&question.kind);
         let limit = question.account.limit;
-        let mut inquiry = Inquiry { question, kind, learner, feed, meter, limit, probes: &mut self.probes };
+        let mut inquiry = Inquiry { question, known, learner, feed, meter, limit, probes: &mut self.probes };
 
         // Measured under the device's own limit only, so that "it does not fit" can be told in bytes.
         inquiry.limit = limit.max(meter.available().doing(LIMITING)?);
@@ -115,19 +113,18 @@ impl Planner {
     /// Remembers that a split ran out of memory in training, so that later trials start lower.
     pub fn record_failure(&mut self, trained: &Trained<'_>, split: AccumulationPlan) {
         let room = trained.account.room().unwrap_or(0);
-        self.knowledge
-            .of(trained.key)
-            .record(|known| forecast::record_failure(known, trained.feed, split, room));
+        let known = self.known.of(trained.kind);
+        known.record(|known| forecast::record_failure(known, trained.feed, split, room));
     }
 
     /// The peak to expect of a split, as far as anything is known.
     pub fn predict(&mut self, trained: &Trained<'_>, split: AccumulationPlan) -> Option<u64> {
-        let grown = grown(self.knowledge.of(trained.key).known(), trained.feed, split);
+        let grown = grown(self.known.of(trained.kind).memory(), trained.feed, split);
         grown.map(|grown| trained.account.base() + grown)
     }
 
     /// Compares a plan with the peak of the steps that followed it. What was measured elsewhere is believed until this
-    /// says otherwise: a higher peak corrects what is known, here and, as news, everywhere. Gives what is to be said
+    /// says otherwise: a higher peak corrects what is known, here and, once reported, everywhere. Gives what is to be said
     /// about a difference.
     pub fn verify(&mut self, trained: &Trained<'_>, plan: &Plan, peak: u64) -> Option<String> {
         let predicted = plan.predicted.total();
@@ -137,9 +134,8 @@ impl Planner {
         }
         if peak > predicted {
             let grown = peak.saturating_sub(trained.account.base());
-            self.knowledge
-                .of(trained.key)
-                .record(|known| forecast::record_peak(known, trained.feed, plan.split, grown));
+            let known = self.known.of(trained.kind);
+            known.record(|known| forecast::record_peak(known, trained.feed, plan.split, grown));
         }
         let (predicted, peak) = (domain::Bytes(predicted), domain::Bytes(peak));
         Some(format!("the plan predicted a peak of {predicted}, training took {peak}"))
@@ -150,7 +146,7 @@ impl Planner {
 #[derive(Debug, Clone, Copy)]
 pub struct Trained<'a> {
     /// All that memory depends on.
-    pub key: &'a MemoryKey,
+    pub kind: &'a TrialKind,
     /// What it may take, and what is fixed of it.
     pub account: &'a Account,
     /// What gives its examples.
@@ -160,7 +156,7 @@ pub struct Trained<'a> {
 /// One question being answered.
 struct Inquiry<'a> {
     question: &'a Question<'a>,
-    kind: &'a mut Kind,
+    known: &'a mut KnownKind,
     learner: &'a mut Learner,
     feed: &'a mut Feed,
     meter: &'a Meter,
@@ -179,7 +175,7 @@ impl Inquiry<'_> {
     }
 
     fn known(&self) -> &KnownMemory {
-        self.kind.known()
+        self.known.memory()
     }
 
     /// What one example takes is always measured: how many are evaluated together depends on it.
@@ -215,7 +211,7 @@ impl Inquiry<'_> {
                     let depth = if examples == batch_size { Depth::Whole } else { Depth::Accumulated };
                     if !self.probe(examples, depth)? {
                         // A larger one takes no less.
-                        self.kind.record(|known| known.whole.record_failure(batch_size, room));
+                        self.known.record(|known| known.whole.record_failure(batch_size, room));
                     }
                 }
             }
@@ -246,7 +242,7 @@ impl Inquiry<'_> {
         match probe::measure(self.learner, self.feed, self.meter, examples, depth) {
             Ok(peaks) => {
                 let grown = |peak: u64| (peak + missing).saturating_sub(base);
-                self.kind.record(|known| {
+                self.known.record(|known| {
                     known.whole.record_fit(examples, grown(peaks.whole));
                     match peaks.accumulated {
                         Some(peak) => known.accumulated.record_fit(examples, grown(peak)),
@@ -259,7 +255,7 @@ impl Inquiry<'_> {
                 Ok(true)
             }
             Err(error) if error.is_out_of_memory() => {
-                self.kind.record(|known| known.record_whole_failure(examples, room));
+                self.known.record(|known| known.record_whole_failure(examples, room));
                 Ok(false)
             }
             Err(error) => Err(probing_failed(error)),

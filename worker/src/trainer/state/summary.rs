@@ -1,9 +1,9 @@
 //! What a trial's curves amount to.
 
+use domain::run::ReachedTarget;
 use domain::spec::Target;
-use proto::v1;
 
-use super::course::Batch;
+use crate::trainer::step::course::Batch;
 
 /// A finished step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,7 +14,7 @@ pub struct StepPoint {
     pub seconds: f64,
     /// The learning rate it used.
     pub learning_rate: f64,
-    /// The norm of its gradient, where it was told.
+    /// The norm of its gradient, where it is to be reported.
     pub gradient_norm: Option<f64>,
 }
 
@@ -39,21 +39,22 @@ pub struct Summary {
     pub best_validation_loss: Option<f64>,
     /// The highest.
     pub best_validation_accuracy: Option<f64>,
-    /// Steps, examples and training seconds at the first evaluation that met the target.
-    pub to_target: Option<(u64, u64, f64)>,
-    epoch: u64,
-    epoch_losses: Spread,
+    /// The first evaluation that met the target.
+    pub reached_target: Option<ReachedTarget>,
+    pub(super) epoch: u64,
+    pub(super) epoch_losses: Spread,
 }
 
 /// Mean and spread of the losses of one epoch's steps.
 #[derive(Debug, Clone, Copy, Default)]
-struct Spread {
-    steps: u64,
-    mean: f64,
+pub(super) struct Spread {
+    pub steps: u64,
+    pub mean: f64,
     /// Sum of squared differences from the mean (Welford 1962).
-    squares: f64,
-    examples: u64,
-    example_sum: f64,
+    pub squares: f64,
+    pub examples: u64,
+    /// Sum of the losses, each times its examples.
+    pub example_sum: f64,
 }
 
 impl Summary {
@@ -87,8 +88,9 @@ impl Summary {
 
     /// A metric with a target was evaluated: the first time it is strictly below, its cost is kept.
     pub fn check_target(&mut self, target: Target, value: f64, seconds: f64) {
-        if value < target.below && self.to_target.is_none() {
-            self.to_target = Some((self.steps, self.examples, seconds));
+        if value < target.below && self.reached_target.is_none() {
+            let (steps, examples) = (self.steps, self.examples);
+            self.reached_target = Some(ReachedTarget { steps, examples, seconds });
         }
     }
 
@@ -108,61 +110,6 @@ impl Summary {
     }
 }
 
-impl Summary {
-    /// All of it, to go on from later.
-    #[must_use]
-    pub fn saved(&self) -> v1::SavedSummary {
-        let Spread { steps, mean, squares, examples, example_sum } = self.epoch_losses;
-        v1::SavedSummary {
-            steps: self.steps,
-            examples: self.examples,
-            first_train_loss: self.first_train_loss,
-            final_train_loss: self.final_train_loss,
-            train_set_loss: self.train_set_loss,
-            final_validation_loss: self.final_validation_loss,
-            final_validation_accuracy: self.final_validation_accuracy,
-            best_validation_loss: self.best_validation_loss,
-            best_validation_accuracy: self.best_validation_accuracy,
-            to_target: self.to_target.map(|(steps, examples, seconds)| v1::SavedPlace {
-                steps,
-                examples,
-                seconds,
-            }),
-            epoch: self.epoch,
-            epoch_steps: steps,
-            epoch_mean: mean,
-            epoch_squares: squares,
-            epoch_examples: examples,
-            epoch_example_sum: example_sum,
-        }
-    }
-
-    /// As it was when it was saved.
-    #[must_use]
-    pub fn from_saved(saved: &v1::SavedSummary) -> Self {
-        Self {
-            steps: saved.steps,
-            examples: saved.examples,
-            first_train_loss: saved.first_train_loss,
-            final_train_loss: saved.final_train_loss,
-            train_set_loss: saved.train_set_loss,
-            final_validation_loss: saved.final_validation_loss,
-            final_validation_accuracy: saved.final_validation_accuracy,
-            best_validation_loss: saved.best_validation_loss,
-            best_validation_accuracy: saved.best_validation_accuracy,
-            to_target: saved.to_target.map(|place| (place.steps, place.examples, place.seconds)),
-            epoch: saved.epoch,
-            epoch_losses: Spread {
-                steps: saved.epoch_steps,
-                mean: saved.epoch_mean,
-                squares: saved.epoch_squares,
-                examples: saved.epoch_examples,
-                example_sum: saved.epoch_example_sum,
-            },
-        }
-    }
-}
-
 impl Spread {
     fn add(&mut self, loss: f64, examples: u64) {
         self.steps += 1;
@@ -177,8 +124,6 @@ impl Spread {
 #[cfg(test)]
 mod tests {
     use domain::spec::TargetMetric;
-
-    use prost::Message;
 
     use super::*;
 
@@ -214,31 +159,6 @@ mod tests {
             summary.add_step(&step(number, 0, 10), 1.0);
             summary.check_target(target, value, number as f64);
         }
-        assert_eq!(summary.to_target, Some((3, 30, 3.0)));
-    }
-
-    #[test]
-    fn what_is_saved_of_it_is_all_of_it() {
-        let saved = v1::SavedSummary {
-            steps: 1,
-            examples: 2,
-            first_train_loss: Some(f64::NAN),
-            final_train_loss: Some(0.1 + 0.2),
-            train_set_loss: Some(5.0),
-            final_validation_loss: Some(f64::MIN_POSITIVE),
-            final_validation_accuracy: Some(7.0),
-            best_validation_loss: Some(8.0),
-            best_validation_accuracy: Some(9.0),
-            to_target: Some(v1::SavedPlace { steps: 10, examples: 11, seconds: 12.0 }),
-            epoch: 13,
-            epoch_steps: 14,
-            epoch_mean: 15.0,
-            epoch_squares: 16.0,
-            epoch_examples: 17,
-            epoch_example_sum: 18.0,
-        };
-        let sent = v1::SavedSummary::decode(saved.encode_to_vec().as_slice()).unwrap();
-        // As text, for no number is equal to itself where it is none.
-        assert_eq!(format!("{:?}", Summary::from_saved(&sent).saved()), format!("{saved:?}"));
+        assert_eq!(summary.reached_target, Some(ReachedTarget { steps: 3, examples: 30, seconds: 3.0 }));
     }
 }

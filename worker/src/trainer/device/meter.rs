@@ -1,13 +1,12 @@
 //! One device's memory as a trial sees it: live bytes, peak, limit.
 
-use std::fs;
-
 use tch::Device;
 
+use super::host_memory::available_bytes;
 use crate::shim::{TorchError, cpu_memory, device_memory};
 
 /// Counts bytes on a device since it was started, to the byte on the CPU and as requested (before the caching
-/// allocator rounds) on an accelerator.
+/// allocator rounds) on an accelerator. Every call fails with a [`TorchError`] where the device does not answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Meter {
     device: Device,
@@ -27,9 +26,6 @@ const GPU_MARGIN_BYTES: u64 = 256 << 20;
 
 impl Meter {
     /// Starts at zero from what is live now.
-    ///
-    /// # Errors
-    /// [`TorchError`] when the device does not answer.
     pub fn start(device: Device) -> Result<Self, TorchError> {
         if device == Device::Cpu {
             // What an earlier trial needed, others may have now.
@@ -41,41 +37,26 @@ impl Meter {
     }
 
     /// Bytes in live tensors.
-    ///
-    /// # Errors
-    /// [`TorchError`] when the device does not answer.
     pub fn live(&self) -> Result<u64, TorchError> {
         Ok(self.read()?.live.saturating_sub(self.base))
     }
 
     /// The most bytes in live tensors since [`Meter::reset_peak`].
-    ///
-    /// # Errors
-    /// [`TorchError`] when the device does not answer.
     pub fn peak(&self) -> Result<u64, TorchError> {
         Ok(self.read()?.peak.saturating_sub(self.base))
     }
 
     /// The most bytes that the allocator held; on the CPU it holds no more than tensors do.
-    ///
-    /// # Errors
-    /// [`TorchError`] when the device does not answer.
     pub fn reserved_peak(&self) -> Result<u64, TorchError> {
         Ok(self.read()?.reserved_peak.saturating_sub(self.base_reserved))
     }
 
     /// Allocations refused.
-    ///
-    /// # Errors
-    /// [`TorchError`] when the device does not answer.
     pub fn ooms(&self) -> Result<u64, TorchError> {
         Ok(self.read()?.ooms.saturating_sub(self.base_ooms))
     }
 
     /// Lets the peaks start again from what is live now.
-    ///
-    /// # Errors
-    /// [`TorchError`] when the device does not answer.
     pub fn reset_peak(&self) -> Result<(), TorchError> {
         match self.device {
             Device::Cpu => {
@@ -87,9 +68,6 @@ impl Meter {
     }
 
     /// From now on more than `limit` bytes are refused as out of memory.
-    ///
-    /// # Errors
-    /// [`TorchError`] when the device does not answer.
     pub fn set_limit(&self, limit: Option<u64>) -> Result<(), TorchError> {
         if self.device == Device::Cpu {
             cpu_memory::set_limit(limit.map(|limit| limit.saturating_add(self.base)));
@@ -101,22 +79,16 @@ impl Meter {
     }
 
     /// Gives memory that no tensor uses back to the device.
-    ///
-    /// # Errors
-    /// [`TorchError`] when the device does not answer.
     pub fn release_cache(&self) -> Result<(), TorchError> {
         if self.device == Device::Cpu { Ok(()) } else { device_memory::empty_cache() }
     }
 
     /// Bytes that a trial may take when nobody set a budget: what is free now, less a margin for what libtorch does
     /// not count.
-    ///
-    /// # Errors
-    /// [`TorchError`] when the device does not answer.
     pub fn available(&self) -> Result<u64, TorchError> {
         if self.device == Device::Cpu {
             // The system's own estimate, and no more than nine tenths of it: the kernel kills without asking.
-            return Ok(host_available_bytes().map_or(u64::MAX, |free| free / 10 * 9));
+            return Ok(available_bytes().map_or(u64::MAX, |free| free / 10 * 9));
         }
         let free = device_memory::stats(self.device)?.free;
         Ok(free.saturating_sub(GPU_MARGIN_BYTES.max(free / 20)))
@@ -150,50 +122,4 @@ struct Reading {
     reserved: u64,
     reserved_peak: u64,
     ooms: u64,
-}
-
-/// The size of the host's memory, or of what its control group allows.
-#[must_use]
-pub fn host_total_bytes() -> Option<u64> {
-    [meminfo("MemTotal:"), cgroup_limit()].into_iter().flatten().min()
-}
-
-/// What the host, and its control group, can still give.
-fn host_available_bytes() -> Option<u64> {
-    let group = cgroup_limit().map(|limit| limit.saturating_sub(cgroup_used().unwrap_or(0)));
-    [meminfo("MemAvailable:"), group].into_iter().flatten().min()
-}
-
-fn meminfo(key: &str) -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-}
-
-/// Version 2, then version 1, of the control group that this process sees as its root. "max" is no limit.
-fn cgroup_limit() -> Option<u64> {
-    read_number("/sys/fs/cgroup/memory.max")
-        .or_else(|| read_number("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-        // Version 1 says "no limit" as the largest number of whole pages.
-        .filter(|&limit| limit < 1 << 60)
-}
-
-fn cgroup_used() -> Option<u64> {
-    read_number("/sys/fs/cgroup/memory.current")
-        .or_else(|| read_number("/sys/fs/cgroup/memory/memory.usage_in_bytes"))
-}
-
-fn read_number(path: &str) -> Option<u64> {
-    fs::read_to_string(path).ok()?.trim().parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_host_says_how_much_memory_it_has() {
-        let (total, available) = (host_total_bytes().unwrap(), host_available_bytes().unwrap());
-        assert!(available <= total && total > 1 << 26, "{available} of {total}");
-    }
 }

@@ -39,10 +39,10 @@ impl Optimizer {
         })
     }
 
-    /// Updates the parameters from their gradients. `number` counts steps from 1.
+    /// Updates the parameters that have a gradient. `number` counts steps from 1.
     ///
     /// # Errors
-    /// [`TorchError`] when a parameter has no gradient.
+    /// [`TorchError`] if libtorch refuses.
     pub fn step(
         &mut self,
         parameters: &TensorList,

@@ -7,15 +7,16 @@ use domain::TrialSettings;
 use domain::architecture::{DataShape, Inexact, Layer, layers};
 use domain::memory::StaticParts;
 use domain::spec::{ModelSpec, TrainSpec};
+use domain::units::ContentHash;
 use tch::Tensor;
 
-use super::error::{Doing, TrialError};
 use super::learner::{Arithmetic, Learner};
 use super::loss::Criterion;
-use super::model::{Mode, Model, Script};
-use super::threads::threads_for;
-use crate::digest::sha256_of;
 use crate::shim::TorchError;
+use crate::trainer::digest::sha256_of;
+use crate::trainer::error::{Doing, TrialError};
+use crate::trainer::model::{Mode, Model, Script};
+use crate::trainer::threads::threads_for;
 
 /// What a trial's model is to be.
 #[derive(Debug)]
@@ -26,8 +27,8 @@ pub enum Blueprint {
     Script {
         /// The file.
         path: PathBuf,
-        /// Of its bytes, in hexadecimal.
-        sha256: String,
+        /// Of its bytes.
+        sha256: ContentHash,
     },
 }
 
@@ -183,7 +184,7 @@ fn script(
 }
 
 /// What to do about a module that cannot be loaded.
-pub(super) fn help_for(error: &TorchError) -> &'static str {
+pub(in crate::trainer) fn help_for(error: &TorchError) -> &'static str {
     if error.message.starts_with("`forward`") || error.message.contains("no method `forward`") {
         "give it a `forward` that takes one tensor and returns one"
     } else {
@@ -192,7 +193,7 @@ pub(super) fn help_for(error: &TorchError) -> &'static str {
 }
 
 /// The shape of the outputs for so many examples of zeros.
-pub(super) fn output_shape(
+pub(in crate::trainer) fn output_shape(
     model: &mut Model,
     features: &[u64],
     examples: i64,

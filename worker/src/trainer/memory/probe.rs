@@ -1,10 +1,10 @@
 //! What a micro-batch takes, found by running one or two before the first step. Nothing that training sees is
 //! changed: no update is made, gradients are dropped and running statistics put back.
 
-use super::data::Feed;
-use super::learner::Learner;
-use super::memory::Meter;
 use crate::shim::TorchError;
+use crate::trainer::data::Feed;
+use crate::trainer::device::Meter;
+use crate::trainer::step::learner::Learner;
 
 /// Peaks of a step at one micro-batch, in bytes since the trial began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ pub struct Batch {
     pub epoch: u64,
     /// Where it begins in the order of the epoch.
     pub start: u64,
-    /// How many examples it holds: the batch size, or what is left of the epoch.
+    /// How many examples it holds: the effective batch size, or what is left of the epoch.
     pub examples: u64,
     /// Training examples seen once it is done.
     pub examples_after: u64,
@@ -21,7 +21,7 @@ pub struct Batch {
 #[derive(Debug, Clone)]
 pub struct Course {
     train_examples: u64,
-    batch_size: u64,
+    effective_batch_size: u64,
     steps_per_epoch: u64,
     total_steps: u64,
     done: u64,
@@ -29,13 +29,12 @@ pub struct Course {
 }
 
 impl Course {
-    /// The course of these settings over `train_examples` examples. A batch larger than the training set is the
-    /// whole training set.
+    /// The course of these settings over `train_examples` examples.
     #[must_use]
     pub fn new(settings: &TrialSettings, train_examples: u64) -> Self {
         Self {
             train_examples,
-            batch_size: settings.batch_size.get().min(train_examples),
+            effective_batch_size: settings.effective_batch_size(train_examples),
             steps_per_epoch: settings.steps_per_epoch(train_examples),
             total_steps: settings.total_steps(train_examples),
             done: 0,
@@ -43,10 +42,10 @@ impl Course {
         }
     }
 
-    /// Examples in a full batch.
+    /// Examples of a full step, as [`TrialSettings::effective_batch_size`].
     #[must_use]
-    pub fn batch_size(&self) -> u64 {
-        self.batch_size
+    pub fn effective_batch_size(&self) -> u64 {
+        self.effective_batch_size
     }
 
     /// Batches in one pass.
@@ -58,7 +57,7 @@ impl Course {
     /// Examples in one pass: fewer than there are where `drop_last` drops some, or the trial ends before.
     #[must_use]
     pub fn examples_per_epoch(&self) -> u64 {
-        (self.steps_per_epoch.min(self.total_steps) * self.batch_size).min(self.train_examples)
+        (self.steps_per_epoch.min(self.total_steps) * self.effective_batch_size).min(self.train_examples)
     }
 
     /// Optimizer steps in all; 0 when `drop_last` leaves no batch.
@@ -72,8 +71,8 @@ impl Course {
     pub fn total_examples(&self) -> u64 {
         let (epochs, rest) =
             (self.total_steps / self.steps_per_epoch.max(1), self.total_steps % self.steps_per_epoch.max(1));
-        let per_epoch = (self.steps_per_epoch * self.batch_size).min(self.train_examples);
-        epochs * per_epoch + (rest * self.batch_size).min(self.train_examples)
+        let per_epoch = (self.steps_per_epoch * self.effective_batch_size).min(self.train_examples);
+        epochs * per_epoch + (rest * self.effective_batch_size).min(self.train_examples)
     }
 }
 
@@ -85,8 +84,8 @@ impl Iterator for Course {
             return None;
         }
         let (epoch, place) = (self.done / self.steps_per_epoch, self.done % self.steps_per_epoch);
-        let start = place * self.batch_size;
-        let examples = self.batch_size.min(self.train_examples - start);
+        let start = place * self.effective_batch_size;
+        let examples = self.effective_batch_size.min(self.train_examples - start);
         self.done += 1;
         self.examples += examples;
         Some(Batch { step: self.done, epoch, start, examples, examples_after: self.examples })

@@ -1,17 +1,16 @@
 //! When a trial has lost its way.
 
-use proto::v1;
-
 /// Watches step losses: a loss that is not finite, or a smoothed loss over four times the loss at the start, ends the
 /// trial as diverged.
 #[derive(Debug, Clone)]
 pub struct Divergence {
-    start: f64,
+    /// Mean loss of the untrained model.
+    pub(super) start: f64,
     /// Share of the smoothed loss that a step keeps.
     keep: f64,
-    smoothed: f64,
-    weight: f64,
-    steps: u64,
+    pub(super) smoothed: f64,
+    pub(super) weight: f64,
+    pub(super) steps: u64,
     window: u64,
 }
 
@@ -28,20 +27,6 @@ impl Divergence {
     pub fn new(start: f64, batch_size: u64) -> Self {
         let window = (EXAMPLES / batch_size.max(1)).max(LEAST_STEPS);
         Self { start, keep: 1.0 - 1.0 / window as f64, smoothed: 0.0, weight: 0.0, steps: 0, window }
-    }
-
-    /// All of it, to go on from later.
-    #[must_use]
-    pub fn saved(&self) -> v1::SavedDivergence {
-        let Self { start, smoothed, weight, steps, .. } = *self;
-        v1::SavedDivergence { start, smoothed, weight, steps }
-    }
-
-    /// As it was when it was saved, in a trial of the same batch size.
-    #[must_use]
-    pub fn from_saved(saved: &v1::SavedDivergence, batch_size: u64) -> Self {
-        let v1::SavedDivergence { start, smoothed, weight, steps } = *saved;
-        Self { smoothed, weight, steps, ..Self::new(start, batch_size) }
     }
 
     /// Takes a step's loss, and says why the trial has diverged if it has.
@@ -111,20 +96,5 @@ mod tests {
         assert_eq!(reason, "the loss rose to 2.9000, over 4 times the 0.7000 before the first step");
         let reason = watch.at_evaluation(1.234_567e29).unwrap();
         assert_eq!(reason, "the loss rose to 1.23e29, over 4 times the 0.7000 before the first step");
-    }
-
-    #[test]
-    fn one_that_was_saved_sees_what_the_other_sees() {
-        let loss = |step: u64| 0.7 + (step * 37 % 11) as f64 * 0.01 + step as f64 * 0.05;
-        let mut watch = Divergence::new(0.7, 32);
-        for step in 0..20 {
-            assert_eq!(watch.after_step(loss(step)), None);
-        }
-        let mut saved = Divergence::from_saved(&watch.saved(), 32);
-        let ends = |watch: &mut Divergence| (20..10_000).find_map(|step| watch.after_step(loss(step)));
-        let end = ends(&mut watch);
-        assert!(end.is_some());
-        assert_eq!(ends(&mut saved), end);
-        assert_eq!(saved.saved(), watch.saved());
     }
 }

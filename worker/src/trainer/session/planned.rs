@@ -1,0 +1,39 @@
+//! What a trial would take, without training it.
+
+use super::host::Host;
+use super::result::predicted;
+use super::trial::TrainTrial;
+use crate::trainer::error::TrialError;
+use crate::trainer::event::PlannedTrial;
+
+/// Opens a trial's data and plans its memory, running a few micro-batches if need be.
+///
+/// # Errors
+/// [`TrialError`]. A trial that does not fit is no error.
+pub fn plan(trial: &TrainTrial, host: &mut Host) -> Result<PlannedTrial, TrialError> {
+    let probes_before = host.planner.probes();
+    let prepared = host.prepare(trial, None)?;
+    let probes = host.planner.probes() - probes_before;
+    Ok(match prepared {
+        Ok(ready) => PlannedTrial {
+            train_examples: ready.shape.train_examples,
+            validation_examples: ready.shape.validation_examples,
+            total_steps: ready.course.total_steps(),
+            micro_batch: ready.plan.split.micro_batch(),
+            accumulation_steps: ready.plan.split.accumulation_steps(),
+            memory: predicted(ready.plan.predicted, ready.account.budget),
+            infeasible: None,
+            probes,
+            is_measured: ready.plan.is_measured,
+        },
+        Err(trial) => PlannedTrial {
+            train_examples: trial.shape.train_examples,
+            validation_examples: trial.shape.validation_examples,
+            total_steps: trial.course.total_steps(),
+            memory: predicted(trial.infeasible.needed, trial.budget),
+            infeasible: Some(trial.infeasible.message),
+            probes,
+            ..PlannedTrial::default()
+        },
+    })
+}

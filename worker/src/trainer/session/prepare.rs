@@ -1,0 +1,327 @@
+//! From a trial's description to something that can take steps: data opened, model built, memory planned.
+
+use std::rc::Rc;
+
+use domain::TrialSpec;
+use domain::architecture::DataShape;
+use domain::memory::{MemoryParts, StaticParts, training};
+use domain::spec::MicroBatchPolicy;
+use domain::units::ContentHash;
+use tch::Device;
+
+use super::host::Host;
+use super::trial::{AsSaved, TrainTrial};
+use crate::trainer::data::feed::FeedOptions;
+use crate::trainer::data::{Dataset, Feed};
+use crate::trainer::device::meter::{LIMITING, Meter, READING};
+use crate::trainer::error::{Doing, TrialError};
+use crate::trainer::memory::planner::Question;
+use crate::trainer::memory::{Account, Infeasible, MicroBatchCap, Plan, TrialKind};
+use crate::trainer::step::blueprint::Blueprint;
+use crate::trainer::step::course::Course;
+use crate::trainer::step::exactness;
+use crate::trainer::step::learner::{Arithmetic, Learner};
+
+/// A trial that can take its first step.
+#[derive(Debug)]
+pub struct Ready {
+    /// Its batches, none taken yet.
+    pub course: Course,
+    /// Counts and shape of its data.
+    pub shape: DataShape,
+    /// What its data is, as [`Dataset::sha256`].
+    pub data_sha256: Option<ContentHash>,
+    /// Gives its examples.
+    pub feed: Feed,
+    /// Model, optimizer and loss.
+    pub learner: Learner,
+    /// How its batches are split.
+    pub plan: Plan,
+    /// What it may take, and what is fixed of that.
+    pub account: Account,
+    /// Counts bytes since the trial began.
+    pub meter: Meter,
+    /// What it shares its memory behaviour with.
+    pub kind: TrialKind,
+    /// What the user should know of it before it begins.
+    pub remarks: Vec<String>,
+}
+
+/// A trial that cannot be trained within its memory.
+#[derive(Debug)]
+pub struct DoesNotFit {
+    /// Its batches.
+    pub course: Course,
+    /// Counts and shape of its data.
+    pub shape: DataShape,
+    /// What its data is, as [`Dataset::sha256`].
+    pub data_sha256: Option<ContentHash>,
+    /// Why.
+    pub infeasible: Infeasible,
+    /// The limit that was asked for.
+    pub budget: Option<u64>,
+    /// Allocations refused while finding out.
+    pub ooms: u64,
+}
+
+/// Whether a trial can be trained within its memory.
+pub type Prepared = Result<Box<Ready>, Box<DoesNotFit>>;
+
+impl Host {
+    /// Opens a trial's data, builds its model and plans its memory, running a few micro-batches if need be. A trial that was
+    /// saved goes on as it was computed then, where it can.
+    ///
+    /// # Errors
+    /// [`TrialError`]. A trial that does not fit is no error.
+    pub fn prepare(
+        &mut self,
+        trial: &TrainTrial,
+        as_saved: Option<&AsSaved>,
+    ) -> Result<Prepared, TrialError> {
+        self.planner.merge_known(&trial.known_memory);
+        let mut preparation = Preparation::begin(self, trial, as_saved)?;
+        let planned = match preparation.build() {
+            Ok(learner) => preparation.plan(learner)?,
+            Err(error) if error.is_out_of_memory() => {
+                Err(preparation.account.infeasible("the model alone", 1, None))
+            }
+            Err(error) => return Err(error),
+        };
+        preparation.end(planned)
+    }
+}
+
+/// A trial on its way to its first step.
+struct Preparation<'a> {
+    host: &'a mut Host,
+    spec: &'a TrialSpec,
+    micro_batch_cap: Option<&'a MicroBatchCap>,
+    as_saved: Option<&'a AsSaved>,
+    dataset: Rc<Dataset>,
+    course: Course,
+    blueprint: Blueprint,
+    meter: Meter,
+    /// What the device has free, in bytes.
+    available: u64,
+    account: Account,
+}
+
+/// What a trial is planned to train with.
+struct Planned {
+    learner: Learner,
+    feed: Feed,
+    plan: Plan,
+    kind: TrialKind,
+}
+
+/// Where training data is while a trial trains.
+#[derive(Debug, Clone, Copy)]
+struct Placement {
+    /// Bytes that it may take on the device for good; if it needs more, it is streamed.
+    resident_limit: u64,
+    /// Whether streamed data is sent ahead.
+    fetch_ahead: bool,
+}
+
+impl<'a> Preparation<'a> {
+    /// Opens the data and sees what memory there is.
+    fn begin(
+        host: &'a mut Host,
+        trial: &'a TrainTrial,
+        as_saved: Option<&'a AsSaved>,
+    ) -> Result<Self, TrialError> {
+        let TrainTrial { spec, micro_batch_cap, .. } = trial;
+        let (settings, micro_batch_cap) = (&spec.settings, micro_batch_cap.as_ref());
+        let meter = Meter::start(host.device).doing(READING)?;
+        // An earlier trial may have ended in an error, with its limit still in force.
+        meter.set_limit(None).doing(LIMITING)?;
+        let dataset = host.library.open(&spec.data, settings.seed)?;
+        let course = Course::new(settings, dataset.shape.train_examples);
+        if course.total_steps() == 0 {
+            let (examples, batch_size) = (dataset.shape.train_examples, settings.batch_size.get());
+            return Err(TrialError::NoSteps { examples, batch_size });
+        }
+        let blueprint = Blueprint::new(&spec.model, &dataset.shape)?;
+        let available = meter.available().doing(READING)?;
+        let budget = [spec.memory.budget.map(|bytes| bytes.0), host.memory_limit].into_iter().flatten().min();
+        let account = Account {
+            budget,
+            limit: budget.map_or(available, |budget| budget.min(available)),
+            fixed: blueprint.predict(&settings.train),
+            example_bytes: MemoryParts::example_bytes(&dataset.shape, &settings.train),
+            resident: 0,
+            shared_per_example: 0,
+        };
+        Ok(Self {
+            host,
+            spec,
+            micro_batch_cap,
+            as_saved,
+            dataset,
+            course,
+            blueprint,
+            meter,
+            available,
+            account,
+        })
+    }
+
+    /// Builds the model, and measures parts 1 and 2 of its memory.
+    fn build(&mut self) -> Result<Learner, TrialError> {
+        let settings = &self.spec.settings;
+        let batch_size = self.course.effective_batch_size();
+        self.use_threads_for(match self.spec.memory.micro_batch {
+            MicroBatchPolicy::Fixed(examples) => examples.min(batch_size),
+            MicroBatchPolicy::Auto | MicroBatchPolicy::Off => batch_size,
+        });
+        self.meter.set_limit(Some(self.available)).doing(LIMITING)?;
+        let arithmetic = Arithmetic::new(settings.train.precision, self.host.device);
+        let learner = self.blueprint.build(settings, &self.dataset.shape, arithmetic)?;
+        self.account.fixed = measured(&learner);
+        Ok(learner)
+    }
+
+    /// A quarter of the memory is for data kept on the device; and if with it not even one example can be trained, none
+    /// of it, and at last none for examples sent ahead either.
+    fn plan(&mut self, mut learner: Learner) -> Result<Result<Planned, Infeasible>, TrialError> {
+        let mut placement = Placement { resident_limit: self.account.limit / 4, fetch_ahead: true };
+        loop {
+            let mut feed = self.place(&mut learner, placement)?;
+            match self.split(&mut learner, &mut feed, placement)? {
+                Ok((plan, kind)) => return Ok(Ok(Planned { learner, feed, plan, kind })),
+                Err(_) if self.account.resident > 0 => placement.resident_limit = 0,
+                Err(_) if placement.fetch_ahead => placement.fetch_ahead = false,
+                Err(infeasible) => return Ok(Err(infeasible)),
+            }
+        }
+    }
+
+    /// Places the data, and finds out of a module of the user's own whether splitting a batch is exact.
+    fn place(&mut self, learner: &mut Learner, placement: Placement) -> Result<Feed, TrialError> {
+        let settings = &self.spec.settings;
+        self.meter.set_limit(Some(self.available)).doing(LIMITING)?;
+        let options = FeedOptions {
+            device: self.host.device,
+            kind: learner.arithmetic().kind,
+            shuffle: settings.train.shuffle.then_some(settings.seed),
+            resident_limit: placement.resident_limit,
+            per_epoch: self.course.examples_per_epoch(),
+            fetch_ahead: placement.fetch_ahead,
+        };
+        let mut feed =
+            Feed::new(Rc::clone(&self.dataset), &options).doing("placing the data on the device")?;
+        if self.blueprint.is_script() {
+            let inexact = exactness::check(learner, &mut feed, self.dataset.shape.train_examples)
+                .doing("comparing the gradients of a split batch")?;
+            learner.model.set_inexact(inexact);
+        }
+        self.account.resident = feed.resident_bytes();
+        self.account.shared_per_example = feed.shared_bytes_per_example();
+        Ok(feed)
+    }
+
+    /// How batches are split with the data in its place, and the kind that the trial then is of.
+    fn split(
+        &mut self,
+        learner: &mut Learner,
+        feed: &mut Feed,
+        placement: Placement,
+    ) -> Result<Result<(Plan, TrialKind), Infeasible>, TrialError> {
+        let wanted = self.spec.memory.micro_batch;
+        let cap = self.micro_batch_cap;
+        let mut question = Question {
+            kind: self.kind(placement),
+            batch_size: self.course.effective_batch_size(),
+            policy: cap.map_or(wanted, |cap| cap.limit(wanted)),
+            account: &self.account,
+        };
+        let mut planned = self.host.planner.plan(&question, learner, feed, &self.meter)?;
+        // Threads share a micro-batch, not a batch: a finer split may be better off with fewer. What it takes may
+        // depend on how many they are, so that is planned anew.
+        let finer = planned.as_ref().ok().map(|plan| plan.split.micro_batch());
+        if finer.is_some_and(|examples| self.use_threads_for(examples)) {
+            question.kind = self.kind(placement);
+            planned = self.host.planner.plan(&question, learner, feed, &self.meter)?;
+        }
+        let kind = question.kind;
+        Ok(planned.map(|mut plan| {
+            if let Some(cap) = cap {
+                cap.explain(&mut plan, wanted);
+            }
+            (plan, self.kind_as_saved(placement).unwrap_or(kind))
+        }))
+    }
+
+    /// Computes with the threads that the trial was saved with, where all else that its rounding depends on is the same
+    /// here, and gives its kind then. Otherwise it starts over, with the threads that it would have started with here.
+    fn kind_as_saved(&self, placement: Placement) -> Option<TrialKind> {
+        let saved = self.as_saved.filter(|saved| (1..=self.host.threads).contains(&saved.threads))?;
+        let planned = tch::get_num_threads();
+        tch::set_num_threads(saved.threads as i32);
+        let kind = self.kind(placement);
+        if kind == saved.kind {
+            return Some(kind);
+        }
+        tch::set_num_threads(planned);
+        None
+    }
+
+    /// Sets the threads that the trial computes with, for so many examples at once; whether that changed them.
+    fn use_threads_for(&self, examples: u64) -> bool {
+        let features = &self.dataset.shape.features;
+        let threads = self.blueprint.threads(features, examples, self.host.threads) as i32;
+        let changed = threads != tch::get_num_threads();
+        if changed {
+            tch::set_num_threads(threads);
+        }
+        changed
+    }
+
+    /// All that memory depends on besides the micro-batch. A CUDA library may choose its workspace by what is left, so
+    /// there the limit is part of it.
+    fn kind(&self, placement: Placement) -> TrialKind {
+        let limit = if self.host.device == Device::Cpu { None } else { self.account.budget };
+        TrialKind(format!(
+            "{} on {:?} of {:?} normalize {:?} resident {} ahead {} {} threads {} limit {limit:?} on {:?} by batchsweep {}",
+            self.blueprint.identity(),
+            self.dataset.shape.features,
+            self.dataset.inputs.storage,
+            self.spec.data.normalize,
+            self.account.resident > 0,
+            placement.fetch_ahead,
+            training(&self.spec.settings.train),
+            tch::get_num_threads(),
+            self.host.device_kind,
+            env!("CARGO_PKG_VERSION"),
+        ))
+    }
+
+    fn end(self, planned: Result<Planned, Infeasible>) -> Result<Prepared, TrialError> {
+        let Self { dataset, course, blueprint, meter, account, .. } = self;
+        let (shape, data_sha256) = (dataset.shape.clone(), dataset.sha256);
+        Ok(match planned {
+            Ok(Planned { learner, feed, plan, kind }) => {
+                let remarks = blueprint.remarks(&learner.model);
+                let ready =
+                    Ready { course, shape, data_sha256, feed, learner, plan, account, meter, kind, remarks };
+                Ok(Box::new(ready))
+            }
+            Err(infeasible) => {
+                let ooms = meter.ooms().doing(READING)?;
+                meter.set_limit(None).doing(LIMITING)?;
+                let budget = account.budget;
+                Err(Box::new(DoesNotFit { course, shape, data_sha256, infeasible, budget, ooms }))
+            }
+        })
+    }
+}
+
+/// Parts 1 and 2 as the tensors have them.
+fn measured(learner: &Learner) -> StaticParts {
+    StaticParts {
+        parameter_bytes: learner.model.bytes(),
+        // One gradient element for each parameter element, of the same type.
+        gradient_bytes: learner.model.parameters().bytes(),
+        optimizer_state_bytes: learner.optimizer.state_bytes(),
+    }
+}

@@ -1,0 +1,17 @@
+//! One optimizer step, and what it needs.
+//!
+//! - [`blueprint`]: from a model's description to a learner,
+//! - [`course`]: which examples each step takes,
+//! - [`learner`]: the step, whole or not at all; [`loss`] is what it minimises, [`optimizer`] how it updates, [`tape`]
+//!   where its losses are kept,
+//! - [`exactness`]: whether splitting a batch is exact,
+//! - [`evaluate`]: loss and accuracy, without training.
+
+pub mod blueprint;
+pub mod course;
+pub mod evaluate;
+pub mod exactness;
+pub mod learner;
+pub mod loss;
+pub mod optimizer;
+pub mod tape;
