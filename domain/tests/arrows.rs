@@ -106,7 +106,8 @@ fn the_store_knows_the_wire_where_specs_are_encoded_only() {
 }
 
 #[test]
-fn the_trainer_knows_the_wire_where_it_talks_to_its_agent_only() {
-    let edges = BTreeSet::from(["worker/src/trainer/process.rs".to_owned()]);
+fn the_trainer_knows_the_wire_where_it_talks_to_its_agent_and_in_checkpoint_files_only() {
+    let edges = ["worker/src/trainer/process/wire.rs", "worker/src/trainer/state/encoding.rs"];
+    let edges = BTreeSet::from(edges.map(str::to_owned));
     assert_eq!(wire_edges("worker/src/trainer"), edges, "left: what names `v1`; right: what may");
 }

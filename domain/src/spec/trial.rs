@@ -39,12 +39,6 @@ impl TrialSettings {
         self.batch_size.get().min(train_examples)
     }
 
-    /// Examples of a full step: the batch size, or the whole training set where that is smaller.
-    #[must_use]
-    pub fn effective_batch_size(&self, train_examples: u64) -> u64 {
-        self.batch_size.get().min(train_examples)
-    }
-
     /// Batches in one pass over `examples` training examples.
     #[must_use]
     pub fn steps_per_epoch(&self, examples: u64) -> u64 {
