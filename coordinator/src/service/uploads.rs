@@ -30,7 +30,7 @@ pub type Pieces = Pin<Box<dyn Stream<Item = Result<v1::FetchUploadResponse, Stat
 
 /// Whether a file is here, whole.
 pub async fn find(context: &Context, request: &v1::FindUploadRequest) -> Result<bool, Status> {
-    let hash = hash(&request.sha256)?;
+    let hash: ContentHash = decode::parsed("sha256", &request.sha256)?;
     let mut transaction = context.store.begin().await.map_err(of_store)?;
     let Some(bytes) = upload::find(&mut transaction, hash).await.map_err(of_store)? else { return Ok(false) };
     transaction.commit().await.map_err(|error| of_store(error.into()))?;
@@ -116,7 +116,7 @@ pub async fn give(
     request: v1::FetchUploadRequest,
 ) -> Result<Pieces, Status> {
     let lease = decode::lease(request.lease)?;
-    let hash = hash(&request.sha256)?;
+    let hash: ContentHash = decode::parsed("sha256", &request.sha256)?;
     let allowed = async {
         let mut transaction = context.store.begin().await?;
         if lease::peek(&mut transaction, &lease, caller.name()).await?.is_none() {
@@ -173,10 +173,6 @@ async fn send(
             return;
         }
     }
-}
-
-fn hash(text: &str) -> Result<ContentHash, Status> {
-    text.parse().map_err(|error: domain::units::NotAHash| invalid("sha256", &error.to_string()))
 }
 
 fn of_storage(file: &Upload, error: &StorageError) -> Status {

@@ -93,49 +93,30 @@ impl TrialCounts {
     }
 }
 
-/// The columns of a sweep, as two queries give them.
-struct Columns {
-    sweep_id: SweepId,
-    name: Option<String>,
-    spec: EncodedSpec,
-    source: String,
-    created_at: DateTime<Utc>,
-    weight: f64,
-    pause_reason: Option<String>,
-    state: String,
-    pending: i64,
-    running: i64,
-    succeeded: i64,
-    diverged: i64,
-    infeasible: i64,
-    failed: i64,
-    cancelled: i64,
-    finished_at: Option<DateTime<Utc>>,
-}
-
-impl Columns {
-    fn read(self) -> Result<SweepRow> {
+/// A sweep out of the columns that two queries give.
+macro_rules! sweep_row {
+    ($row:ident) => {
         Ok(SweepRow {
-            state: word("the state of a sweep", &self.state)?,
+            sweep_id: $row.sweep_id.into(),
+            name: $row.name,
+            spec: $row.spec.into(),
+            source: $row.source,
+            created_at: $row.created_at,
+            weight: $row.weight,
+            pause_reason: $row.pause_reason,
+            state: word("the state of a sweep", &$row.state)?,
             counts: TrialCounts {
-                pending: count(self.pending),
-                running: count(self.running),
-                succeeded: count(self.succeeded),
-                diverged: count(self.diverged),
-                infeasible: count(self.infeasible),
-                failed: count(self.failed),
-                cancelled: count(self.cancelled),
+                pending: count($row.pending),
+                running: count($row.running),
+                succeeded: count($row.succeeded),
+                diverged: count($row.diverged),
+                infeasible: count($row.infeasible),
+                failed: count($row.failed),
+                cancelled: count($row.cancelled),
             },
-            sweep_id: self.sweep_id,
-            name: self.name,
-            spec: self.spec,
-            source: self.source,
-            created_at: self.created_at,
-            weight: self.weight,
-            pause_reason: self.pause_reason,
-            finished_at: self.finished_at,
+            finished_at: $row.finished_at,
         })
-    }
+    };
 }
 
 /// A trial that runs now.
@@ -171,11 +152,11 @@ pub async fn insert(connection: &mut PgConnection, new: &NewSweep<'_>) -> Result
     let inserted = sqlx::query_file!(
         "queries/sweep/insert_sweep.sql",
         new.sweep_id.0,
-        new.spec.name,
+        new.spec.name.as_deref(),
         spec.bytes(),
         new.source,
         new.request_id.0,
-        request_hash.as_slice(),
+        &request_hash[..],
         new.weight.get(),
     )
     .execute(&mut *connection)
@@ -186,7 +167,7 @@ pub async fn insert(connection: &mut PgConnection, new: &NewSweep<'_>) -> Result
     let earlier = sqlx::query_file!("queries/sweep/sweep_by_request.sql", new.request_id.0)
         .fetch_one(connection)
         .await?;
-    if earlier.request_hash == request_hash.as_slice() {
+    if earlier.request_hash == request_hash[..] {
         Ok(Some(earlier.sweep_id.into()))
     } else {
         Err(StoreError::RequestIdReused(new.request_id))
@@ -198,11 +179,11 @@ pub async fn insert(connection: &mut PgConnection, new: &NewSweep<'_>) -> Result
 /// # Errors
 /// [`StoreError::NotFound`].
 pub async fn get(connection: &mut PgConnection, sweep_id: SweepId) -> Result<SweepRow> {
-    sqlx::query_file_as!(Columns, "queries/sweep/get_sweep.sql", sweep_id.0)
+    let row = sqlx::query_file!("queries/sweep/get_sweep.sql", sweep_id.0)
         .fetch_optional(connection)
         .await?
-        .ok_or_else(|| StoreError::NotFound { kind: "sweep", name: sweep_id.to_string(), near: None })?
-        .read()
+        .ok_or_else(|| StoreError::NotFound { kind: "sweep", name: sweep_id.to_string(), near: None })?;
+    sweep_row!(row)
 }
 
 /// At most `limit` sweeps, newest first, older than the one named.
@@ -215,10 +196,9 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<SweepRow>> {
     let before = before.map(uuid::Uuid::from);
-    let rows = sqlx::query_file_as!(Columns, "queries/sweep/list_sweeps.sql", before, limit)
-        .fetch_all(connection)
-        .await?;
-    rows.into_iter().map(Columns::read).collect()
+    let rows =
+        sqlx::query_file!("queries/sweep/list_sweeps.sql", before, limit).fetch_all(connection).await?;
+    rows.into_iter().map(|row| sweep_row!(row)).collect()
 }
 
 /// The trials of a sweep that run now, in grid order.

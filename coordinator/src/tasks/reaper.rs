@@ -50,7 +50,7 @@ pub async fn tick(store: &Store, coordinator_id: Uuid, ttl: Duration) -> Result<
         METRICS.attempt_ended("expired");
         tracing::warn!(
             trial_id = %attempt.trial_id,
-            attempt = attempt.attempt,
+            attempt = %attempt.attempt,
             "the lease ran out; the trial is {}",
             attempt.status
         );

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::Html;
+use domain::table::View;
 use maud::html;
 use serde_json::Value;
 

@@ -27,7 +27,7 @@ pub fn cells(row: &str) -> serde_json::Result<Vec<Option<String>>> {
             f.write_str("a row as a JSON object")
         }
 
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut cells = Vec::new();
             while let Some((_, value)) = map.next_entry::<&str, &RawValue>()? {
                 cells.push(match value.get() {
