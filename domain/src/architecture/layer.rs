@@ -105,6 +105,21 @@ impl Layer {
         }
     }
 
+    /// Whether a batch normalisation in it sees one pixel for each channel: of one example that is one value, which has no
+    /// variance. `shape` is the example's, and becomes that of the output.
+    pub(super) fn normalises_one_pixel(&self, shape: &mut Vec<u64>) -> bool {
+        let found = match self {
+            Self::BatchNorm2d { .. } => shape.iter().skip(1).product::<u64>() == 1,
+            Self::Residual { body, .. } => {
+                let mut inner = shape.clone();
+                body.iter().any(|layer| layer.normalises_one_pixel(&mut inner))
+            }
+            _ => false,
+        };
+        self.multiply_adds(shape);
+        found
+    }
+
     /// Multiply-adds of one example's forward; `shape` is the example's, and becomes that of the output.
     pub(super) fn multiply_adds(&self, shape: &mut Vec<u64>) -> u64 {
         match self {

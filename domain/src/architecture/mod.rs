@@ -183,6 +183,14 @@ pub fn multiply_adds(layers: &[Layer], features: &[u64]) -> u64 {
     layers.iter().map(|layer| layer.multiply_adds(&mut shape)).fold(0, u64::saturating_add)
 }
 
+/// Whether a batch normalisation sees one pixel for each channel of an example of this shape. In a micro-batch of one example
+/// it then has one value for each channel, whose variance is not defined; PyTorch refuses to train on it.
+#[must_use]
+pub fn normalises_one_pixel(layers: &[Layer], features: &[u64]) -> bool {
+    let mut shape = features.to_vec();
+    layers.iter().any(|layer| layer.normalises_one_pixel(&mut shape))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

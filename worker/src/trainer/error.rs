@@ -39,6 +39,17 @@ pub enum TrialError {
         /// Examples in a batch.
         batch_size: u64,
     },
+    /// A batch normalisation would see one value for each channel.
+    #[error(
+        "{what} holds 1 example, and a batch normalisation of this model sees 1 x 1 pixels of it: one value has no variance; \
+         {help}, or set `norm = \"group\"` in [model]"
+    )]
+    OneValueToNormalise {
+        /// The batch, or the micro-batch.
+        what: &'static str,
+        /// What to do.
+        help: &'static str,
+    },
     /// libtorch failed.
     #[error("{doing}: {source}")]
     Torch {
@@ -72,9 +83,11 @@ impl TrialError {
             Self::Data(DataError::Unreadable { .. } | DataError::Malformed { .. }) | Self::Module { .. } => {
                 FailureKind::Files
             }
-            Self::Data(_) | Self::Architecture(_) | Self::Unsupported(_) | Self::NoSteps { .. } => {
-                FailureKind::Input
-            }
+            Self::Data(_)
+            | Self::Architecture(_)
+            | Self::Unsupported(_)
+            | Self::NoSteps { .. }
+            | Self::OneValueToNormalise { .. } => FailureKind::Input,
         }
     }
 

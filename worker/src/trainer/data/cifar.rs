@@ -60,7 +60,7 @@ pub(super) fn read(folder: &Path, format: &Format) -> Result<Raw, DataError> {
         inputs: Inputs { storage: Storage::U8, bytes: images.pixels },
         targets: images.labels,
         own_validation: None,
-        sha256: Some(files.digest()),
+        origin: Some(files.origin()),
     })
 }
 
@@ -197,7 +197,7 @@ mod tests {
         let raw = read(folder.path(), &CIFAR_100).unwrap();
         assert_eq!((raw.classes, raw.targets), (100, vec![99, 2]), "the fine labels");
         let inner = read(&inner, &CIFAR_100).unwrap();
-        assert_eq!((raw.sha256.is_some(), inner.targets), (true, vec![99, 2]));
+        assert_eq!((raw.origin.is_some(), inner.targets), (true, vec![99, 2]));
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! Examples in host memory.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use domain::architecture::DataShape;
-use domain::spec::{DataSpec, Normalize};
+use domain::spec::{DataSpec, Normalize, Precision};
 use domain::units::ContentHash;
 
 use super::DataError;
+use super::files::Origin;
+use super::identity::FileIdentity;
 use super::inputs::{Inputs, Storage};
 use super::statistics::by_channel;
 
@@ -23,6 +26,11 @@ pub struct Dataset {
     /// Hash of the contents of the files that were read, unpacked, one after another: of all that is in them, whatever
     /// `limit` says. `None` for examples that are made from a seed.
     pub sha256: Option<ContentHash>,
+    /// The files that were read; none for examples that are made from a seed.
+    files: Vec<FileIdentity>,
+    has_own_validation: bool,
+    /// The first number that is over float32's range, with its row.
+    over_float32: Option<(u64, f64)>,
 }
 
 /// From stored numbers to what the model sees, besides the conversion to its precision.
@@ -50,7 +58,7 @@ pub(super) struct Raw {
     pub inputs: Inputs,
     pub targets: Vec<i64>,
     pub own_validation: Option<u64>,
-    pub sha256: Option<ContentHash>,
+    pub origin: Option<Origin>,
 }
 
 impl Raw {
@@ -73,7 +81,13 @@ impl Raw {
             classes: self.classes,
         };
         let scaling = scaling(spec.normalize, &self.inputs, &shape)?;
-        Ok(Dataset { shape, inputs: self.inputs, targets: self.targets, scaling, sha256: self.sha256 })
+        let sha256 = self.origin.as_ref().map(|origin| origin.sha256);
+        let files = self.origin.take().map(|origin| origin.files).unwrap_or_default();
+        let row = shape.feature_elements().max(1);
+        let over_float32 = self.inputs.first_over_float32().map(|(place, value)| (place as u64 / row, value));
+        let has_own_validation = self.own_validation.is_some();
+        let Self { inputs, targets, .. } = self;
+        Ok(Dataset { shape, inputs, targets, scaling, sha256, files, has_own_validation, over_float32 })
     }
 
     /// Drops the rows from `start` to before `end`, and their memory.
@@ -98,6 +112,64 @@ impl fmt::Debug for Dataset {
 }
 
 impl Dataset {
+    /// Refuses numbers that the precision cannot hold: they would be infinite from the first step on.
+    ///
+    /// # Errors
+    /// [`DataError::OverRange`] with the first of them.
+    pub fn check_range(&self, precision: Precision) -> Result<(), DataError> {
+        let over = self.over_float32.filter(|_| precision != Precision::Float64);
+        over.map_or(Ok(()), |(row, value)| {
+            let training =
+                self.rows() - if self.has_own_validation { self.shape.validation_examples } else { 0 };
+            let place = if row < training {
+                format!("train_x[{row}]")
+            } else {
+                format!("validation_x[{}]", row - training)
+            };
+            let path = self.files.first().map(FileIdentity::path).unwrap_or_default();
+            Err(DataError::OverRange { path, place, value })
+        })
+    }
+
+    /// What was read, in words: the files, how many examples of which shape, and their classes.
+    #[must_use]
+    pub fn description(&self) -> String {
+        let DataShape { train_examples, validation_examples, features, classes } = &self.shape;
+        let from: Vec<String> = self.files.iter().map(FileIdentity::path).collect();
+        let from = if from.is_empty() {
+            "made from a seed".to_owned()
+        } else {
+            format!("read from {}", from.join(", "))
+        };
+        format!(
+            "data: {train_examples} training and {validation_examples} validation examples of shape {features:?} \
+             ({:?}), {classes} classes, {from}",
+            self.inputs.storage
+        )
+    }
+
+    /// What the user should know of the labels before training on them.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        /// Fewer classes than these are missed for want of examples.
+        const MANY: u64 = 10;
+        let occurring = self.targets.iter().collect::<HashSet<_>>().len() as u64;
+        let classes = self.shape.classes;
+        if classes - occurring.min(classes) < MANY || 2 * occurring > classes {
+            return Vec::new();
+        }
+        vec![format!(
+            "{occurring} of {classes} classes occur in the labels, and the model gets an output for each: are these class \
+             numbers, counted from 0, or ids?"
+        )]
+    }
+
+    /// Whether the files that were read are still there as they were: then it need not be read again.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.files.iter().all(FileIdentity::is_unchanged)
+    }
+
     /// Training and validation examples together.
     #[must_use]
     pub fn rows(&self) -> u64 {
@@ -150,8 +222,8 @@ mod tests {
 
     fn raw() -> Raw {
         let inputs = Inputs { storage: Storage::U8, bytes: (0..40).collect() };
-        let (targets, own_validation, sha256) = (vec![0, 1, 2, 0, 1], None, None);
-        Raw { features: vec![2, 2, 2], classes: 3, inputs, targets, own_validation, sha256 }
+        let targets = vec![0, 1, 2, 0, 1];
+        Raw { features: vec![2, 2, 2], classes: 3, inputs, targets, own_validation: None, origin: None }
     }
 
     fn spec(limit: Option<u64>, validation: u64) -> DataSpec {

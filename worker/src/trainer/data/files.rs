@@ -8,6 +8,7 @@ use domain::units::{ContentHash, ContentHasher};
 use flate2::read::MultiGzDecoder;
 
 use super::DataError;
+use super::identity::FileIdentity;
 use crate::trainer::digest::Hashed;
 
 /// Refuses what would unpack to more than this: no data set for one machine is as large.
@@ -17,6 +18,16 @@ pub(super) const MAX_BYTES: u64 = 1 << 38;
 #[derive(Debug, Default)]
 pub(super) struct Files {
     hasher: ContentHasher,
+    identities: Vec<FileIdentity>,
+}
+
+/// What was read: its contents, and which files they were.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// SHA-256 of the contents (unpacked) of all files, in the order in which they were read.
+    pub sha256: ContentHash,
+    /// The files as they were before they were read.
+    pub files: Vec<FileIdentity>,
 }
 
 /// One of the files, unpacked if it ends in .gz.
@@ -29,6 +40,8 @@ impl Files {
     /// [`DataError::Unreadable`].
     pub fn open(&mut self, path: &Path) -> Result<Contents<'_>, DataError> {
         let file = File::open(path).map_err(|source| unreadable(path, source))?;
+        // Before the first byte: what is written while it is read makes it another file afterwards.
+        self.identities.push(FileIdentity::of(path).map_err(|source| unreadable(path, source))?);
         let stream: Box<dyn Read> = if path.extension().is_some_and(|extension| extension == "gz") {
             Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, file)))
         } else {
@@ -37,9 +50,9 @@ impl Files {
         Ok(Hashed::new(stream, &mut self.hasher))
     }
 
-    /// SHA-256 of the contents (unpacked) of all files, in the order in which they were read.
-    pub fn digest(self) -> ContentHash {
-        self.hasher.finish()
+    /// What was read, once all of it was.
+    pub fn origin(self) -> Origin {
+        Origin { sha256: self.hasher.finish(), files: self.identities }
     }
 }
 
@@ -87,7 +100,7 @@ mod tests {
         assert_eq!(text, "abc");
         // The example of FIPS 180-2.
         assert_eq!(
-            files.digest().to_string(),
+            files.origin().sha256.to_string(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
         assert_eq!(find(folder.path(), "c"), None);

@@ -41,7 +41,7 @@ pub(super) fn read(folder: &Path) -> Result<Raw, DataError> {
         inputs: Inputs { storage: Storage::U8, bytes: images.numbers },
         targets: labels.numbers.into_iter().map(i64::from).collect(),
         own_validation: None,
-        sha256: Some(files.digest()),
+        origin: Some(files.origin()),
     })
 }
 

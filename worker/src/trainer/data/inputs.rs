@@ -75,6 +75,18 @@ impl Inputs {
         }
     }
 
+    /// The first number that float32 cannot hold, and its place; only double precision has any.
+    pub(super) fn first_over_float32(&self) -> Option<(usize, f64)> {
+        if self.storage != Storage::F64 {
+            return None;
+        }
+        let numbers = self.bytes.chunks_exact(8).enumerate();
+        let numbers =
+            numbers.filter_map(|(place, bytes)| Some((place, f64::from_le_bytes(bytes.try_into().ok()?))));
+        // As a conversion rounds: what rounds to the largest number is held.
+        numbers.into_iter().find(|(_, number)| number.is_finite() && (*number as f32).is_infinite())
+    }
+
     /// The place of the first number that is infinite or not a number.
     pub(super) fn first_not_finite(&self) -> Option<usize> {
         // Such a number has an exponent of ones, and so does no other; the sign is in the highest byte, the last one.
@@ -119,6 +131,17 @@ mod tests {
             Inputs::decode(storage, &inputs.bytes, &mut numbers);
             prop_assert_eq!(inputs.first_not_finite(), numbers.iter().position(|number| !number.is_finite()));
         }
+    }
+
+    #[test]
+    fn a_double_that_float32_cannot_hold_is_found() {
+        let of = |numbers: &[f64]| {
+            let bytes = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+            Inputs { storage: Storage::F64, bytes }.first_over_float32()
+        };
+        assert_eq!(of(&[1.0, f64::from(f32::MAX), -1e38]), None);
+        assert_eq!(of(&[1.0, -1e39]), Some((1, -1e39)));
+        assert_eq!(Inputs { storage: Storage::U8, bytes: vec![255; 8] }.first_over_float32(), None);
     }
 
     #[test]

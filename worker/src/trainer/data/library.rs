@@ -8,7 +8,8 @@ use domain::spec::{DataSource, DataSpec, FileSource};
 use super::dataset::Dataset;
 use super::{DataError, cifar, idx, safetensors, synthetic};
 
-/// Opens data sets and keeps the last one: the trials of a sweep come one after another and mostly share it.
+/// Opens data sets and keeps the last one: the trials of a sweep come one after another and mostly share it. A kept one is
+/// used as long as its files are the ones that were read, so a file that was changed is trained on as it is now.
 #[derive(Debug, Default)]
 pub struct Library {
     last: Option<(Key, Rc<Dataset>)>,
@@ -31,6 +32,7 @@ impl Library {
         let key = Key(spec.clone(), seed);
         if let Some((known, dataset)) = &self.last
             && *known == key
+            && dataset.is_current()
         {
             return Ok(Rc::clone(dataset));
         }
@@ -57,5 +59,51 @@ fn on_this_disk(file: &FileSource) -> Result<&str, DataError> {
             path: upload.name.clone(),
             reason: "it was sent along with the sweep, and not brought to the trainer".to_owned(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use domain::spec::{IdxData, Labels, Normalize, SyntheticData};
+
+    use super::*;
+
+    /// Two images of one pixel each, with these labels.
+    fn write(folder: &Path, labels: [u8; 2]) {
+        let images = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 7, 8];
+        fs::write(folder.join("train-images-idx3-ubyte"), images).unwrap();
+        fs::write(folder.join("train-labels-idx1-ubyte"), [&[0, 0, 8, 1, 0, 0, 0, 2], &labels[..]].concat())
+            .unwrap();
+    }
+
+    #[test]
+    fn files_that_were_changed_or_removed_are_not_trained_on_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap().to_owned();
+        let source = DataSource::Idx(IdxData { path });
+        let spec = DataSpec { source, validation: 0, limit: None, normalize: Normalize::Unit };
+        let mut library = Library::default();
+        write(folder.path(), [0, 1]);
+        let first = library.open(&spec, 0).unwrap();
+        write(folder.path(), [1, 1]);
+        let second = library.open(&spec, 0).unwrap();
+        assert_eq!((&first.targets[..], &second.targets[..]), (&[0, 1][..], &[1, 1][..]));
+        assert_ne!(first.sha256, second.sha256);
+        fs::remove_file(folder.path().join("train-labels-idx1-ubyte")).unwrap();
+        assert!(library.open(&spec, 0).unwrap_err().to_string().contains("no such file"));
+    }
+
+    #[test]
+    fn examples_made_from_a_seed_are_kept() {
+        let labels = Labels::Teacher;
+        let data = SyntheticData { examples: 4, features: vec![2], classes: 2, labels, seed: None };
+        let source = DataSource::Synthetic(data);
+        let spec = DataSpec { source, validation: 0, limit: None, normalize: Normalize::None };
+        let mut library = Library::default();
+        let first = library.open(&spec, 0).unwrap();
+        assert!(Rc::ptr_eq(&first, &library.open(&spec, 0).unwrap()));
+        assert!(!Rc::ptr_eq(&first, &library.open(&spec, 1).unwrap()));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - [`dataset`] and [`inputs`]: examples in host memory, as stored, outside the counted memory of the device,
 //! - [`idx`], [`cifar`], [`safetensors`] and [`synthetic`]: where they come from,
-//! - [`library`]: which are kept between trials,
+//! - [`library`]: which are kept between trials, as long as their files are the same ([`identity`]),
 //! - [`prepare`]: from stored numbers to what the model sees,
 //! - [`feed`]: micro-batches of an epoch, out of the device's memory ([`resident`]) or the host's ([`streamed`]).
 
@@ -10,6 +10,7 @@ pub mod cifar;
 pub mod dataset;
 pub mod feed;
 mod files;
+mod identity;
 pub mod idx;
 pub mod inputs;
 pub mod library;
@@ -64,6 +65,19 @@ pub enum DataError {
     TwoValidationSets {
         /// Examples to be held out.
         validation: u64,
+    },
+    /// A number is too large for the precision that it is to be trained in.
+    #[error(
+        "{path} is not usable as it is: {place} holds {value:e}, over float32's range; set `precision = \"float64\"` in [train], \
+         or rescale it in the file"
+    )]
+    OverRange {
+        /// The file.
+        path: String,
+        /// The example, such as `train_x[0]`.
+        place: String,
+        /// The number.
+        value: f64,
     },
     /// The standard deviation of the training set is over the range of numbers.
     #[error(

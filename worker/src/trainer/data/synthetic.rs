@@ -35,7 +35,7 @@ pub(super) fn make(data: &SyntheticData, seed: u64) -> Result<Raw, TorchError> {
         inputs: Inputs { storage: Storage::F32, bytes: inputs },
         targets,
         own_validation: None,
-        sha256: None,
+        origin: None,
     })
 }
 

@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use domain::TrialSpec;
 use domain::architecture::DataShape;
 use domain::memory::{MemoryParts, StaticParts, training};
 use domain::spec::MicroBatchPolicy;
 use domain::units::ContentHash;
+use domain::{AccumulationPlan, TrialSpec};
 use tch::Device;
 
 use super::host::Host;
@@ -43,6 +43,8 @@ pub struct Ready {
     pub meter: Meter,
     /// What it shares its memory behaviour with.
     pub kind: TrialKind,
+    /// What its data is, in words.
+    pub data_description: String,
     /// What the user should know of it before it begins.
     pub remarks: Vec<String>,
 }
@@ -141,7 +143,16 @@ impl<'a> Preparation<'a> {
             let (examples, batch_size) = (dataset.shape.train_examples, settings.batch_size.get());
             return Err(TrialError::NoSteps { examples, batch_size });
         }
+        dataset.check_range(settings.train.precision)?;
         let blueprint = Blueprint::new(&spec.model, &dataset.shape)?;
+        if course.smallest_batch() == 1 && blueprint.needs_two_examples(&dataset.shape.features) {
+            let (what, help) = if course.effective_batch_size() == 1 {
+                ("a batch", "use a larger batch size")
+            } else {
+                ("the last batch of an epoch", "set `drop_last = true`, use another batch size")
+            };
+            return Err(TrialError::OneValueToNormalise { what, help });
+        }
         let available = meter.available().doing(READING)?;
         let budget = [spec.memory.budget.map(|bytes| bytes.0), host.memory_limit].into_iter().flatten().min();
         let account = Account {
@@ -301,10 +312,30 @@ impl<'a> Preparation<'a> {
         let (shape, data_sha256) = (dataset.shape.clone(), dataset.sha256);
         Ok(match planned {
             Ok(Planned { learner, feed, plan, kind }) => {
-                let remarks = blueprint.remarks(&learner.model);
-                let ready =
-                    Ready { course, shape, data_sha256, feed, learner, plan, account, meter, kind, remarks };
-                Ok(Box::new(ready))
+                let ragged = AccumulationPlan::at_most(course.smallest_batch(), plan.split.micro_batch());
+                let smallest =
+                    [plan.split, ragged].into_iter().filter_map(|split| split.sizes().last()).min();
+                if smallest == Some(1) && blueprint.needs_two_examples(&shape.features) {
+                    meter.set_limit(None).doing(LIMITING)?;
+                    let (what, help) = ("a micro-batch", "allow more memory, or a larger micro-batch");
+                    return Err(TrialError::OneValueToNormalise { what, help });
+                }
+                let mut remarks = dataset.remarks();
+                remarks.extend(blueprint.remarks(&learner.model));
+                let data_description = dataset.description();
+                Ok(Box::new(Ready {
+                    course,
+                    shape,
+                    data_sha256,
+                    feed,
+                    learner,
+                    plan,
+                    account,
+                    meter,
+                    kind,
+                    data_description,
+                    remarks,
+                }))
             }
             Err(infeasible) => {
                 let ooms = meter.ooms().doing(READING)?;

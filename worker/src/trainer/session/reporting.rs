@@ -30,6 +30,7 @@ impl Session<'_, '_> {
         let plan = &self.ready.plan;
         let split = realized(1, plan.split, &plan.reason, plan.predicted.total());
         self.reporter.split(Split { kind: SplitKind::Planned, ..split });
+        self.reporter.note(self.ready.data_description.clone());
         for remark in &self.ready.remarks {
             self.reporter.warn(remark.clone());
         }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use domain::TrialSettings;
-use domain::architecture::{DataShape, Inexact, Layer, layers};
+use domain::architecture::{DataShape, Inexact, Layer, layers, normalises_one_pixel};
 use domain::memory::StaticParts;
 use domain::spec::{ModelSpec, TrainSpec};
 use domain::units::ContentHash;
@@ -86,6 +86,13 @@ impl Blueprint {
             Self::Layers(layers) => StaticParts::predict(layers, train),
             Self::Script { .. } => StaticParts::default(),
         }
+    }
+
+    /// Whether a micro-batch of one example cannot be trained on, since a batch normalisation would see one value for each
+    /// channel. Of a module of the user's own that is not known; it raises PyTorch's own error.
+    #[must_use]
+    pub fn needs_two_examples(&self, features: &[u64]) -> bool {
+        matches!(self, Self::Layers(layers) if normalises_one_pixel(layers, features))
     }
 
     /// Text that is equal for equal models.

@@ -54,6 +54,14 @@ impl Course {
         self.steps_per_epoch
     }
 
+    /// Examples of the smallest step: the last one of an epoch, where the trial comes to it.
+    #[must_use]
+    pub fn smallest_batch(&self) -> u64 {
+        let others = self.steps_per_epoch.saturating_sub(1) * self.effective_batch_size;
+        let last = (self.train_examples - others).min(self.effective_batch_size);
+        if self.total_steps < self.steps_per_epoch { self.effective_batch_size } else { last }
+    }
+
     /// Examples in one pass: fewer than there are where `drop_last` drops some, or the trial ends before.
     #[must_use]
     pub fn examples_per_epoch(&self) -> u64 {

@@ -47,7 +47,7 @@ pub(super) fn read(path: &Path) -> Result<Raw, DataError> {
     }
     let mut files = Files::default();
     let raw = parse(&mut files.open(path)?, details.len()).map_err(|reason| malformed(path, reason))?;
-    Ok(Raw { sha256: Some(files.digest()), ..raw })
+    Ok(Raw { origin: Some(files.origin()), ..raw })
 }
 
 /// The examples in a stream of `length` bytes; the error is the reason alone.
@@ -93,7 +93,7 @@ fn parse(stream: &mut dyn Read, length: u64) -> Result<Raw, String> {
     let mut targets = train.labels;
     targets.extend(validation.into_iter().flat_map(|part| part.labels));
     let classes = targets.iter().max().map_or(0, |&label| label as u64 + 1).max(2);
-    Ok(Raw { features: layout.features, classes, inputs, targets, own_validation, sha256: None })
+    Ok(Raw { features: layout.features, classes, inputs, targets, own_validation, origin: None })
 }
 
 fn header(stream: &mut dyn Read, length: u64) -> Result<Metadata, String> {

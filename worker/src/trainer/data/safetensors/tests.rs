@@ -185,7 +185,7 @@ fn a_file_has_the_digest_that_sha256sum_says() {
     fs::write(&path, file(&small())).unwrap();
     let raw = read(&path).unwrap();
     let digest = std::process::Command::new("sha256sum").arg(&path).output().unwrap().stdout;
-    assert!(String::from_utf8(digest).unwrap().starts_with(&raw.sha256.unwrap().to_string()));
+    assert!(String::from_utf8(digest).unwrap().starts_with(&raw.origin.unwrap().sha256.to_string()));
     let folder = read(folder.path()).unwrap_err().to_string();
     assert!(folder.contains("it is a folder"), "{folder}");
     let missing = read(&path.with_extension("gone")).unwrap_err().to_string();
