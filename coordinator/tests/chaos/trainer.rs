@@ -64,8 +64,8 @@ fn serves_an_agent() {
     while let Ok(request) = requests.recv() {
         match request {
             RequestKind::Start(_) => send(&mut events, EventKind::Ready(device())),
-            RequestKind::Train(spec) => {
-                let seed = spec.settings.unwrap().seed;
+            RequestKind::Train(trial) => {
+                let seed = trial.spec.unwrap().settings.unwrap().seed;
                 let ended = train(seed, &mut events, &requests);
                 send(&mut events, ended);
             }

@@ -94,7 +94,7 @@ async fn a_database_of_an_earlier_version_is_refused_with_the_way_to_keep_its_re
     assert_eq!(left, REPLACED, "nothing was applied");
 }
 
-#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+#[sqlx::test(migrator = "MIGRATOR")]
 async fn a_database_of_a_later_version_is_not_taken_for_one_of_an_earlier(pool: PgPool) {
     sqlx::query(
         "insert into public._sqlx_migrations (version, description, success, checksum, execution_time)
