@@ -95,9 +95,11 @@ pub(crate) const fn are_named(statement: &str, columns: &[&str]) -> bool {
         }
         at = past_spaces(text, at + name.len());
         place += 1;
-        let is_between = begins(text, at, b",") && place < columns.len();
-        let is_end = begins(text, at, b")") || begins(text, at, b", place)");
-        if !is_between && !(is_end && place == columns.len()) {
+        let goes_on = match place == columns.len() {
+            true => begins(text, at, b")") || begins(text, at, b", place)"),
+            false => begins(text, at, b","),
+        };
+        if !goes_on {
             return false;
         }
         at += 1;

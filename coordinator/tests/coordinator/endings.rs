@@ -86,7 +86,7 @@ async fn a_diverged_or_infeasible_trial_is_a_result(pool: PgPool) {
     assert_eq!(texts("status"), [some("diverged"), some("infeasible")]);
     assert_eq!(texts("error"), [some("loss is NaN at step 7"), some("parameters alone take 88 bytes")]);
     assert_eq!(texts("final_train_loss"), [None, some("0")]);
-    assert_eq!(texts("train_set_loss"), [None, some("0")]);
+    assert_eq!(texts("train_set_loss"), [None, some("0.001")]);
     assert_eq!(texts("micro_batch"), [some("32"), None]);
     let counts = world.counts(&sweep).await;
     assert_eq!((counts.diverged, counts.infeasible, counts.failed), (1, 1, 0));

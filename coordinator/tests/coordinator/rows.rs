@@ -104,7 +104,7 @@ async fn the_best_learning_rate_is_the_lowest_median_over_seeds(pool: PgPool) {
             }
             (_, learning_rate, seed) => 0.7 - learning_rate / 10.0 + seed as f64 / 1000.0,
         };
-        let result = v1::TrialResult { outcome: outcome.into(), ..result(loss) };
+        let result = v1::TrialResult { outcome: outcome.into(), train_set_loss: Some(loss), ..result(loss) };
         world.complete(&trial.lease.unwrap(), result, 0).await.unwrap();
     }
     let table = world.rows(v1::View::BestLearningRate, &sweep, "").await;
