@@ -44,7 +44,7 @@ fn compare_all(
         let name = text(&case["name"])?;
         let spec = trial(case, micro_batch).with_context(|| format!("reading case {name}"))?;
         let trained = trainer.train(&spec).with_context(|| format!("training case {name}"))?;
-        let split = accumulation_steps(spec.settings.batch_size.get().min(TRAIN_EXAMPLES));
+        let split = accumulation_steps(spec.settings.effective_batch_size(TRAIN_EXAMPLES));
         let bound = match spec.settings.train.precision {
             Precision::Float64 => 1e-9,
             Precision::Float32 => 1e-4,

@@ -158,7 +158,7 @@ fn row_without_worker(sweep: &SweepSpec, trial: &PlannedTrial) -> PlanRow {
         Ok(None) => row,
         Ok(Some(layers)) => {
             let train = &trial.settings.train;
-            let batch = trial.settings.batch_size.get().min(data.train_examples);
+            let batch = trial.settings.effective_batch_size(data.train_examples);
             PlanRow {
                 steps: Some(trial.settings.total_steps(data.train_examples)),
                 memory: Some(MemoryParts {

@@ -135,7 +135,7 @@ fn every_type_takes_a_memory_plan_of_its_own() {
         let file =
             [("train_x", kind, &[160, 3][..], bytes), ("train_y", "U8", &[160], [0, 1, 2, 1].repeat(40))];
         fs::write(&path, safetensors(&file)).unwrap();
-        assert!(keys.insert(ready(&from_file(&path, Normalize::None)).key));
+        assert!(keys.insert(ready(&from_file(&path, Normalize::None)).kind.0));
     }
 }
 
@@ -157,7 +157,7 @@ fn a_files_own_validation_set_is_evaluated_and_nothing_else_is_held_out() {
     spec.data.limit = Some(4);
     let Ready { shape, data_sha256, .. } = ready(&spec);
     assert_eq!((shape.train_examples, shape.validation_examples), (4, 2));
-    assert_eq!(data_sha256.unwrap().len(), 64);
+    assert!(data_sha256.is_some());
     assert_eq!(seen(&spec), [-1.0, 1.0, -2.0, 2.0, -50.0, 50.0]);
     let trained = run(&spec, &mut host()).unwrap();
     assert_eq!(trained.result.final_validation_accuracy, Some(1.0), "{:?}", trained.result);

@@ -31,7 +31,7 @@ fn story(spec: &TrialSpec, failing: Option<u64>, schedule: Option<&[u64]>) -> St
     let Ready { course, mut feed, mut learner, meter, .. } = ready(spec);
     let options = StepOptions { learning_rate: 0.05, norms: Norms::None, meter };
     let mut tape = LossTape::new(Device::Cpu).unwrap();
-    let mut micro_batch = course.batch_size();
+    let mut micro_batch = course.effective_batch_size();
     let mut story = Story { schedule: vec![], weights: vec![], buffers: vec![], losses: vec![], refusals: 0 };
     feed.start_epoch(0).unwrap();
     for (index, batch) in course.take(STEPS).enumerate() {

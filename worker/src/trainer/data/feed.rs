@@ -103,7 +103,7 @@ impl Feed {
         let ahead = if self.fetches_ahead { ahead.min(self.left_after(start + count)) } else { 0 };
         let [inputs, targets] = match &mut self.store {
             Store::Resident(resident) => resident.epoch_rows(start, count)?,
-            Store::Streamed(streamed) => streamed.micro_batch(&self.dataset, (start, count), ahead)?,
+            Store::Streamed(streamed) => streamed.micro_batch(&self.dataset, start, count, ahead)?,
         };
         Ok(Examples { inputs: self.prepare.apply(inputs)?, targets })
     }

@@ -40,7 +40,8 @@ impl Streamed {
     pub fn micro_batch(
         &mut self,
         data: &Dataset,
-        (start, count): (u64, u64),
+        start: u64,
+        count: u64,
         ahead: u64,
     ) -> Result<[Tensor; 2], TorchError> {
         let known = self.ahead.take().filter(|known| (known.start, known.count) == (start, count));

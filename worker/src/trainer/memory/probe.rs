@@ -4,6 +4,7 @@
 use crate::shim::TorchError;
 use crate::trainer::data::Feed;
 use crate::trainer::device::Meter;
+use crate::trainer::seed::Purpose;
 use crate::trainer::step::learner::Learner;
 
 /// Peaks of a step at one micro-batch, in bytes since the trial began.
@@ -75,7 +76,7 @@ fn peak_of_one(
     meter.reset_peak()?;
     TorchError::catch(|| {
         let batch = feed.micro_batch(0, examples, examples)?;
-        learner.add_gradient(&batch, (0, 0), examples).map(drop)
+        learner.add_gradient(&batch, Purpose::Forward { step: 0, first: 0 }, examples).map(drop)
     })?;
     meter.peak()
 }

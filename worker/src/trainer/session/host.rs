@@ -1,4 +1,4 @@
-//! What a trainer process keeps between trials.
+//! The trainer process between trials.
 
 use domain::memory::DeviceKind;
 use tch::Device;

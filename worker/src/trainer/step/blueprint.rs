@@ -115,10 +115,10 @@ impl Blueprint {
         arithmetic: Arithmetic,
     ) -> Result<Learner, TrialError> {
         let TrialSettings { train, seed, .. } = settings;
-        let place = (arithmetic.kind, arithmetic.device);
+        let options = (arithmetic.kind, arithmetic.device);
         let (model, outputs) = match self {
             Self::Layers(layers) => {
-                let model = TorchError::catch(|| Model::build(layers, &shape.features, *seed, place));
+                let model = TorchError::catch(|| Model::build(layers, &shape.features, *seed, options));
                 (model.doing(BUILDING)?, shape.classes)
             }
             Self::Script { path, .. } => script(path, *seed, shape, arithmetic)?,
@@ -156,8 +156,8 @@ fn script(
 ) -> Result<(Model, u64), TrialError> {
     let unusable =
         |reason: String, help| Err(TrialError::Module { path: path.display().to_string(), reason, help });
-    let place = (arithmetic.kind, arithmetic.device);
-    let loaded = TorchError::catch(|| Script::load(path, seed, place));
+    let options = (arithmetic.kind, arithmetic.device);
+    let loaded = TorchError::catch(|| Script::load(path, seed, options));
     let script = match loaded {
         Err(error) if !error.is_out_of_memory() => {
             let help = help_for(&error);

@@ -8,6 +8,7 @@ use super::learner::Learner;
 use crate::shim::TorchError;
 use crate::shim::optimizer::TensorList;
 use crate::trainer::data::Feed;
+use crate::trainer::seed::Purpose;
 
 /// Examples that are taken, in two halves and as a whole.
 const EXAMPLES: u64 = 4;
@@ -42,12 +43,12 @@ fn differs(learner: &mut Learner, feed: &mut Feed, examples: u64) -> Result<bool
     let half = examples / 2;
     learner.model.clear_gradients()?;
     let batch = feed.epoch_examples(0, examples)?;
-    let _ = learner.add_gradient(&batch, (0, 0), examples)?;
+    let _ = learner.add_gradient(&batch, Purpose::Forward { step: 0, first: 0 }, examples)?;
     let whole = gradients(learner.model.parameters());
     learner.model.clear_gradients()?;
     for (start, count) in [(0, half), (half, examples - half)] {
         let part = feed.epoch_examples(start, count)?;
-        let _ = learner.add_gradient(&part, (0, start), examples)?;
+        let _ = learner.add_gradient(&part, Purpose::Forward { step: 0, first: start }, examples)?;
     }
     let parts = gradients(learner.model.parameters());
     let (mut difference, mut size) = (0.0, 0.0);

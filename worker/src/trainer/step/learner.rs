@@ -184,7 +184,8 @@ impl Learner {
         let mut next = batch.start;
         for (size, ahead) in feed.micro_batches(batch.start, split) {
             let examples = feed.micro_batch(next, size, ahead)?;
-            tape.add(&self.add_gradient(&examples, (batch.step, next), batch.examples)?)?;
+            let draws = Purpose::Forward { step: batch.step, first: next };
+            tape.add(&self.add_gradient(&examples, draws, batch.examples)?)?;
             if wants_part && next == batch.start && size < batch.examples {
                 // The gradient so far is that of the first micro-batch, divided by the terms of the whole batch.
                 let norm = gradient_norm(self.model.parameters())?;
@@ -200,11 +201,11 @@ impl Learner {
     pub(in crate::trainer) fn add_gradient(
         &mut self,
         examples: &Examples,
-        (step, first): (u64, u64),
+        draws: Purpose,
         examples_in_batch: u64,
     ) -> Result<Tensor, TorchError> {
         if self.model.draws_random_numbers() {
-            tch::manual_seed(derive(self.seed, Purpose::Forward { step, first }) as i64);
+            tch::manual_seed(derive(self.seed, draws) as i64);
         }
         let scale = self.scale.of(self.criterion.terms(examples_in_batch), self.arithmetic)?;
         let Examples { inputs, targets } = examples;
@@ -227,10 +228,11 @@ impl Learner {
     /// memory for it, there is no number.
     fn norm_of_half(&mut self, feed: &mut Feed, batch: &Batch) -> Result<Option<(u64, f64)>, TorchError> {
         let half = batch.examples / 2;
+        let draws = Purpose::Forward { step: batch.step, first: batch.start };
         self.model.clear_gradients()?;
         let norm = TorchError::catch(|| {
             let examples = feed.epoch_examples(batch.start, half)?;
-            let _ = self.add_gradient(&examples, (batch.step, batch.start), half)?;
+            let _ = self.add_gradient(&examples, draws, half)?;
             gradient_norm(self.model.parameters())
         });
         self.model.restore_buffers()?;
