@@ -135,7 +135,8 @@ impl Fleet {
 
     /// Arguments that trust this fleet, and more.
     fn trust(&self, more: &[&str]) -> Vec<String> {
-        let arguments = [&["--ca-file", &self.at("certs/ca.pem")], more].concat();
+        let certificate = self.at("certs/ca.pem");
+        let arguments = [&["--ca-file", certificate.as_str()], more].concat();
         arguments.into_iter().map(str::to_owned).collect()
     }
 
