@@ -121,7 +121,7 @@ mod tests {
     fn what_is_no_address_is_refused_with_the_reason() {
         for text in ["", "ftp://host", "http://host:7070/api", "ho st"] {
             let failure = Address::parse(text, Origin::Environment).unwrap_err();
-            assert_eq!(failure.exit, crate::failure::Exit::Usage, "{text}");
+            assert_eq!(failure.exit, Exit::Usage, "{text}");
         }
     }
 }
