@@ -13,7 +13,7 @@ pub(super) fn check(draft: &SweepDraft, found: &mut Issues) {
             cell.path(&[TrainKey::Momentum, TrainKey::Nesterov]).unwrap_or("train.nesterov".to_owned());
         found.add(path, "Nesterov's rule needs a momentum", Some("set `momentum = 0.9`"));
     }
-    for axis in draft.grid.train.iter().filter(|axis| axis.values.len() > 1) {
+    for axis in draft.grid.train.iter().filter(|axis| axis.values.len() > 1 && !cells.0.is_empty()) {
         if !cells.0.iter().any(|cell| has_effect(axis.key, &cell.train)) {
             let key = axis.key.word();
             let message =

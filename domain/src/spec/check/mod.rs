@@ -42,8 +42,7 @@ pub(super) fn issues(draft: &SweepDraft) -> Vec<SpecIssue> {
     check_target(draft, &mut found);
     check_memory(&draft.memory, &mut found);
     check_size(&draft.grid, &mut found);
-    // What cells amount to is only worth asking where each axis is sound.
-    if found.0.is_empty() {
+    if has_size(&draft.grid) {
         cells::check(draft, &mut found);
     }
     found.0
@@ -273,9 +272,14 @@ fn check_memory(memory: &MemorySpec, found: &mut Issues) {
     }
 }
 
+/// Whether there are as many trials as one sweep may hold, or fewer.
+fn has_size(grid: &GridSpec) -> bool {
+    grid.trial_count().is_some_and(|count| count <= SweepSpec::MAX_TRIALS)
+}
+
 fn check_size(grid: &GridSpec, found: &mut Issues) {
     match grid.trial_count() {
-        Some(count) if count <= SweepSpec::MAX_TRIALS => {}
+        _ if has_size(grid) => {}
         count => {
             let count = count.map_or("more than 2^64".to_owned(), |count| count.to_string());
             found.add(
