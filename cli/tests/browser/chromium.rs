@@ -142,9 +142,18 @@ impl Browser {
     }
 
     pub async fn click(&self, selector: &str) {
-        let found = self.client.find(Locator::Css(selector)).await;
-        let element = found.unwrap_or_else(|error| panic!("{selector}: {error}"));
-        element.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+        // The live page replaces its pieces: what was found may be gone before it is clicked, and another one is there.
+        let clicked = async {
+            loop {
+                let element = self.client.find(Locator::Css(selector)).await;
+                match element.unwrap_or_else(|error| panic!("{selector}: {error}")).click().await {
+                    Err(error) if error.is_stale_element_reference() => {}
+                    done => return done,
+                }
+            }
+        };
+        let done = tokio::time::timeout(LIMIT, clicked).await.expect("an element that stays is found");
+        done.unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
     /// Presses a key, wherever the focus is.
