@@ -108,7 +108,9 @@ fn under_any_budget_the_gradient_is_that_of_the_whole_batch() {
             ready.meter.set_limit(None).unwrap();
             gradients(&ready.learner)
         };
-        let Ok(tight) = host.prepare(&within(spec(batch_size), budget).into(), None).unwrap() else { continue };
+        let Ok(tight) = host.prepare(&within(spec(batch_size), budget).into(), None).unwrap() else {
+            continue;
+        };
         splits.insert((batch_size, tight.plan.split.accumulation_steps()));
         let split = tight.plan.split;
         let tight = step(*tight);
