@@ -184,7 +184,8 @@ fn a_trial_asked_to_stop_saves_first_where_that_is_asked_for() {
         let folder = folder.path().to_string_lossy().into_owned();
         let endless = lasting(stateful_trial(60, 8), Budget::Epochs(1_000_000));
         trainer.send(train(&endless, None, v1::Checkpointing { folder, ..Default::default() }));
-        while !matches!(trainer.next(), Some(Event::Records(_))) {}
+        // Before its first step there is nothing to save.
+        while !matches!(trainer.next(), Some(Event::Progress(progress)) if progress.step > 0) {}
         trainer.send(Request::Stop(v1::StopTrial { save }));
         let mut saves = 0;
         loop {
