@@ -52,8 +52,10 @@ fn compare_all(
             Precision::BFloat16 => 2e-2,
         };
         let expected = case.get(key).unwrap_or(&case["expected"]);
-        let found = differences_of(&trained, expected, split, bound)?;
         let is_exact = case.get("expected_in_micro_batches").is_none();
+        let is_magnified = split > 1 && !is_exact && spec.settings.train.precision != Precision::Float64;
+        let steps = if is_magnified { STEPS_BEFORE_MAGNIFIED } else { usize::MAX };
+        let found = differences_of(&trained, expected, split, bound, steps)?;
         let expected_accumulation = match (split, is_exact) {
             (1, _) => Accumulation::None,
             (_, true) => Accumulation::Exact,
@@ -73,8 +75,20 @@ fn compare_all(
     Ok(())
 }
 
-/// How a trial differs from what is expected of it; of the steps only the first one that does, as all after it follow.
-fn differences_of(trained: &Trained, expected: &Json, split: u64, bound: f64) -> Result<Vec<String>> {
+/// A normalisation over the examples of a micro-batch of 3 magnifies the last bits of each step in the next one, and
+/// processors differ in these: on one without AVX-512 a loss was 3e-4 off after 14 steps. So in the shorter precisions such
+/// trials are compared at their first steps only; in float64 they are compared to their end, to 1e-9.
+const STEPS_BEFORE_MAGNIFIED: usize = 8;
+
+/// How a trial differs from what is expected of it within its first `steps`, and at its end where that is among them; of the
+/// steps only the first one that does, as all after it follow.
+fn differences_of(
+    trained: &Trained,
+    expected: &Json,
+    split: u64,
+    bound: f64,
+    steps: usize,
+) -> Result<Vec<String>> {
     let Trained { step_losses, result } = trained;
     let mut differences = Vec::new();
     let mut compare = |what: &str, ours: Option<f64>, theirs: f64, bound: f64| {
@@ -87,10 +101,13 @@ fn differences_of(trained: &Trained, expected: &Json, split: u64, bound: f64) ->
     let expected_losses = array(&expected["step_losses"])?;
     compare("the number of steps", Some(step_losses.len() as f64), expected_losses.len() as f64, 0.0);
     compare("the accumulation steps", Some(result.accumulation_steps as f64), split as f64, 0.0);
-    for (step, (&ours, theirs)) in (1..).zip(step_losses.iter().zip(expected_losses)) {
+    for (step, (&ours, theirs)) in (1..).zip(step_losses.iter().zip(expected_losses)).take(steps) {
         if !compare(&format!("the loss of step {step}"), Some(ours), number(theirs)?, bound) {
             break;
         }
+    }
+    if steps < step_losses.len() {
+        return Ok(differences);
     }
     compare("train_set_loss", result.train_set_loss, number(&expected["train_set_loss"])?, bound);
     compare(
