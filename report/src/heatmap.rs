@@ -326,7 +326,7 @@ mod tests {
         train-set loss, median over seeds: batch size down, learning rate across
         batch     0.01  0.03162      0.1   0.3162
            32   0.9123   0.5123  *0.4000        x
-         1024    2.100   *1.410        .        !
+         1024    2.100    1.410        .        !
         65536        m        m
         * best of its batch size, x diverged, m does not fit in memory, . not ended, ! failed or cancelled, blank: not tried
         ");
@@ -339,7 +339,7 @@ mod tests {
         batch size down, learning rate across
         batch    0.01  0.0316     0.1   0.316
            32   0.912   0.512  *0.400       x
-         1024    2.10   *1.41       .       !
+         1024    2.10    1.41       .       !
         65536       m       m
         * best of its batch size, x diverged,
         m does not fit in memory, . not

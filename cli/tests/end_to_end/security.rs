@@ -86,6 +86,8 @@ struct Fleet {
     sandbox: Sandbox,
     folder: PathBuf,
     url: String,
+    /// Where the stack's own coordinator is, without TLS.
+    plain_url: String,
 }
 
 impl Fleet {
@@ -93,7 +95,8 @@ impl Fleet {
         let sandbox = Sandbox::new();
         sandbox.read(&["up"]);
         // Trials are to be trained by the fleet's worker.
-        let (_, local) = sandbox.record().workers[0];
+        let stack = sandbox.record();
+        let (_, local) = stack.workers[0];
         local.signal(Signal::SIGTERM);
         wait_for("the end of the stack's own worker", || (!local.is_alive()).then_some(()));
         let folder = sandbox.state().path().parent().unwrap().to_owned();
@@ -116,7 +119,7 @@ impl Fleet {
         let coordinator = Process(coordinator.unwrap());
         let url = wait_for("an address", || fs::read_to_string(&address).ok()).trim().to_owned();
         assert!(url.starts_with("https://127.0.0.1:"), "{url}");
-        Self { _coordinator: coordinator, sandbox, folder, url }
+        Self { _coordinator: coordinator, sandbox, folder, url, plain_url: stack.url }
     }
 
     fn at(&self, name: &str) -> String {
@@ -208,7 +211,7 @@ fn assert_every_wrong_connection_is_explained(fleet: &Fleet) {
     let [certificate, key] = [fleet.at("other/client.pem"), fleet.at("other/client-key.pem")];
     let other = fleet.trust(&["--client-cert", &certificate, "--client-key", &key]);
     assert_fails(&fleet.ls(url, &other), 3, &["does not take this client's certificate", "--client-ca"]);
-    let plain = fleet.sandbox.record().url.replace("http://", "https://");
+    let plain = fleet.plain_url.replace("http://", "https://");
     assert_fails(&fleet.ls(&plain, &fleet.trust(&[])), 3, &["does not speak TLS", "http://"]);
     assert_fails(&fleet.ls(url, &ca("anna")), 2, &["--ca-file", "holds no certificate"]);
 }
