@@ -112,15 +112,18 @@ fn never_warm(facts: &Facts<'_>, warmup_steps: u64, fewest: u64) -> Warning {
     let mut rates: Vec<f64> = cold().map(|trial| trial.learning_rate).collect();
     rates.sort_by(f64::total_cmp);
     rates.dedup();
-    let rates = match rates.as_slice() {
-        [first, _, _, .., last] => format!("{} to {}", words::exact(*first), words::exact(*last)),
-        few => words::list(few.iter().copied().map(words::exact)),
+    let reached = match rates.as_slice() {
+        [only] => format!("learning rate {} was", words::exact(*only)),
+        [first, _, .., last] if rates.len() > 3 => {
+            format!("learning rates {} to {} were", words::exact(*first), words::exact(*last))
+        }
+        few => format!("learning rates {} were", words::list(few.iter().copied().map(words::exact))),
     };
     Warning::new(
         "W12",
         format!(
-            "The warm-up of {warmup_steps} steps is longer than the {steps} steps of {}: learning rate {rates} was never \
-             reached. Shorten `warmup_steps`, or train longer.",
+            "The warm-up of {warmup_steps} steps is longer than the {steps} steps of {}: {reached} never reached. \
+             Shorten `warmup_steps`, or train longer.",
             words::count(cold().count(), "trial"),
         ),
     )
@@ -272,7 +275,7 @@ mod tests {
         let message = told("W12", &[trained(500, 0.1, 0.5), trained(500, 1.0, 0.5)], Some(&train)).unwrap();
         assert_eq!(
             message,
-            "The warm-up of 5000 steps is longer than the 6 steps of 2 trials: learning rate 0.1 and 1 was never \
+            "The warm-up of 5000 steps is longer than the 6 steps of 2 trials: learning rates 0.1 and 1 were never \
              reached. Shorten `warmup_steps`, or train longer."
         );
     }

@@ -2,7 +2,7 @@
 //!
 //! - [`trial`]: what is to be trained; [`host`]: what a process keeps between trials,
 //! - [`prepare`]: data opened, model built, memory planned; [`planned`]: that alone, as an answer,
-//! - [`milestones`] and [`evaluations`]: when a trial is evaluated, and what that means,
+//! - [`mod@milestones`] and [`evaluations`]: when a trial is evaluated, and what that means,
 //! - [`saving`]: its state saved, and gone on from,
 //! - [`stopwatch`], [`noise`], [`reporter`], [`reporting`], [`result`]: what is measured and reported.
 
