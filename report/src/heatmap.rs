@@ -351,7 +351,7 @@ mod tests {
         seeds: batch size down, learning
         rate 0.01 to 0.316228 across
            32 5 1 * x
-         1024 9 * . !
+         1024 9 9 . !
         65536 m m
         * best of its batch size, 0 best
         score to 9 worst, x diverged, m
