@@ -7,14 +7,17 @@ use proto::v1::{Sweep, SweepState, View, WatchSweepRequest, WatchSweepResponse};
 use tonic::Status;
 
 use crate::coordinator::session::Session;
-use crate::coordinator::{refusal, rows};
+use crate::coordinator::{presence, refusal, rows};
 use crate::display::{Display, trials};
 use crate::failure::{Exit, Failure};
 
 /// A coordinator that is away for longer than this is not coming back.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Trials that wait for longer than this while none runs are worth a word.
+/// Trials that wait for longer than this while no worker is there are worth a word.
+const ALONE: Duration = Duration::from_secs(1);
+
+/// The same while there is one, but it takes none.
 const IDLE: Duration = Duration::from_secs(15);
 
 const BETWEEN_TRIES: Duration = Duration::from_millis(100);
@@ -66,8 +69,8 @@ async fn watch(
         let mut next = std::pin::pin!(states.message());
         let state = tokio::select! {
             state = &mut next => state?,
-            () = tokio::time::sleep(IDLE), if last.as_ref().is_some_and(waits_for_a_worker) => {
-                display.borrow().note("trials wait, but no worker takes one; see who is there with: batchsweep workers");
+            why = nothing_goes_on(session, last.as_ref()), if last.as_ref().is_some_and(waits_for_a_worker) => {
+                display.borrow().note(&why);
                 next.await?
             }
         };
@@ -79,6 +82,18 @@ async fn watch(
             return Ok(last);
         }
     }
+}
+
+/// Says after a while why nothing goes on.
+async fn nothing_goes_on(session: &Session, sweep: Option<&Sweep>) -> String {
+    tokio::time::sleep(ALONE).await;
+    if let Some(sweep) = sweep
+        && session.presence.waits_in_vain(&session.client, sweep).await
+    {
+        return format!("trials wait, and {}; start one with: batchsweep up", presence::NONE_RUNS);
+    }
+    tokio::time::sleep(IDLE - ALONE).await;
+    "trials wait, but no worker takes one; see who is there with: batchsweep workers".to_owned()
 }
 
 /// Trials are handed out, but none is taken.
@@ -105,7 +120,8 @@ pub fn is_set_aside(sweep: &Sweep) -> bool {
 }
 
 /// No trial is left that could change.
-fn has_ended(sweep: &Sweep) -> bool {
+#[must_use]
+pub fn has_ended(sweep: &Sweep) -> bool {
     let (all, ended) = trials(sweep.counts.as_ref());
     sweep.state() == SweepState::Finished || all == ended
 }

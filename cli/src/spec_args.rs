@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::spec_file::{self, Mistakes, Paths, Readers, SpecFile, nearest};
+use crate::talk;
 
 /// A sweep file and what is laid over it.
 #[derive(Debug, Clone, clap::Args)]
@@ -63,7 +64,7 @@ fn beside(file: &Path) -> Option<PathBuf> {
 fn tell_all(name: &str, mistakes: &Mistakes) -> Failure {
     let stderr = io::stderr();
     let color = anstream::AutoStream::choice(&stderr) != anstream::ColorChoice::Never;
-    anstream::eprintln!("{}\n", mistakes.render(color));
+    talk::line(format_args!("{}\n", mistakes.render(color)));
     let count = report::human::count(mistakes.all.len() as u64, "mistake");
     Failure::usage(format!("{count} in {name}; nothing was started"))
 }

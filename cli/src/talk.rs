@@ -1,7 +1,7 @@
 //! What is said besides results, all of it on standard error.
 
 use std::fmt;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 
@@ -27,21 +27,21 @@ impl Talk {
     /// Something that was done.
     pub fn say(self, text: impl fmt::Display) {
         if self != Self::Quiet {
-            anstream::eprintln!("{text}");
+            line(text);
         }
     }
 
     /// Something that helps to find a fault.
     pub fn detail(self, text: impl fmt::Display) {
         if self == Self::Verbose {
-            anstream::eprintln!("{DIM}{text}{DIM:#}");
+            line(format_args!("{DIM}{text}{DIM:#}"));
         }
     }
 
     /// Something to know before relying on a result.
     pub fn warn(self, text: impl fmt::Display) {
         if self != Self::Quiet {
-            anstream::eprintln!("{}", warning(text));
+            line(warning(text));
         }
     }
 
@@ -49,6 +49,13 @@ impl Talk {
     pub fn next(self, command: impl fmt::Display) {
         self.say(format_args!("{HINT}next:{HINT:#} {command}"));
     }
+}
+
+/// Writes a line on standard error, whatever the verbosity. What cannot be written (a full disk, a terminal that is gone)
+/// is dropped: no talk is worth a result.
+pub fn line(text: impl fmt::Display) {
+    // In one piece, so that lines of several processes do not mix.
+    let _ = anstream::stderr().lock().write_all(format!("{text}\n").as_bytes());
 }
 
 /// Columns of the terminal that standard error is; `None` where it is none.
@@ -68,9 +75,9 @@ pub fn warning(text: impl fmt::Display) -> String {
 /// Tells why a command did not succeed, and what to do.
 pub fn tell(failure: &Failure) {
     if !failure.message.is_empty() {
-        anstream::eprintln!("{ERROR}error:{ERROR:#} {}", failure.message);
+        line(format_args!("{ERROR}error:{ERROR:#} {}", failure.message));
     }
     if let Some(hint) = &failure.hint {
-        anstream::eprintln!("{HINT}hint:{HINT:#} {hint}");
+        line(format_args!("{HINT}hint:{HINT:#} {hint}"));
     }
 }

@@ -4,13 +4,16 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use cli::local::database_user::DatabaseUser;
 use cli::local::postgres::{self, Server};
 use cli::local::service::Service;
-use cli::local::{StateDir, socket};
+use cli::local::{StateDir, socket, stopping};
+use cli::talk::Talk;
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 /// A state folder that the database's user can reach.
@@ -70,6 +73,51 @@ fn a_database_is_made_once_and_survives_a_restart() {
     let (service, server) = start(&state);
     assert_eq!(sql(&server, "select value from kept"), "here");
     stop(service);
+}
+
+#[test]
+fn a_pid_file_that_names_another_clusters_server_is_stale() {
+    let ((_folder, state), (_other_folder, other)) = (state(), state());
+    let (running, other_server) = start(&other);
+    let (service, _) = start(&state);
+    stop(service);
+    let text = fs::read_to_string(other.data().join("postmaster.pid")).unwrap();
+    let text = text.replace(&*other.path().to_string_lossy(), &state.path().to_string_lossy());
+    fs::write(state.data().join("postmaster.pid"), &text).unwrap();
+    let lock = socket::folder(&state).join(format!("{}.lock", socket::file_name()));
+    fs::write(lock, &text).unwrap();
+    assert_eq!(postgres::running(&state), None);
+    assert!(!wait(stopping::everything(&state, Talk::Quiet)).unwrap());
+    assert!(other_server.process.is_alive());
+    let (service, server) = start(&state);
+    assert_ne!(server.process, other_server.process);
+    assert!(other_server.process.is_alive());
+    stop(service);
+    stop(running);
+}
+
+#[test]
+fn a_server_that_was_killed_and_is_not_reaped_is_in_nobodys_way() {
+    let (_folder, state) = state();
+    let (killed, server) = start(&state);
+    server.process.signal(Signal::SIGKILL);
+    assert!(wait(server.process.ended_within(Duration::from_secs(10))));
+    assert_eq!(postgres::running(&state), None);
+    // Nobody has waited for the first one: its process is a zombie with the pid that the pid file names.
+    assert!(Path::new(&format!("/proc/{}", server.process.pid)).exists());
+    let (service, _) = start(&state);
+    stop(service);
+    drop(killed);
+}
+
+#[test]
+fn data_that_others_may_read_is_named_before_postgres_refuses_it() {
+    let (_folder, state) = state();
+    let user = DatabaseUser::needed().unwrap();
+    postgres::prepare(&state, user.as_ref()).unwrap();
+    fs::set_permissions(state.data(), fs::Permissions::from_mode(0o755)).unwrap();
+    let failure = postgres::check(&state, user.as_ref()).unwrap_err();
+    assert!(failure.hint.unwrap().starts_with("close it with: chmod 700 "), "{}", failure.message);
 }
 
 #[test]

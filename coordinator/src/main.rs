@@ -76,7 +76,7 @@ async fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            telemetry::log::line(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -2,6 +2,7 @@
 //! A token is written to standard output or a file once, and told nowhere else.
 
 use std::fmt::Write as _;
+use std::io::{self, ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use domain::access::{Scope, check_principal};
 use domain::units::{ParseTimeSpanError, TimeSpan};
 use proto::Token;
 use sqlx::{Connection, PgConnection};
+use telemetry::log::line;
 
 /// What to do with tokens.
 #[derive(Debug, Subcommand)]
@@ -72,16 +74,20 @@ pub async fn run(command: TokenCommand) -> anyhow::Result<()> {
         TokenCommand::Create(arguments) => create(arguments).await,
         TokenCommand::List { all, database } => {
             let tokens = token::list(&mut connect(&database).await?, all).await?;
-            print!("{}", table(&tokens));
-            Ok(())
+            match write_out(&table(&tokens)) {
+                // A reader that has gone, such as `head`, has what it wanted.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+                written => written.context("cannot write to standard output"),
+            }
         }
         TokenCommand::Revoke { token, database } => {
             let revoked = token::revoke(&mut connect(&database).await?, &token).await?;
             for token in &revoked {
-                eprintln!("revoked {} of `{}` ({})", token.token_id, token.name, token.scopes.join(", "));
+                let scopes = token.scopes.join(", ");
+                line(format_args!("revoked {} of `{}` ({scopes})", token.token_id, token.name));
             }
             if revoked.is_empty() {
-                eprintln!("`{token}` was revoked before");
+                line(format_args!("`{token}` was revoked before"));
             }
             Ok(())
         }
@@ -99,7 +105,9 @@ async fn create(arguments: CreateArgs) -> anyhow::Result<()> {
     let row = token::insert(&mut transaction, &name, &new.hash(), &scopes, expires).await?;
     match &out {
         Some(file) => new.write_new(file).with_context(|| format!("cannot write {}", file.display()))?,
-        None => println!("{}", new.expose()),
+        None => {
+            write_out(&format!("{}\n", new.expose())).context("cannot write the token to standard output")?;
+        }
     }
     transaction.commit().await?;
     let place = out.map_or_else(
@@ -107,8 +115,15 @@ async fn create(arguments: CreateArgs) -> anyhow::Result<()> {
         |file| format!("it is in {}", file.display()),
     );
     let until = row.expires_at.map_or_else(|| "for ever".to_owned(), |at| format!("until {}", moment(&at)));
-    eprintln!("token {} of `{name}` allows {}, {until}; {place}", row.token_id, row.scopes.join(", "));
+    let scopes = row.scopes.join(", ");
+    line(format_args!("token {} of `{name}` allows {scopes}, {until}; {place}", row.token_id));
     Ok(())
+}
+
+fn write_out(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 async fn connect(database: &DatabaseConfig) -> anyhow::Result<PgConnection> {

@@ -1,6 +1,7 @@
 //! The log, on standard error.
 
-use std::io::IsTerminal;
+use std::fmt;
+use std::io::{IsTerminal, Write};
 
 use clap::ValueEnum;
 use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
@@ -20,6 +21,11 @@ pub enum LogFormat {
     Json,
 }
 
+/// Writes a line on standard error beside the log, such as why a program ends. It is dropped where it cannot be written.
+pub fn line(text: impl fmt::Display) {
+    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
+}
+
 /// Starts the log alone, without traces.
 pub fn start(format: LogFormat, told: &str) {
     tracing_subscriber::registry().with(layer(format, told)).init();
@@ -34,7 +40,8 @@ where
     // With the hint, what nobody is told costs a comparison; without it, each statement and frame would be looked at.
     let others = filter_fn(|metadata| metadata.target() != TRACE).with_max_level_hint(LevelFilter::TRACE);
     let filter = chosen.and(others);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // A line that cannot be written (a full disk) is dropped. Reporting that, as the library would, panics for the same reason.
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
     match format {
         LogFormat::Text => {
             lines.with_target(false).with_ansi(std::io::stderr().is_terminal()).with_filter(filter).boxed()

@@ -65,7 +65,7 @@ fn run_agent(config: AgentConfig, log_format: LogFormat) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start: {error}");
+            telemetry::log::line(format_args!("error: cannot start: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -78,7 +78,7 @@ fn run_agent(config: AgentConfig, log_format: LogFormat) -> ExitCode {
     match worked {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            telemetry::log::line(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -99,7 +99,7 @@ fn health(address: SocketAddr) -> ExitCode {
     match agent::monitor::ask(address) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            eprintln!("error: {problem}");
+            telemetry::log::line(format_args!("error: {problem}"));
             ExitCode::FAILURE
         }
     }

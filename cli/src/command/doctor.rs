@@ -7,12 +7,12 @@ use report::{Column, ColumnKind, Look, Table, human};
 
 use crate::context::{Context, block_on};
 use crate::coordinator::address::Address;
-use crate::coordinator::{client, credentials};
+use crate::coordinator::{client, credentials, presence};
 use crate::failure::{Exit, Failure};
-use crate::local::database_user::{self, DatabaseUser};
+use crate::local::database_user::DatabaseUser;
 use crate::local::postgres::{self, Binaries};
-use crate::local::programs;
 use crate::local::record::Record;
+use crate::local::{programs, socket};
 use crate::output::{self, Format, OutputArgs};
 use crate::trainer::{Trainer, TrainerOptions};
 
@@ -53,7 +53,7 @@ struct Finding {
 /// When standard output does not take the findings.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let findings = [
-        postgres_programs(),
+        postgres_programs(context),
         state_folder(context),
         coordinator_program(),
         worker(&args.device),
@@ -94,18 +94,24 @@ impl Finding {
     }
 }
 
-fn postgres_programs() -> Finding {
-    let found = Binaries::find(None)
-        .map(|binaries| format!("PostgreSQL {} in {}", binaries.version, binaries.folder.display()));
-    Finding::of("postgres", found)
+/// As `run` would use it: of the database's version, by the database's user.
+fn postgres_programs(context: &Context) -> Finding {
+    let check = || {
+        let binaries = match context.state_dir() {
+            Ok(state) => postgres::check(&state, DatabaseUser::needed()?.as_ref())?,
+            // Reported as the state folder's.
+            Err(_) => Binaries::find(None)?,
+        };
+        Ok(format!("PostgreSQL {} in {}", binaries.version, binaries.folder.display()))
+    };
+    Finding::of("postgres", check())
 }
 
 fn state_folder(context: &Context) -> Finding {
     let check = || {
         let state = context.state_dir()?;
-        let user = DatabaseUser::needed()?;
         state.check_writable()?;
-        database_user::check_reach(&state.postgres(), user.as_ref())?;
+        socket::check(&state, DatabaseUser::needed()?.as_ref())?;
         let what =
             if state.has_database() { "with a database" } else { "no database yet; the first run makes it" };
         Ok(format!("{} ({what})", state.path().display()))
@@ -174,6 +180,12 @@ fn local_stack(context: &Context) -> Finding {
     let Ok(state) = context.state_dir() else { return Finding::absent(CHECK, "no state folder") };
     let record = Record::load(&state);
     match (record.coordinator, postgres::running(&state)) {
+        (Some(_), Some(_)) if record.workers.is_empty() => Finding {
+            check: CHECK,
+            verdict: Verdict::Absent,
+            found: format!("runs at {}, but {}", record.url, presence::NONE_RUNS),
+            fix: Some("batchsweep up".to_owned()),
+        },
         (Some(_), Some(_)) => {
             let workers = human::count(record.workers.len() as u64, "worker");
             Finding::good(CHECK, format!("runs at {} with {workers}", record.url))

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::local::stack;
+use crate::local::stopping;
 
 /// Arguments of `down`.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -14,7 +14,7 @@ pub struct Args {}
 /// When a process does not end.
 pub async fn run(_args: Args, context: &Context) -> Result<Exit, Failure> {
     let state = context.state_dir()?;
-    if stack::stop_everything(&state, context.talk).await? {
+    if stopping::everything(&state, context.talk).await? {
         context.talk.say(format_args!("stopped; sweeps and results stay in {}", state.path().display()));
         context.talk.next("batchsweep up");
     } else {

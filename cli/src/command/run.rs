@@ -9,11 +9,12 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::context::Context;
 use crate::coordinator::address::{Address, Origin};
+use crate::coordinator::presence::Presence;
 use crate::coordinator::session::Session;
 use crate::coordinator::{client, credentials, sign_in};
 use crate::display::Display;
 use crate::failure::{Exit, Failure};
-use crate::interrupt::Interrupts;
+use crate::interrupt::{Interrupt, Interrupts};
 use crate::local::record::Record;
 use crate::local::service::Event;
 use crate::local::{Lifetime, Stack, StackOptions};
@@ -51,7 +52,6 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 /// # Errors
 /// For a bad sweep file, a stack that does not start, and whatever keeps the sweep from its end.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let mut interrupts = Interrupts::listen()?;
     if context.globals.coordinator.is_some() {
         return Err(Failure::usage("`run` trains on this machine and takes no --coordinator")
             .hint("to have another coordinator run it: batchsweep submit SPEC --wait"));
@@ -59,6 +59,8 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let spec = args.spec.load(Readers::LocalWorkers)?;
     let lifetime = if args.keep { Lifetime::Stays } else { Lifetime::WithUs };
     let options = StackOptions { workers: Some(args.workers.workers()?), lifetime };
+    // Reading a file may take long, or for ever: until here Ctrl-C ends the command by itself.
+    let mut interrupts = Interrupts::listen()?;
     let state = context.state_dir()?;
     if args.workers.is_set() && !Record::load(&state).workers.is_empty() {
         return Err(Failure::usage("a local stack runs already, and its workers keep their settings").hint(
@@ -69,7 +71,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let mut stack = tokio::select! {
         stack = Stack::start(&state, &options, context.talk) => stack?,
         // What has been started so far ends with this command.
-        () = interrupts.next() => return Err(Failure::silent(Exit::Interrupted)),
+        _ = interrupts.next() => return Err(Failure::silent(Exit::Interrupted)),
     };
     if stack.started().is_empty() {
         context.talk.say(format_args!("using the local stack at {}", stack.url()));
@@ -87,7 +89,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     }
     tokio::select! {
         stopped = stack.stop() => stopped?,
-        () = interrupts.next() => {}
+        _ = interrupts.next() => {}
     }
     outcome
 }
@@ -101,12 +103,10 @@ async fn sweep(
     context: &Context,
 ) -> Result<Exit, Failure> {
     let address = Address { url: stack.url().to_owned(), origin: Origin::LocalStack };
-    let client = client::connect(&address, &credentials::of(context, &address)?).await?;
-    let session = Session { client, address };
-    if stack.started_coordinator() {
-        set_leftovers_aside(&session, context.talk).await?;
-    }
-    let submitted = submission::submit(&session, spec, None, context.talk).await?;
+    let (session, submitted) = tokio::select! {
+        submitted = submit(stack, address, spec, context) => submitted?,
+        _ = interrupts.next() => return Err(Failure::silent(Exit::Interrupted)),
+    };
     let (trials, _) = crate::display::trials(submitted.counts.as_ref());
     context.talk.say(format_args!("sweep {}: {}", submitted.sweep_id, human::count(trials, "trial")));
     sign_in::tell(context, stack.url(), stack.page(), &format!("/sweeps/{}", submitted.sweep_id)).await;
@@ -114,10 +114,29 @@ async fn sweep(
     let end = until_end(&session, &submitted.sweep_id, &display, &mut events, interrupts).await;
     display.borrow_mut().finish();
     let (last, interrupted) = end?;
-    conclude(&session, &last, format, interrupted, context.talk).await
+    tokio::select! {
+        concluded = conclude(&session, &last, format, interrupted, context.talk) => concluded,
+        _ = interrupts.next() => Err(Failure::silent(Exit::Interrupted)),
+    }
 }
 
-/// Follows the sweep. The first Ctrl-C lets running trials finish, the second stops them.
+async fn submit(
+    stack: &Stack,
+    address: Address,
+    spec: &SpecFile,
+    context: &Context,
+) -> Result<(Session, Sweep), Failure> {
+    let client = client::connect(&address, &credentials::of(context, &address)?).await?;
+    let session = Session { client, address, presence: Presence::Local(context.state_dir()?) };
+    if stack.started_coordinator() {
+        set_leftovers_aside(&session, context.talk).await?;
+    }
+    let submitted = submission::submit(&session, spec, None, context.talk).await?;
+    Ok((session, submitted))
+}
+
+/// Follows the sweep. The first Ctrl-C lets running trials finish, the second stops them. When the terminal goes away, nobody
+/// is there for a second one: the sweep is paused, and can be resumed.
 async fn until_end(
     session: &Session,
     sweep: &str,
@@ -144,7 +163,14 @@ async fn until_end(
                     return Err(failure);
                 }
             },
-            () = interrupts.next() => {
+            interrupt = interrupts.next() => {
+                if interrupt == Interrupt::HungUp {
+                    display.borrow().note(&format!(
+                        "the terminal went away: the sweep is paused, running trials stop at once; to go on: batchsweep up && batchsweep resume {sweep}"
+                    ));
+                    pause(session, sweep).await;
+                    return Err(Failure::silent(Exit::Interrupted));
+                }
                 interrupted += 1;
                 let drain = interrupted == 1;
                 if interrupted > 2 {
@@ -171,6 +197,13 @@ async fn end_at_once(session: &Session, sweep: &str) {
     let request = CancelSweepRequest { sweep: sweep.to_owned(), drain: false };
     // It may be the coordinator that is gone; then the next `run` sets the sweep aside.
     let _ = tokio::time::timeout(LAST_WORDS, session.client.clone().cancel_sweep(request)).await;
+}
+
+/// Sets a sweep aside for later: what ran has saved its state, and `resume` goes on.
+async fn pause(session: &Session, sweep: &str) {
+    let request = PauseSweepRequest { sweep: sweep.to_owned() };
+    // A coordinator that does not answer is no reason to stay; then the next `run` sets the sweep aside.
+    let _ = tokio::time::timeout(LAST_WORDS, session.client.clone().pause_sweep(request)).await;
 }
 
 async fn conclude(

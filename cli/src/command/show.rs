@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::analysis;
 use crate::conclusion::{self, FEW_WARNINGS};
 use crate::context::Context;
+use crate::coordinator::presence;
 use crate::coordinator::rows;
 use crate::coordinator::session::{self, Purpose};
 use crate::failure::{Exit, Failure};
@@ -38,12 +39,13 @@ pub struct Args {
 /// # Errors
 /// When there is no such sweep, or no coordinator.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let (analyzed, best) = session::with(context, Purpose::Stored, async |session| {
+    let (analyzed, best, waits_in_vain) = session::with(context, Purpose::Stored, async |session| {
         let analyzed = analysis::fetch(session, &args.sweep).await?;
         let sweep_id = &analyzed.sweep.sweep_id;
         let best = rows::list(&mut session.client, View::BestLearningRate, sweep_id, "").await;
         let best = best.map_err(|status| session.refused(&status))?;
-        Ok((analyzed, best))
+        let waits_in_vain = session.presence.waits_in_vain(&session.client, &analyzed.sweep).await;
+        Ok((analyzed, best, waits_in_vain))
     })
     .await?;
     let sweep = &analyzed.sweep;
@@ -55,8 +57,14 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             output::text(&page(sweep))?;
             output::text("\n")?;
             conclusion::write_conclusion(&analyzed, FEW_WARNINGS, context.talk)?;
-            context.talk.next(format_args!("batchsweep best {}", args.sweep));
+            if !waits_in_vain {
+                context.talk.next(format_args!("batchsweep best {}", args.sweep));
+            }
         }
+    }
+    if waits_in_vain {
+        context.talk.warn(format_args!("{}, so nothing is trained", presence::NONE_RUNS));
+        context.talk.next("batchsweep up");
     }
     Ok(Exit::Success)
 }

@@ -4,7 +4,7 @@ use report::rows;
 use report::{Column, ColumnKind, Table};
 
 use crate::context::Context;
-use crate::coordinator::sign_in;
+use crate::coordinator::{presence, sign_in};
 use crate::failure::{Exit, Failure};
 use crate::local::postgres;
 use crate::local::process::ProcessId;
@@ -45,6 +45,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     for (name, process) in &record.workers {
         push(&format!("worker {name}"), Some(*process), String::new());
     }
+    if record.coordinator.is_some() && record.workers.is_empty() {
+        push("worker", None, String::new());
+    }
     let runs = rows.iter().any(|row| row[2].is_some());
     let column = |name: &str, kind| Column { name: name.to_owned(), kind };
     let columns = vec![
@@ -57,6 +60,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     if runs {
         if record.coordinator.is_some() && args.output.format == Format::Table {
             sign_in::tell(context, &record.url, &record.page, "").await;
+        }
+        if record.workers.is_empty() {
+            context.talk.warn(presence::NONE_RUNS);
+            context.talk.next("batchsweep up");
         }
         return Ok(Exit::Success);
     }

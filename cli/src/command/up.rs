@@ -11,11 +11,13 @@ use report::human;
 
 use crate::context::Context;
 use crate::coordinator::address::{Address, Origin};
+use crate::coordinator::presence::Presence;
 use crate::coordinator::session::Session;
 use crate::coordinator::{client, credentials, rows, sign_in};
 use crate::failure::{Exit, Failure};
+use crate::local::parts::WORKER_PREFIX;
 use crate::local::record::Record;
-use crate::local::{Lifetime, Stack, StackOptions, Workers, stack};
+use crate::local::{Lifetime, Stack, StackOptions, Workers, stopping};
 use crate::timestamp;
 
 /// Arguments of `up`.
@@ -57,8 +59,8 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     }
     let (start, since) = (Instant::now(), timestamp::text(&SystemTime::now().into()));
     let stack = Stack::start(&state, &options, context.talk).await?;
-    if let Err(failure) = workers_register(&stack, &options, since, context).await {
-        stack::stop_everything(&state, context.talk).await?;
+    if let Err(failure) = workers_register(&stack, since, context).await {
+        stopping::everything(&state, context.talk).await?;
         return Err(failure);
     }
     let started = stack.started();
@@ -79,22 +81,15 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 /// Waits until every worker that was started has registered: only then is its device known to work.
-async fn workers_register(
-    stack: &Stack,
-    options: &StackOptions,
-    since: String,
-    context: &Context,
-) -> Result<(), Failure> {
+async fn workers_register(stack: &Stack, since: String, context: &Context) -> Result<(), Failure> {
     const LIMIT: Duration = Duration::from_secs(60);
-    let expected = match &options.workers {
-        Some(workers) if stack.started().iter().any(|name| name.starts_with("worker")) => {
-            workers.devices.len()
-        }
-        _ => return Ok(()),
-    };
+    let expected = stack.started().iter().filter(|name| name.starts_with(WORKER_PREFIX)).count();
+    if expected == 0 {
+        return Ok(());
+    }
     let address = Address { url: stack.url().to_owned(), origin: Origin::LocalStack };
     let client = client::connect(&address, &credentials::of(context, &address)?).await?;
-    let session = Session { client, address };
+    let session = Session { client, address, presence: Presence::Local(context.state_dir()?) };
     let start = Instant::now();
     while start.elapsed() < LIMIT {
         stack.check()?;

@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use proto::v1::{Sweep, TrialCounts};
+use proto::v1::{GetSweepRequest, Sweep, SweepState, TrialCounts};
 use report::human;
 
 use crate::context::Context;
+use crate::coordinator::presence::{self, Presence};
 use crate::coordinator::session::{self, Purpose, Session};
 use crate::display::{Display, trials};
 use crate::failure::{Exit, Failure};
@@ -68,6 +69,7 @@ pub async fn until_end(
     timeout: Option<Duration>,
     display: Display,
 ) -> Result<Sweep, Failure> {
+    refuse_to_wait_in_vain(session, sweep).await?;
     let display = RefCell::new(display);
     let end = follow::to_the_end(session, sweep, &display);
     let end = match timeout {
@@ -81,6 +83,30 @@ pub async fn until_end(
     };
     display.borrow_mut().finish();
     end
+}
+
+/// A coordinator that was started for this command alone has no worker, and gets none: waiting there would never end.
+async fn refuse_to_wait_in_vain(session: &Session, sweep: &str) -> Result<(), Failure> {
+    if !matches!(session.presence, Presence::Nobody) {
+        return Ok(());
+    }
+    let found = session.client.clone().get_sweep(GetSweepRequest { sweep: sweep.to_owned() }).await;
+    let found = found.map_err(|status| session.refused(&status))?.into_inner().sweep.unwrap_or_default();
+    if follow::has_ended(&found) || follow::is_set_aside(&found) {
+        return Ok(());
+    }
+    let counts = found.counts.unwrap_or_default();
+    let open = human::count(counts.pending + counts.running, "open trial");
+    let resume = if found.state() == SweepState::Paused {
+        format!(" && batchsweep resume {sweep}")
+    } else {
+        String::new()
+    };
+    Err(Failure::failed(format!(
+        "the sweep has {open}, but the local stack is stopped: {}",
+        presence::NONE_RUNS
+    ))
+    .hint(format!("batchsweep up{resume} && batchsweep watch {sweep}")))
 }
 
 /// Says why a sweep was set aside, and how it goes on, after what is to be done `first`; whether it was.

@@ -4,6 +4,7 @@
 use crate::context::Context;
 use crate::coordinator::address::{Address, Origin};
 use crate::coordinator::client::{self, Client, TokenClient};
+use crate::coordinator::presence::Presence;
 use crate::coordinator::{credentials, refusal};
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupts;
@@ -26,6 +27,8 @@ pub struct Session {
     pub client: Client,
     /// Where the client is connected to, and who said so.
     pub address: Address,
+    /// What is known of its workers.
+    pub presence: Presence,
 }
 
 impl Session {
@@ -45,23 +48,32 @@ pub async fn with<T>(
     calls: impl AsyncFnOnce(&mut Session) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let mut interrupts = Interrupts::listen()?;
-    let Found { address, stack, _in_use } = find(context, purpose).await?;
+    let Found { address, stack, _in_use } = tokio::select! {
+        found = find(context, purpose) => found?,
+        // What has been started so far ends with this command.
+        _ = interrupts.next() => return Err(Failure::silent(Exit::Interrupted)),
+    };
     let outcome = async {
         let credentials = credentials::of(context, &address)?;
         client::warn_when_exposed(&address, &credentials, context.talk);
         let client = client::connect(&address, &credentials).await?;
-        let mut session = Session { client, address };
-        tokio::select! {
-            outcome = calls(&mut session) => outcome,
-            () = interrupts.next() => Err(Failure::silent(Exit::Interrupted)),
-        }
+        let presence = match (&stack, address.origin) {
+            (Some(_), _) => Presence::Nobody,
+            (None, Origin::LocalStack) => Presence::Local(context.state_dir()?),
+            (None, _) => Presence::Unknown,
+        };
+        let mut session = Session { client, address, presence };
+        calls(&mut session).await
     };
-    let outcome = outcome.await;
+    let outcome = tokio::select! {
+        outcome = outcome => outcome,
+        _ = interrupts.next() => Err(Failure::silent(Exit::Interrupted)),
+    };
     if let Some(stack) = stack {
         tokio::select! {
             stopped = stack.stop() => stopped?,
             // Without patience it ends with this command all the same.
-            () = interrupts.next() => {}
+            _ = interrupts.next() => {}
         }
     }
     outcome

@@ -1,6 +1,7 @@
 //! Live bars: one a running trial, and a total with the time left.
 
 use std::collections::HashMap;
+use std::io;
 use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -26,13 +27,17 @@ pub struct Bars {
 }
 
 impl Bars {
-    /// An empty screen.
+    /// An empty screen; `None` where standard error cannot redraw a line: no terminal, or a dumb one.
     #[must_use]
-    pub fn new() -> Self {
-        let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+    pub fn new() -> Option<Self> {
+        let target = ProgressDrawTarget::stderr();
+        if target.is_hidden() {
+            return None;
+        }
+        let screen = MultiProgress::with_draw_target(target);
         let total = screen.add(ProgressBar::new(TOTAL));
         total.set_style(style("{prefix:.bold}  {bar:24.cyan/dim}  {msg}"));
-        Self { screen, total, trials: HashMap::new(), remaining: Remaining::default() }
+        Some(Self { screen, total, trials: HashMap::new(), remaining: Remaining::default() })
     }
 
     /// Draws a new state.
@@ -64,7 +69,10 @@ impl Bars {
 
     /// Prints a line above the bars.
     pub fn print(&self, line: &str) {
-        self.screen.suspend(|| anstream::eprintln!("{line}"));
+        let plain = anstream::AutoStream::choice(&io::stderr()) == anstream::ColorChoice::Never;
+        let line = if plain { anstream::adapter::strip_str(line).to_string() } else { line.to_owned() };
+        // Not `suspend`, which panics on a terminal that is gone.
+        let _ = self.screen.println(line);
     }
 
     /// Takes the bars away.

@@ -6,6 +6,7 @@ use proto::v1::WatchSweepResponse;
 use report::{Table, human};
 
 use super::trials;
+use crate::talk;
 
 /// What has been told.
 #[derive(Debug, Default)]
@@ -32,7 +33,8 @@ impl Lines {
             let status = results.text(row, "status").unwrap_or_default();
             let index = results.text(row, "trial_index").unwrap_or_default();
             if !matches!(status, "" | "pending" | "running") && self.told.insert(index.to_owned()) {
-                anstream::eprintln!("[{}/{}] {}", self.told.len(), self.all, line(results, row, status));
+                let ended = self.told.len();
+                talk::line(format_args!("[{ended}/{}] {}", self.all, line(results, row, status)));
             }
         }
     }

@@ -1,4 +1,5 @@
-//! How far a sweep is, on standard error: live bars on a terminal, a line for each trial elsewhere.
+//! How far a sweep is, on standard error: live bars on a terminal that can
+//! redraw a line, a line for each trial elsewhere.
 
 mod bars;
 
@@ -6,14 +7,12 @@ mod lines;
 
 mod remaining;
 
-use std::io::{self, IsTerminal};
-
 use bars::Bars;
 use lines::Lines;
 use proto::v1::WatchSweepResponse;
 use report::Table;
 
-use crate::talk::{Talk, warning};
+use crate::talk::{self, Talk, warning};
 
 /// What is shown while a sweep runs.
 #[derive(Debug)]
@@ -34,8 +33,7 @@ impl Display {
     pub fn new(talk: Talk) -> Self {
         match talk {
             Talk::Quiet => Self::Nothing,
-            _ if io::stderr().is_terminal() => Self::Bars(Bars::new()),
-            _ => Self::Lines(Lines::default()),
+            _ => Bars::new().map_or_else(|| Self::Lines(Lines::default()), Self::Bars),
         }
     }
 
@@ -71,7 +69,7 @@ impl Display {
     pub fn note(&self, text: &str) {
         match self {
             Self::Bars(bars) => bars.print(&warning(text)),
-            Self::Lines(_) | Self::Notes => anstream::eprintln!("{}", warning(text)),
+            Self::Lines(_) | Self::Notes => talk::line(warning(text)),
             Self::Nothing => {}
         }
     }

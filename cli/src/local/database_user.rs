@@ -36,6 +36,25 @@ impl DatabaseUser {
     }
 }
 
+/// Checks that this user has a name, which Postgres asks for when a database is made. Root lends it a user that has one.
+///
+/// # Errors
+/// When there is none, as in a container that was started with a number for its user.
+pub fn check_has_name() -> Result<(), Failure> {
+    let uid = geteuid();
+    // A system that cannot be asked is no reason to give up: Postgres asks again.
+    if uid.is_root() || !matches!(User::from_uid(uid), Ok(None)) {
+        return Ok(());
+    }
+    Err(Failure::failed(format!(
+        "this user has the number {uid} but no name, and Postgres makes no database without one"
+    ))
+    .hint(format!(
+        "give it one: echo 'batchsweep:x:{uid}:{}::/:/usr/sbin/nologin' >> /etc/passwd; or run as a user that has a name",
+        nix::unistd::getegid()
+    )))
+}
+
 /// Makes a folder that only the database's user can enter.
 ///
 /// # Errors

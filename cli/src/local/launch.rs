@@ -6,12 +6,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 use nix::sys::signal::Signal;
 
 use crate::failure::Failure;
 use crate::local::database_user::DatabaseUser;
+use crate::local::{StateDir, life};
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -22,10 +23,23 @@ pub struct Launch {
     pub arguments: Vec<OsString>,
     /// Where its output goes.
     pub log: PathBuf,
+    /// The lock that it holds for life: see [`life`].
+    pub life: PathBuf,
+    /// What is done before each start; `None` for nothing.
+    pub before: Option<Before>,
     /// The system user it runs as; `None` for this one.
     pub user: Option<DatabaseUser>,
     /// What the kernel sends it when this command dies; `None` for a process that stays.
     pub dies_with_us: Option<Signal>,
+}
+
+/// A step before each start of a process, also when it is started again.
+#[derive(Debug, Clone)]
+pub struct Before {
+    /// The state folder that it is for.
+    pub state: StateDir,
+    /// What is done there; a failure keeps the process from starting.
+    pub step: fn(&StateDir) -> Result<(), Failure>,
 }
 
 /// A log past this size makes room for a new one; one older is kept.
@@ -35,13 +49,17 @@ impl Launch {
     /// Starts it.
     ///
     /// # Errors
-    /// When the program or its log cannot be opened.
+    /// When the program or its log cannot be opened, or the one before it still runs.
     pub fn spawn(&self) -> Result<Child, Failure> {
+        if let Some(Before { state, step }) = &self.before {
+            step(state)?;
+        }
+        let life = life::take(&self.life)?;
         let log = open_log(&self.log)
             .map_err(|error| Failure::io(format!("cannot write the log {}", self.log.display()), &error))?;
         let output = log.try_clone().map_err(|error| Failure::io("cannot share a log", &error))?;
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).stdin(Stdio::null()).stdout(output).stderr(log).process_group(0);
+        command.args(&self.arguments).stdin(life).stdout(output).stderr(log).process_group(0);
         for name in
             std::env::vars_os().map(|(name, _)| name).filter(|name| is_foreign(&name.to_string_lossy()))
         {
@@ -107,12 +125,14 @@ pub fn log_end(path: &Path) -> u64 {
 #[must_use]
 pub fn log_since(path: &Path, start: u64) -> String {
     const LINES: usize = 6;
+    const BYTES: u64 = 8 << 10;
     let read = || -> io::Result<String> {
         let mut log = File::open(path)?;
         let end = log.metadata()?.len();
-        log.seek(SeekFrom::Start(start.max(end.saturating_sub(8 << 10)).min(end)))?;
+        log.seek(SeekFrom::Start(start.max(end.saturating_sub(BYTES)).min(end)))?;
         let mut bytes = Vec::new();
-        log.read_to_end(&mut bytes)?;
+        // A log may be a device that never ends.
+        log.take(BYTES).read_to_end(&mut bytes)?;
         Ok(anstream::adapter::strip_str(&String::from_utf8_lossy(&bytes)).to_string())
     };
     let text = read().unwrap_or_default();

@@ -3,18 +3,22 @@
 //!
 //! - [`state_dir`]: where everything lives,
 //! - [`lock`]: so that two commands do not start it twice or stop it under each other,
-//! - [`process`] and [`launch`]: processes that outlive nobody by mistake,
+//! - [`process`], [`life`] and [`launch`]: processes that outlive nobody by mistake, and which of them live,
 //! - [`database_user`], [`socket`], [`postgres`]: the private Postgres,
 //! - [`programs`]: where the other two binaries are,
 //! - [`record`]: what runs, for the next command to find,
 //! - [`service`]: one process kept running,
-//! - [`options`]: what is to run, [`starter`]: the parts from the bottom up, [`stack`]: all of it.
+//! - [`options`]: what is to run, [`parts`]: what one command started, [`starter`]: how, from the bottom up,
+//! - [`assemble`]: the rest is started where a part is there, [`stopping`]: from the top down,
+//! - [`supervisor`]: looks after it, [`stack`]: all of it.
 
 pub mod state_dir;
 
 pub mod lock;
 
 pub mod process;
+
+pub mod life;
 
 pub mod launch;
 
@@ -32,7 +36,15 @@ pub mod service;
 
 pub mod options;
 
+pub mod parts;
+
 pub mod starter;
+
+pub mod assemble;
+
+pub mod stopping;
+
+pub mod supervisor;
 
 pub mod page;
 

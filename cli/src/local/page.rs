@@ -21,7 +21,13 @@ pub fn address(file: &Path) -> String {
 /// Where to serve the page: where it was the last time, so that bookmarks and cookies go on working, else on any free port.
 #[must_use]
 pub fn listen(file: &Path) -> String {
-    let last = address(file).rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    listen_again(&address(file))
+}
+
+/// Where to serve what was at this address the last time, such as `http://127.0.0.1:39021`: there, else on any free port.
+#[must_use]
+pub fn listen_again(last: &str) -> String {
+    let last = last.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     format!("127.0.0.1:{}", last.filter(is_free).unwrap_or(0))
 }

@@ -33,6 +33,12 @@ impl ProcessId {
         }
     }
 
+    /// Every process of this machine that runs; empty where the system does not list them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        entries.filter_map(|entry| Self::of(entry.file_name().to_str()?.parse().ok()?))
+    }
+
     /// Whether it still runs.
     #[must_use]
     pub fn is_alive(self) -> bool {

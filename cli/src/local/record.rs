@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::local::StateDir;
 use crate::local::process::ProcessId;
+use crate::local::{StateDir, life};
 
 /// The stack as its starter wrote it down.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,23 +16,40 @@ pub struct Record {
     pub url: String,
     /// Where its web page is, such as `http://127.0.0.1:39021`; empty where there is none.
     pub page: String,
-    /// Whether `up` started it: then it stays.
+    /// Whether `up` started it: then it stays. Otherwise it ends with the command that started it: see [`owner`].
     pub stays: bool,
+    /// The main process of the database.
+    pub database: Option<ProcessId>,
     /// The coordinator's process; `None` where it does not run.
     pub coordinator: Option<ProcessId>,
     /// The workers, by name.
     pub workers: Vec<(String, ProcessId)>,
+    /// Names of workers that were written down and have ended since. These are not written.
+    pub lost: Vec<String>,
 }
 
 impl Record {
-    /// What runs now: processes that have ended are left out. Empty when nothing was written down.
+    /// What runs now and goes on running. Processes that have ended are left out, and so are those whose command is gone: they
+    /// are on their way out. Empty when nothing was written down.
     #[must_use]
     pub fn load(state: &StateDir) -> Self {
+        let found = Self::of_living(state);
+        let goes_on = found.stays || life::is_held(&owner(state));
+        if goes_on { found } else { Self { url: found.url, ..Self::default() } }
+    }
+
+    /// What runs now, also what is on its way out.
+    #[must_use]
+    pub fn of_living(state: &StateDir) -> Self {
         let text = fs::read_to_string(path(state)).unwrap_or_default();
         let record = serde_json::from_str(&text).ok().and_then(|value| parse(&value)).unwrap_or_default();
+        let (alive, lost): (Vec<_>, Vec<_>) =
+            record.workers.into_iter().partition(|(_, process)| process.is_alive());
         Self {
+            database: record.database.filter(|process| process.is_alive()),
             coordinator: record.coordinator.filter(|process| process.is_alive()),
-            workers: record.workers.into_iter().filter(|(_, process)| process.is_alive()).collect(),
+            workers: alive,
+            lost: lost.into_iter().map(|(name, _)| name).collect(),
             ..record
         }
     }
@@ -40,7 +57,7 @@ impl Record {
     /// Whether nothing of it runs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.coordinator.is_none() && self.workers.is_empty()
+        self.database.is_none() && self.coordinator.is_none() && self.workers.is_empty()
     }
 
     /// Writes it down; nothing is left of an empty one.
@@ -71,10 +88,18 @@ impl Record {
             "url": self.url,
             "page": self.page,
             "stays": self.stays,
+            "database": self.database.as_ref().map(process),
             "coordinator": self.coordinator.as_ref().map(process),
             "workers": self.workers.iter().map(worker).collect::<Vec<_>>(),
         })
     }
+}
+
+/// The lock of the command that a stack ends with, held for as long as that command lives. The system frees it before it sends
+/// the stack its signal, so whoever can take it knows that what runs is on its way out.
+#[must_use]
+pub fn owner(state: &StateDir) -> PathBuf {
+    life::file(state, "owner")
 }
 
 fn path(state: &StateDir) -> PathBuf {
@@ -95,8 +120,10 @@ fn parse(value: &Value) -> Option<Record> {
         // An earlier version wrote none.
         page: value.get("page").and_then(Value::as_str).unwrap_or_default().to_owned(),
         stays: value.get("stays")?.as_bool()?,
+        database: value.get("database").and_then(process),
         coordinator: value.get("coordinator").and_then(process),
         workers: value.get("workers")?.as_array()?.iter().filter_map(worker).collect(),
+        lost: Vec::new(),
     })
 }
 
@@ -114,14 +141,24 @@ mod tests {
             url: "http://127.0.0.1:7070".to_owned(),
             page: "http://127.0.0.1:7080".to_owned(),
             stays: true,
+            database: Some(own),
             coordinator: Some(own),
             workers: vec![("local-0".to_owned(), own), ("local-1".to_owned(), dead)],
+            lost: Vec::new(),
         };
         record.save(&state).unwrap();
         let loaded = Record::load(&state);
         assert_eq!(loaded.workers, [("local-0".to_owned(), own)]);
-        assert_eq!((loaded.url, loaded.page), (record.url, record.page));
+        assert_eq!(loaded.lost, ["local-1"]);
+        assert_eq!((&loaded.url, &loaded.page), (&record.url, &record.page));
         assert_eq!((loaded.coordinator, loaded.stays), (Some(own), true));
+        // One that does not stay goes on for as long as its command.
+        Record { stays: false, ..record }.save(&state).unwrap();
+        assert!(Record::load(&state).is_empty());
+        assert!(!Record::of_living(&state).is_empty());
+        let held = life::take(&owner(&state)).unwrap();
+        assert_eq!(Record::load(&state).coordinator, Some(own));
+        drop(held);
         Record::default().save(&state).unwrap();
         assert!(Record::load(&state).is_empty());
         fs::write(path(&state), "{ torn").unwrap();

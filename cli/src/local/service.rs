@@ -11,7 +11,7 @@ use crate::failure::{Exit, Failure};
 use crate::local::launch::{self, Launch};
 use crate::local::process::ProcessId;
 
-/// A process that lived for less counts as one that cannot start.
+/// A process that ended by itself and lived for less counts as one that cannot start.
 const LIVED: Duration = Duration::from_secs(3);
 
 /// So many starts in a row may fail.
@@ -20,7 +20,7 @@ const FAILED_STARTS: u32 = 4;
 /// So many restarts are allowed in all: more than anybody's kills, fewer than a loop.
 const RESTARTS: u32 = 50;
 
-/// The wait before the first restart; each failed start doubles it.
+/// The wait before a restart; each further one of a process that did not live doubles it, up to 16 times this.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 
 /// A process and how to start it again.
@@ -35,7 +35,9 @@ pub struct Service {
     child: Child,
     started: Instant,
     log_start: u64,
+    is_ready: bool,
     failed_starts: u32,
+    short_lives: u32,
     restarts: u32,
     restart_at: Option<Instant>,
 }
@@ -64,7 +66,9 @@ impl Service {
             child,
             started: Instant::now(),
             log_start,
+            is_ready: false,
             failed_starts: 0,
+            short_lives: 0,
             restarts: 0,
             restart_at: None,
         })
@@ -74,6 +78,11 @@ impl Service {
     #[must_use]
     pub fn process(&self) -> Option<ProcessId> {
         ProcessId::of(self.child.id())
+    }
+
+    /// It has shown that it can start.
+    pub fn is_ready(&mut self) {
+        self.is_ready = true;
     }
 
     /// How long its log was when it started.
@@ -90,27 +99,33 @@ impl Service {
     /// Looks after it; to be called a few times a second.
     pub fn tend(&mut self, now: Instant) -> Option<Event> {
         if let Some(at) = self.restart_at {
-            return if now >= at { self.restart() } else { None };
+            return if now >= at { self.restart(now) } else { None };
         }
         let status = self.ended()?;
+        let lived = self.started.elapsed() >= LIVED;
         // A process that says by itself that it cannot start will say so again.
-        if self.restarts == 0 && self.started.elapsed() < LIVED && status.code().is_some() {
-            return Some(self.give_up(now, status));
+        if self.restarts == 0 && !lived && !self.is_ready && status.code().is_some_and(|code| code != 0) {
+            return Some(self.give_up(now, self.cannot_run(status)));
         }
-        self.failed_starts = if self.started.elapsed() < LIVED { self.failed_starts + 1 } else { 0 };
+        // Whoever kills it does not show that it cannot start.
+        self.failed_starts = if lived || was_killed(status) { 0 } else { self.failed_starts + 1 };
+        self.short_lives = if lived { 0 } else { self.short_lives + 1 };
         self.restarts += 1;
         if self.failed_starts >= FAILED_STARTS || self.restarts > RESTARTS {
-            return Some(self.give_up(now, status));
+            return Some(self.give_up(now, self.cannot_run(status)));
         }
-        let wait = FIRST_WAIT * 2u32.pow(self.failed_starts.saturating_sub(1));
-        self.restart_at = Some(now + wait);
+        self.restart_at = Some(now + self.wait());
         Some(Event::Restarted(format!("{} {}; it is started again", self.name, describe(status))))
     }
 
-    fn give_up(&mut self, now: Instant, status: ExitStatus) -> Event {
+    fn wait(&self) -> Duration {
+        FIRST_WAIT * 2u32.pow(self.short_lives.saturating_sub(1).min(4))
+    }
+
+    fn give_up(&mut self, now: Instant, failure: Failure) -> Event {
         // Nothing more is done about it: far in the future.
         self.restart_at = Some(now + Duration::from_secs(u32::MAX.into()));
-        Event::GaveUp(self.cannot_run(status))
+        Event::GaveUp(failure)
     }
 
     /// Why it is given up.
@@ -122,7 +137,7 @@ impl Service {
             .hint(format!("its log is {}", self.launch.log.display()))
     }
 
-    fn restart(&mut self) -> Option<Event> {
+    fn restart(&mut self, now: Instant) -> Option<Event> {
         self.restart_at = None;
         self.log_start = launch::log_end(&self.launch.log);
         match self.launch.spawn() {
@@ -131,7 +146,16 @@ impl Service {
                 self.started = Instant::now();
                 None
             }
-            Err(failure) => Some(Event::GaveUp(failure)),
+            // What is in the way, such as the one before it, may be gone in a moment.
+            Err(failure) => {
+                self.failed_starts += 1;
+                self.short_lives += 1;
+                if self.failed_starts >= FAILED_STARTS {
+                    return Some(self.give_up(now, failure));
+                }
+                self.restart_at = Some(now + self.wait());
+                None
+            }
         }
     }
 
@@ -159,6 +183,13 @@ impl Service {
     }
 }
 
+/// Whether somebody else ended it, by kill or by asking it to stop.
+fn was_killed(status: ExitStatus) -> bool {
+    let signals = [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
+    status.success()
+        || status.signal().is_some_and(|signal| signals.iter().any(|&known| known as i32 == signal))
+}
+
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (_, Some(9)) => "was killed (signal 9)".to_owned(),
@@ -178,6 +209,8 @@ mod tests {
             program: "/bin/sh".into(),
             arguments: ["-c".into(), script.into()].into(),
             log: folder.join("shell.log"),
+            life: folder.join("shell.alive"),
+            before: None,
             user: None,
             dies_with_us: None,
         };
@@ -230,11 +263,25 @@ mod tests {
     #[test]
     fn a_process_that_keeps_crashing_is_given_up_after_a_few_tries() {
         let folder = tempfile::tempdir().unwrap();
-        let mut service = shell(folder.path(), "kill -9 $$");
+        let mut service = shell(folder.path(), "kill -SEGV $$");
         let mut now = Instant::now();
         for _ in 1..FAILED_STARTS {
             assert!(matches!(next_event(&mut service, &mut now), Event::Restarted(_)));
         }
         assert!(matches!(next_event(&mut service, &mut now), Event::GaveUp(_)));
+    }
+
+    #[test]
+    fn a_process_that_is_killed_again_and_again_is_started_again_for_longer() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut service = shell(folder.path(), "kill -9 $$");
+        let mut now = Instant::now();
+        for _ in 0..3 * FAILED_STARTS {
+            assert!(matches!(next_event(&mut service, &mut now), Event::Restarted(_)));
+        }
+        while service.tend(now).is_none_or(|event| !matches!(event, Event::GaveUp(_))) {
+            now += Duration::from_secs(1);
+            assert!(service.restarts <= RESTARTS + 1);
+        }
     }
 }

@@ -11,16 +11,14 @@ use crate::failure::{Exit, Failure};
 use crate::local::database_user::DatabaseUser;
 use crate::local::launch::{self, Launch};
 use crate::local::options::{Lifetime, StackOptions, Workers};
+use crate::local::parts::{COORDINATOR, DATABASE, Parts, WORKER_PREFIX};
 use crate::local::record::Record;
-use crate::local::service::Service;
-use crate::local::{StateDir, page, postgres, programs, socket};
+use crate::local::service::{Event, Service};
+use crate::local::{StateDir, life, page, postgres, programs, socket};
 use crate::talk::Talk;
 
-/// What the coordinator's service is called.
-pub const COORDINATOR_NAME: &str = "coordinator";
-
-/// What a worker's service is called, before the worker's name.
-pub const WORKER_PREFIX: &str = "worker ";
+/// The file in which the coordinator says where it serves; it is there once that does.
+pub const ADDRESS_FILE: &str = "coordinator.address";
 
 /// Starts parts of one stack.
 pub struct Starter<'a> {
@@ -30,6 +28,8 @@ pub struct Starter<'a> {
     pub lifetime: Lifetime,
     /// How much is said.
     pub talk: Talk,
+    /// What is started goes here, as soon as it is.
+    pub parts: &'a Parts,
 }
 
 impl Starter<'_> {
@@ -37,29 +37,22 @@ impl Starter<'_> {
         (self.lifetime == Lifetime::WithUs).then_some(Signal::SIGTERM)
     }
 
-    /// Starts whatever does not run yet; `record` and `ours` tell of it, also where something does not start.
+    /// Starts the database and the coordinator where they do not run yet; `record` shows them, also where something does not
+    /// start.
     ///
     /// # Errors
     /// When a part cannot be found or does not start.
-    pub async fn all(
-        &self,
-        options: &StackOptions,
-        record: &mut Record,
-        ours: &mut Vec<Service>,
-    ) -> Result<(), Failure> {
-        let socket_folder = self.postgres(ours).await?;
+    pub async fn core(&self, options: &StackOptions, record: &mut Record) -> Result<(), Failure> {
+        let socket_folder = self.postgres(record).await?;
         if record.coordinator.is_none() {
             // One that is there for a single question has nothing to show.
-            self.coordinator(&socket_folder, options.workers.is_some(), record, ours).await?;
+            self.coordinator(&socket_folder, options.workers.is_some(), record).await?;
         }
-        match &options.workers {
-            Some(workers) if record.workers.is_empty() => self.workers(workers, record, ours),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// A running Postgres; gives the folder of its socket.
-    async fn postgres(&self, ours: &mut Vec<Service>) -> Result<PathBuf, Failure> {
+    async fn postgres(&self, record: &mut Record) -> Result<PathBuf, Failure> {
         let start = Instant::now();
         let user = DatabaseUser::needed()?;
         if let Some(server) = self.leftover_server().await {
@@ -70,9 +63,9 @@ impl Starter<'_> {
         }
         let binaries = postgres::prepare(self.state, user.as_ref())?;
         let launch = postgres::launch(self.state, &binaries, user, self.lifetime == Lifetime::WithUs);
-        let service = Service::start("Postgres", launch, postgres::stop_signal())?;
+        let service = Service::start(DATABASE, launch, postgres::stop_signal())?;
         let log_start = service.log_start();
-        ours.push(service);
+        self.parts.add(service, record, self.state)?;
         let server = postgres::wait_until_ready(self.state, log_start).await?;
         self.talk.detail(format_args!(
             "started PostgreSQL {} in {} ms",
@@ -107,16 +100,14 @@ impl Starter<'_> {
         socket_folder: &Path,
         shows_page: bool,
         record: &mut Record,
-        ours: &mut Vec<Service>,
     ) -> Result<(), Failure> {
         let start = Instant::now();
-        let address_file = self.state.file("coordinator.address");
+        let address_file = self.state.file(ADDRESS_FILE);
         let page_file = page::address_file(self.state);
         let page_listen = if shows_page { page::listen(&page_file) } else { "off".to_owned() };
         let _ = fs::remove_file(&address_file);
-        // Workers that still run know the old address.
-        let old = record.url.strip_prefix("http://").filter(|_| !record.workers.is_empty());
-        let listen = old.unwrap_or("127.0.0.1:0");
+        // Workers that still run, and commands that follow a sweep, know the old address.
+        let listen = page::listen_again(&record.url);
         let mut arguments: Vec<OsString> = vec![
             "serve".into(),
             "--database-url".into(),
@@ -135,35 +126,34 @@ impl Starter<'_> {
             "--lease-ttl=10s".into(),
             "--heartbeat-interval=1s".into(),
         ];
-        arguments.extend([listen_flag("listen", listen), listen_flag("http-listen", &page_listen)]);
+        arguments.extend([listen_flag("listen", &listen), listen_flag("http-listen", &page_listen)]);
         let launch = Launch {
             program: programs::find(programs::COORDINATOR)?,
             arguments,
             log: self.state.log("coordinator"),
+            life: life::file(self.state, COORDINATOR),
+            before: None,
             user: None,
             dies_with_us: self.dies_with_us(),
         };
-        let mut service = Service::start(COORDINATOR_NAME, launch, Signal::SIGTERM)?;
-        match self.address(&address_file, &mut service).await {
-            Ok(url) => record.url = url,
-            Err(failure) => {
-                ours.push(service);
-                return Err(failure);
-            }
-        }
-        record.coordinator = service.process();
+        let service = Service::start(COORDINATOR, launch, Signal::SIGTERM)?;
+        self.parts.add(service, record, self.state)?;
+        record.url = self.address(&address_file).await?;
         // It is written before the other.
         record.page = if shows_page { page::address(&page_file) } else { String::new() };
         // Started again, it must be found where it was.
-        let listens = service.launch.arguments.len().saturating_sub(2);
-        service.launch.arguments.truncate(listens);
         let page_listen =
             if record.page.is_empty() { "off" } else { record.page.trim_start_matches("http://") };
-        service.launch.arguments.extend([
+        let listens = [
             listen_flag("listen", record.url.trim_start_matches("http://")),
             listen_flag("http-listen", page_listen),
-        ]);
-        ours.push(service);
+        ];
+        if let Some(service) = self.parts.lock().service(COORDINATOR) {
+            service.is_ready();
+            let arguments = &mut service.launch.arguments;
+            arguments.truncate(arguments.len().saturating_sub(listens.len()));
+            arguments.extend(listens);
+        }
         self.talk.detail(format_args!(
             "started the coordinator at {} in {} ms",
             record.url,
@@ -182,8 +172,9 @@ impl Starter<'_> {
         Ok(file)
     }
 
-    /// Waits for the address that the coordinator writes once it serves.
-    async fn address(&self, file: &Path, service: &mut Service) -> Result<String, Failure> {
+    /// Waits for the address that the coordinator writes once it serves. Somebody may kill it meanwhile: then it is started
+    /// again.
+    async fn address(&self, file: &Path) -> Result<String, Failure> {
         const LIMIT: Duration = Duration::from_secs(60);
         let start = Instant::now();
         loop {
@@ -192,30 +183,36 @@ impl Starter<'_> {
             if is_whole && text.starts_with("http://") {
                 return Ok(text.trim().to_owned());
             }
-            if let Some(status) = service.ended() {
-                return Err(Failure { exit: Exit::Unreachable, ..service.cannot_run(status) });
-            }
-            if start.elapsed() > LIMIT {
-                let said = launch::log_since(&service.launch.log, service.log_start());
-                return Err(Failure::new(
-                    Exit::Unreachable,
-                    format!("the coordinator does not get ready:\n{said}"),
-                )
-                .hint(format!("its log is {}", service.launch.log.display())));
+            if let Some(service) = self.parts.lock().service(COORDINATOR) {
+                if let Some(Event::GaveUp(failure)) = service.tend(Instant::now()) {
+                    return Err(Failure { exit: Exit::Unreachable, ..failure });
+                }
+                if start.elapsed() > LIMIT {
+                    let said = launch::log_since(&service.launch.log, service.log_start());
+                    return Err(Failure::new(
+                        Exit::Unreachable,
+                        format!("the coordinator does not get ready:\n{said}"),
+                    )
+                    .hint(format!("its log is {}", service.launch.log.display())));
+                }
             }
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
     }
 
-    fn workers(
-        &self,
-        workers: &Workers,
-        record: &mut Record,
-        ours: &mut Vec<Service>,
-    ) -> Result<(), Failure> {
+    /// Starts the workers where there are none, else those that were lost.
+    ///
+    /// # Errors
+    /// When the program cannot be found or started.
+    pub fn workers(&self, workers: &Workers, record: &mut Record) -> Result<(), Failure> {
         let program = programs::find(programs::WORKER)?;
+        // Those of this command's own are started again anyway.
+        let (is_new, own) = (record.workers.is_empty(), self.parts.names());
         for (index, device) in workers.devices.iter().enumerate() {
-            let name = format!("local-{index}");
+            let name = worker_name(index);
+            if !(is_new || record.lost.contains(&name)) || own.contains(&format!("{WORKER_PREFIX}{name}")) {
+                continue;
+            }
             let mut arguments: Vec<OsString> = vec![
                 format!("--coordinator={}", record.url).into(),
                 format!("--name={name}").into(),
@@ -238,15 +235,21 @@ impl Starter<'_> {
                 program: program.clone(),
                 arguments,
                 log: self.state.log(&format!("worker-{name}")),
+                life: life::file(self.state, &format!("worker-{name}")),
+                before: None,
                 user: None,
                 dies_with_us: self.dies_with_us(),
             };
             let service = Service::start(&format!("{WORKER_PREFIX}{name}"), launch, Signal::SIGTERM)?;
-            record.workers.extend(service.process().map(|process| (name, process)));
-            ours.push(service);
+            self.parts.add(service, record, self.state)?;
         }
         Ok(())
     }
+}
+
+/// The name of a local worker.
+fn worker_name(index: usize) -> String {
+    format!("local-{index}")
 }
 
 fn listen_flag(name: &str, address: &str) -> OsString {

@@ -2,9 +2,15 @@
 
 use std::env;
 use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
+
+/// The file that is there while the stack is stopped on purpose.
+const STOPPED: &str = "stopped";
 
 /// The folder and what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +35,10 @@ impl StateDir {
             Failure::usage("no folder for the local stack: HOME is not set")
                 .hint("name one with --state-dir or BATCHSWEEP_STATE_DIR")
         })?;
+        if chosen.as_os_str().as_bytes().contains(&b'\n') {
+            return Err(Failure::usage(format!("the state folder {chosen:?} has a line break in its name"))
+                .hint("Postgres cannot keep such a name; choose another folder with --state-dir or BATCHSWEEP_STATE_DIR"));
+        }
         std::path::absolute(&chosen)
             .map(Self)
             .map_err(|error| Failure::io(format!("cannot use the state folder {}", chosen.display()), &error))
@@ -77,26 +87,82 @@ impl StateDir {
         self.0.join(name)
     }
 
-    /// Checks that this user may write to the folder, or make it, without making it.
+    /// Whether `down` stopped what was here: then nobody starts it again unasked.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.file(STOPPED).exists()
+    }
+
+    /// Notes that it was stopped on purpose, or is started on purpose.
+    ///
+    /// # Errors
+    /// When the note cannot be written.
+    pub fn set_stopped(&self, stopped: bool) -> Result<(), Failure> {
+        let file = self.file(STOPPED);
+        let done = if stopped { fs::write(&file, "") } else { fs::remove_file(&file) };
+        match done {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Failure::io(format!("cannot write {}", file.display()), &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that this user may write to the folder and what it holds, or make it, without making it.
     ///
     /// # Errors
     /// When this user may not.
     pub fn check_writable(&self) -> Result<(), Failure> {
+        use nix::unistd::AccessFlags as May;
+        let check = |path: &Path, access| {
+            nix::unistd::access(path, access).map_err(|error| {
+                Failure::io(format!("cannot write to {}", path.display()), &error.into())
+                    .hint("choose a folder that you may write to with --state-dir or BATCHSWEEP_STATE_DIR")
+            })
+        };
         let existing = self.0.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
-        nix::unistd::access(existing, nix::unistd::AccessFlags::W_OK).map_err(|error| {
-            Failure::io(format!("cannot write to {}", existing.display()), &error.into())
-                .hint("choose a folder that you may write to with --state-dir or BATCHSWEEP_STATE_DIR")
-        })
+        check(existing, May::W_OK | May::X_OK)?;
+        for entry in fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            // The database's folder belongs to its own user.
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() && entry.path() != self.postgres() => {
+                    check(&entry.path(), May::W_OK | May::X_OK)?;
+                }
+                Ok(kind) if kind.is_file() => check(&entry.path(), May::R_OK)?,
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
-    /// Makes the folder and its logs.
+    /// Makes the folder and its logs. A folder that is made here can be passed through by the database's user, whatever the
+    /// umask says; it can be listed by others only where the umask allows that.
     ///
     /// # Errors
     /// When this user may not.
     pub fn create(&self) -> Result<(), Failure> {
-        fs::create_dir_all(self.0.join("logs")).map_err(|error| {
-            Failure::io(format!("cannot make the state folder {}", self.0.display()), &error)
+        let failed = |error: &io::Error| {
+            Failure::io(format!("cannot make the state folder {}", self.0.display()), error)
                 .hint("choose a folder that you may write to with --state-dir or BATCHSWEEP_STATE_DIR")
-        })
+        };
+        let missing: Vec<&Path> = self.0.ancestors().take_while(|folder| !folder.exists()).collect();
+        for folder in missing.into_iter().rev() {
+            let made = fs::create_dir(folder).and_then(|()| open_to_pass(folder));
+            match made {
+                // Another command makes it at the same time.
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(&error)),
+                _ => {}
+            }
+        }
+        fs::create_dir_all(self.0.join("logs")).map_err(|error| failed(&error))
     }
+}
+
+/// Only root lends the database another user, who has to pass through.
+fn open_to_pass(folder: &Path) -> io::Result<()> {
+    if !nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    let mode = fs::metadata(folder)?.permissions().mode();
+    fs::set_permissions(folder, fs::Permissions::from_mode(mode | 0o711))
 }

@@ -14,6 +14,10 @@ mod export;
 
 mod disturbances;
 
+mod recovery;
+
+mod surroundings;
+
 mod memory;
 
 mod images;

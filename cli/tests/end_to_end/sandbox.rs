@@ -71,8 +71,17 @@ impl Sandbox {
         path
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_batchsweep"));
+    /// The command's program.
+    pub fn program(&self) -> &Path {
+        Path::new(env!("CARGO_BIN_EXE_batchsweep"))
+    }
+
+    /// The command in this sandbox.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        self.placed(Command::new(self.program()), arguments)
+    }
+
+    fn placed(&self, mut command: Command, arguments: &[&str]) -> Command {
         command
             .args(arguments)
             .env("BATCHSWEEP_STATE_DIR", self.state.path())
@@ -133,8 +142,13 @@ impl Sandbox {
 
     /// Starts the command and goes on.
     pub fn start(&self, arguments: &[&str]) -> Running {
+        self.start_as(Command::new(self.program()), arguments)
+    }
+
+    /// The same by another program, or another copy of this one.
+    pub fn start_as(&self, program: Command, arguments: &[&str]) -> Running {
         let child = self
-            .command(arguments)
+            .placed(program, arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -157,7 +171,7 @@ impl Sandbox {
 
     /// Every process of the stack that runs now, the database's included.
     pub fn processes(&self) -> Vec<ProcessId> {
-        let record = Record::load(&self.state);
+        let record = Record::of_living(&self.state);
         let database = cli::local::postgres::running(&self.state).map(|server| server.process);
         let workers = record.workers.iter().map(|(_, worker)| *worker);
         let trainers: Vec<_> = workers.clone().filter_map(trainer_of).collect();

@@ -36,7 +36,9 @@ pub async fn sweep(connection: &mut PgConnection, text: &str) -> Result<SweepId>
         .await?;
     let candidates: Vec<(Uuid, Option<String>)> =
         found.into_iter().filter_map(|row| Some((row.sweep_id?, row.name))).collect();
-    match candidates.as_slice() {
+    // A name is what people call it, whatever ids begin with.
+    let named = candidates.iter().filter(|(_, name)| name.as_deref() == Some(text)).max();
+    match named.map_or(candidates.as_slice(), std::slice::from_ref) {
         [] => {
             let mut names = sqlx::query_file_scalar!("queries/sweep/recent_names.sql")
                 .fetch_all(&mut *connection)

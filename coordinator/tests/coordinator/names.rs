@@ -30,6 +30,17 @@ async fn a_sweep_is_found_by_id_prefix_name_and_place(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn a_name_that_looks_like_the_beginning_of_an_id_is_a_name(pool: PgPool) {
+    let world = World::new(&pool);
+    let one = world.submit(spec(1)).await;
+    let prefix = one[..6].to_owned();
+    let _older = world.submit(named(&prefix, 1)).await;
+    let newer = world.submit(named(&prefix, 2)).await;
+    assert_eq!(found(&world, &prefix).await.unwrap(), newer);
+    assert_eq!(found(&world, &one).await.unwrap(), one);
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
 async fn an_ambiguous_prefix_lists_what_it_fits(pool: PgPool) {
     let world = World::new(&pool);
     let (one, two) = (world.submit(named("seed", 1)).await, world.submit(spec(1)).await);

@@ -14,9 +14,13 @@ use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 use futures::{SinkExt, StreamExt};
 
 use super::AgentConfig;
+use crate::own_program;
 
 /// How long a trainer may take to load libtorch and open its device.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// So many trainers in a row may be killed while they start.
+const STARTS: u32 = 3;
 
 /// How long a trainer may take to end once its input is closed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,6 +45,28 @@ pub enum Heard {
     Gone(Death),
 }
 
+/// Why a trainer did not get ready, in words.
+enum Unready {
+    /// Somebody killed it, or the kernel for want of memory.
+    Killed(String),
+    /// Anything else.
+    Other(String),
+}
+
+impl Unready {
+    fn into_message(self) -> String {
+        match self {
+            Self::Killed(message) | Self::Other(message) => message,
+        }
+    }
+}
+
+impl From<String> for Unready {
+    fn from(message: String) -> Self {
+        Self::Other(message)
+    }
+}
+
 /// How a trainer ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Death {
@@ -51,20 +77,34 @@ pub struct Death {
 }
 
 impl TrainerProcess {
-    /// Starts one, of this very program unless told otherwise, and waits until it is ready.
+    /// Starts one, of this very program unless told otherwise, and waits until it is ready. One that is killed meanwhile
+    /// says nothing of the device: another one is started.
     ///
     /// # Errors
     /// What went wrong, in words.
     pub async fn start(config: &AgentConfig) -> Result<Self, String> {
-        let program = match &config.trainer_program {
-            Some(program) => program.clone(),
-            None => std::env::current_exe()
+        let mut starts = 1;
+        loop {
+            match Self::start_once(config).await {
+                Err(Unready::Killed(message)) if starts < STARTS => {
+                    tracing::warn!("{message}; another one is started");
+                    starts += 1;
+                }
+                started => return started.map_err(Unready::into_message),
+            }
+        }
+    }
+
+    async fn start_once(config: &AgentConfig) -> Result<Self, Unready> {
+        let command = match &config.trainer_program {
+            Some(program) => std::process::Command::new(program),
+            None => own_program::command()
                 .map_err(|error| format!("this program's own path is unknown: {error}"))?,
         };
-        let mut command = Command::new(&program);
+        let mut command = Command::from(command);
         if let Some(folder) = &config.data_dir {
             if !folder.is_dir() {
-                return Err(format!("--data-dir {} is no folder on this machine", folder.display()));
+                return Err(format!("--data-dir {} is no folder on this machine", folder.display()).into());
             }
             command.current_dir(folder);
         }
@@ -78,9 +118,9 @@ impl TrainerProcess {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| format!("{}: {error}", program.display()))?;
+            .map_err(|error| format!("the trainer's program does not start: {error}"))?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err("its input and output were not connected".to_owned());
+            return Err("its input and output were not connected".to_owned().into());
         };
         let codec = || LengthDelimitedCodec::builder().max_frame_length(MAX_FRAME_BYTES).new_codec();
         let mut trainer = Self {
@@ -99,9 +139,12 @@ impl TrainerProcess {
                 trainer.device = device;
                 Ok(trainer)
             }
-            Heard::Event(trainer_event::Kind::Problem(problem)) => Err(problem.message),
-            Heard::Event(other) => Err(format!("it spoke out of turn: {other:?}")),
-            Heard::Gone(death) => Err(death.message),
+            Heard::Event(trainer_event::Kind::Problem(problem)) => Err(problem.message.into()),
+            Heard::Event(other) => Err(format!("it spoke out of turn: {other:?}").into()),
+            Heard::Gone(death) if death.kind == FailureKind::SuspectedHostOom => {
+                Err(Unready::Killed(death.message))
+            }
+            Heard::Gone(death) => Err(death.message.into()),
         }
     }
 

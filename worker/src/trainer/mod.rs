@@ -42,7 +42,7 @@ pub fn run() -> ExitCode {
     match device::with_environment().and_then(|()| process::serve()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: the trainer ends: {error:#}");
+            telemetry::log::line(format_args!("error: the trainer ends: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+use nix::unistd::geteuid;
 
 use super::Binaries;
 use crate::failure::Failure;
@@ -15,24 +18,55 @@ use crate::local::{launch, socket};
 /// Makes sure that there is a cluster, and gives the programs that can run it.
 ///
 /// # Errors
-/// When there is no Postgres, none of the cluster's version, or a folder cannot be prepared.
+/// What [`check`] finds, and when a folder cannot be prepared.
 pub fn prepare(state: &StateDir, user: Option<&DatabaseUser>) -> Result<Binaries, Failure> {
+    let binaries = check(state, user)?;
+    let is_new = version_of(&state.data()).is_none();
+    if is_new {
+        database_user::make_private(&state.postgres(), user)?;
+    }
+    database_user::make_private(&socket::folder(state), user)?;
+    if is_new {
+        create(state, &binaries, user)?;
+    }
+    Ok(binaries)
+}
+
+/// Whether a server can run here, without making anything; gives the programs that can run it.
+///
+/// # Errors
+/// When there is no Postgres, none of the cluster's version, or its user cannot use the folder.
+pub fn check(state: &StateDir, user: Option<&DatabaseUser>) -> Result<Binaries, Failure> {
     let found = version_of(&state.data());
     let binaries = Binaries::find(found)?;
     match found {
-        Some(major) if major != binaries.major => Err(other_version(state, major, &binaries)),
-        Some(_) => {
-            database_user::make_private(&socket::folder(state), user)?;
-            Ok(binaries)
-        }
-        None => {
-            database_user::check_reach(&state.postgres(), user)?;
-            database_user::make_private(&state.postgres(), user)?;
-            database_user::make_private(&socket::folder(state), user)?;
-            create(state, &binaries, user)?;
-            Ok(binaries)
-        }
+        Some(major) if major != binaries.major => return Err(other_version(state, major, &binaries)),
+        Some(_) => check_owner(&state.data(), user)?,
+        None => database_user::check_has_name()?,
     }
+    database_user::check_reach(&state.postgres(), user)?;
+    Ok(binaries)
+}
+
+/// Postgres refuses data of another user, and data that others may read.
+fn check_owner(data: &Path, user: Option<&DatabaseUser>) -> Result<(), Failure> {
+    let found = fs::metadata(data)
+        .map_err(|error| Failure::io(format!("cannot look at the database in {}", data.display()), &error))?;
+    let uid = user.map_or_else(|| geteuid().as_raw(), |user| user.uid);
+    let name = user.map_or_else(|| format!("user {uid}"), |user| format!("user `{}`", user.name));
+    if found.uid() != uid {
+        return Err(Failure::failed(format!(
+            "the database in {} belongs to user {}, but is to be run by {name}",
+            data.display(),
+            found.uid()
+        ))
+        .hint("give it back to its user with chown -R, or choose another folder with --state-dir or BATCHSWEEP_STATE_DIR"));
+    }
+    if found.mode() & 0o027 != 0 {
+        return Err(Failure::failed(format!("others may use the database in {}", data.display()))
+            .hint(format!("close it with: chmod 700 {}", data.display())));
+    }
+    Ok(())
 }
 
 /// The major version that a cluster was made by; `None` where there is no cluster.

@@ -4,8 +4,15 @@ mod binaries;
 
 mod cluster;
 
+mod command;
+
+mod identity;
+
+mod leftovers;
+
 mod server;
 
 pub use binaries::Binaries;
-pub use cluster::prepare;
-pub use server::{Server, launch, running, stop_signal, wait_until_ready};
+pub use cluster::{check, prepare};
+pub use command::launch;
+pub use server::{Server, running, stop_signal, wait_until_ready};

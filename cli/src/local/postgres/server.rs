@@ -1,17 +1,18 @@
 //! The running server.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::Binaries;
+use super::identity;
 use crate::failure::{Exit, Failure};
-use crate::local::database_user::DatabaseUser;
-use crate::local::launch::{self, Launch};
+use crate::local::StateDir;
+use crate::local::launch;
 use crate::local::process::ProcessId;
-use crate::local::{StateDir, socket};
 
 /// A server as its own pid file tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,36 +25,8 @@ pub struct Server {
     pub is_ready: bool,
 }
 
-/// How the server is started. As a child of our own rather than by `pg_ctl`, so that it can be watched.
-#[must_use]
-pub fn launch(
-    state: &StateDir,
-    binaries: &Binaries,
-    user: Option<DatabaseUser>,
-    dies_with_us: bool,
-) -> Launch {
-    let setting = |text: &str| ["-c".into(), text.into()];
-    let settings = [
-        // The socket is the only way in, and its folder is the lock on the door.
-        setting("listen_addresses="),
-        setting(&format!("unix_socket_directories=\"{}\"", socket::folder(state).display())),
-        setting(&format!("port={}", socket::PORT)),
-        setting("timezone=UTC"),
-        setting("cluster_name=batchsweep"),
-        // Every query here is short: compiling one takes longer than running it.
-        setting("jit=off"),
-    ];
-    Launch {
-        program: binaries.program("postgres"),
-        arguments: ["-D".into(), state.data().into_os_string()]
-            .into_iter()
-            .chain(settings.into_iter().flatten())
-            .collect(),
-        log: state.log("postgres"),
-        user,
-        dies_with_us: dies_with_us.then_some(stop_signal()),
-    }
-}
+/// Its name among the processes of the stack.
+pub const NAME: &str = "postgres";
 
 /// Ends the server without waiting for clients: what `pg_ctl stop -m fast` sends. Nothing committed is lost.
 #[must_use]
@@ -69,19 +42,18 @@ pub fn running(state: &StateDir) -> Option<Server> {
 
 /// The lines of `postmaster.pid`: pid, data folder, start time, port, socket folder, address, shared memory, status.
 fn read_pid_file(data: &Path) -> Option<Server> {
-    let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let process = ProcessId::of(lines.first()?.parse().ok()?)?;
-    // After a crash of the machine the file may be left, and its pid be somebody else's.
-    let name =
-        fs::read_to_string(format!("/proc/{}/comm", process.pid)).unwrap_or_else(|_| "postgres".to_owned());
-    if !name.trim().starts_with("postgres") {
+    // Bytes: a path need not be UTF-8.
+    let text = fs::read(data.join("postmaster.pid")).ok()?;
+    let lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).collect();
+    let process = ProcessId::of(str::from_utf8(lines.first()?).ok()?.parse().ok()?)?;
+    // After a crash the file may be left, and its pid be somebody else's.
+    if identity::is_known() && !identity::serves(process, data) {
         return None;
     }
     Some(Server {
         process,
-        socket_folder: PathBuf::from(lines.get(4).copied().unwrap_or_default()),
-        is_ready: lines.get(7) == Some(&"ready"),
+        socket_folder: PathBuf::from(OsStr::from_bytes(lines.get(4).copied().unwrap_or_default())),
+        is_ready: lines.get(7) == Some(&b"ready".as_slice()),
     })
 }
 

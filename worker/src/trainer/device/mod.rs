@@ -4,13 +4,13 @@ mod host_memory;
 pub mod meter;
 
 use std::os::unix::process::CommandExt;
-use std::process::Command;
 use std::{env, fs};
 
 use anyhow::Context;
 use tch::{Cuda, Device};
 
 use super::error::{Doing, TrialError};
+use crate::own_program;
 use crate::shim::{cpu_memory, device_memory, reproducibility};
 pub use meter::Meter;
 
@@ -43,8 +43,8 @@ pub fn with_environment() -> anyhow::Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let program = env::current_exe().context("this program's own path is unknown")?;
-    Err(Command::new(program).args(env::args_os().skip(1)).envs(missing).exec()).context("starting anew")
+    let mut program = own_program::command().context("this program's own path is unknown")?;
+    Err(program.args(env::args_os().skip(1)).envs(missing).exec()).context("starting anew")
 }
 
 /// Readies libtorch in this process for a device named "cpu" or "cuda:0". To be called before any tensor exists.
