@@ -70,7 +70,8 @@ fn checkpoints_of_a_cancelled_trial_are_kept_for_a_retry_and_removed_when_none_c
 
     let _impatient = Impatient::start(&sandbox);
     wait_for("an empty store", || (files() == 0).then_some(()));
-    assert_eq!(worker.times_said("its checkpoints are removed"), 1);
+    // It says so once the last file is gone.
+    wait_for("its word", || (worker.times_said("its checkpoints are removed") == 1).then_some(()));
     // Tried again, it starts over and is saved as before.
     let saved = worker.times_said(" saved ");
     sandbox.read(&["retry", "given-up"]);
