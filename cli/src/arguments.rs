@@ -154,6 +154,25 @@ pub enum Verb {
     #[command(after_help = examples!["batchsweep weight @last 2", "batchsweep weight fashion-mnist-mlp 0.5"])]
     Weight(command::weight::Args),
 
+    /// Call a sweep by another name
+    #[command(after_help = examples!["batchsweep rename @last mlp-baseline", "batchsweep rename 019ab3c4 mlp-wide"])]
+    Rename(command::rename::Args),
+
+    /// Give a sweep words to find it by, and take them away
+    #[command(after_help = examples!["batchsweep tag @last +paper", "batchsweep tag mlp-baseline -draft +final"])]
+    Tag(command::tag::Args),
+
+    /// Remove sweeps with all their results, for ever
+    #[command(after_help = examples!["batchsweep rm @last", "batchsweep rm 019ab3c4 mlp-baseline --yes"])]
+    Rm(command::rm::Args),
+
+    /// Remove sweeps that ended long ago
+    #[command(after_help = examples![
+        "batchsweep prune --older-than 90d --keep-tagged",
+        "batchsweep prune --older-than 12h --yes",
+    ])]
+    Prune(command::prune::Args),
+
     /// List the workers and their devices; take them out of service, and put them back
     #[command(after_help = examples!["batchsweep workers -o json", "batchsweep workers drain gpu-3 --now --wait"])]
     Workers(command::workers::Args),

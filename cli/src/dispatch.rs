@@ -5,8 +5,8 @@ use clap::CommandFactory;
 use crate::arguments::{Arguments, Verb};
 use crate::command::{
     best, cancel, certs, compare, completions, doctor, down, export, init, logs, ls, man, metrics, model,
-    pause, plan, report, results, resume, retry, run, schema, show, sql, status, submit, token, trials, up,
-    wait, watch, weight, workers,
+    pause, plan, prune, rename, report, results, resume, retry, rm, run, schema, show, sql, status, submit,
+    tag, token, trials, up, wait, watch, weight, workers,
 };
 use crate::context::{Context, block_on};
 use crate::failure::{Exit, Failure};
@@ -38,6 +38,10 @@ pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Cancel(args) => block_on(cancel::run(&args, context)),
         Verb::Weight(args) => block_on(weight::run(&args, context)),
         Verb::Retry(args) => block_on(retry::run(&args, context)),
+        Verb::Rename(args) => block_on(rename::run(&args, context)),
+        Verb::Tag(args) => block_on(tag::run(&args, context)),
+        Verb::Rm(args) => block_on(rm::run(&args, context)),
+        Verb::Prune(args) => block_on(prune::run(&args, context)),
         Verb::Workers(args) => block_on(workers::run(&args, context)),
         Verb::Up(args) => block_on(up::run(&args, context)),
         Verb::Down(args) => block_on(down::run(args, context)),

@@ -55,7 +55,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 fn table(sweeps: &[Sweep]) -> Table {
-    const COLUMNS: [(&str, ColumnKind); 9] = [
+    const COLUMNS: [(&str, ColumnKind); 11] = [
         ("sweep_id", ColumnKind::Text),
         ("sweep_name", ColumnKind::Text),
         ("state", ColumnKind::Text),
@@ -63,8 +63,10 @@ fn table(sweeps: &[Sweep]) -> Table {
         ("ended", ColumnKind::Integer),
         ("running", ColumnKind::Integer),
         ("failed", ColumnKind::Integer),
+        ("cancelled", ColumnKind::Integer),
         ("created_at", ColumnKind::Text),
         ("finished_at", ColumnKind::Text),
+        ("tags", ColumnKind::Text),
     ];
     let rows = sweeps.iter().map(|sweep| {
         let (all, ended) = trials(sweep.counts.as_ref());
@@ -77,8 +79,10 @@ fn table(sweeps: &[Sweep]) -> Table {
             Some(ended.to_string()),
             Some(counts.running.to_string()),
             Some(counts.failed.to_string()),
+            Some(counts.cancelled.to_string()),
             sweep.created_at.as_ref().map(timestamp::text),
             sweep.finished_at.as_ref().map(timestamp::text),
+            Some(sweep.tags.join(" ")).filter(|tags| !tags.is_empty()),
         ]
     });
     Table {

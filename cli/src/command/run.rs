@@ -1,9 +1,13 @@
 //! `run`: a whole sweep on this machine, in one command.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use proto::v1::{CancelSweepRequest, ListSweepsRequest, PauseSweepRequest, Sweep, SweepState};
+use proto::v1::{
+    CancelSweepRequest, GetSweepRequest, ListSweepsRequest, PauseSweepRequest, ResumeSweepRequest,
+    RetrySweepRequest, Sweep, SweepState,
+};
 use report::human;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -30,8 +34,17 @@ use super::watch;
 /// Arguments of `run`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    #[command(flatten)]
-    spec: SpecArgs,
+    /// The sweep file
+    #[arg(value_name = "SPEC", required_unless_present = "resume")]
+    spec: Option<PathBuf>,
+
+    /// Sets one key of the sweep file, such as grid.batch_size='[8, 16]'; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
+    set: Vec<String>,
+
+    /// Go on with a sweep that was interrupted: trials without a result are trained, from their checkpoints where there are any
+    #[arg(long, value_name = "SWEEP", conflicts_with = "spec")]
+    resume: Option<String>,
 
     #[command(flatten)]
     workers: WorkerArgs,
@@ -42,6 +55,24 @@ pub struct Args {
 
     #[command(flatten)]
     output: OutputArgs,
+}
+
+/// What is to be trained.
+enum Wanted {
+    /// A sweep that nobody has seen before.
+    New(SpecFile),
+    /// What is left of this one.
+    Again(String),
+}
+
+impl Args {
+    fn wanted(&self) -> Result<Wanted, Failure> {
+        if let Some(sweep) = &self.resume {
+            return Ok(Wanted::Again(sweep.clone()));
+        }
+        let spec = SpecArgs { spec: self.spec.clone().unwrap_or_default(), set: self.set.clone() };
+        spec.load(Readers::LocalWorkers).map(Wanted::New)
+    }
 }
 
 /// After the second Ctrl-C the coordinator has so long to note the end of the sweep.
@@ -56,7 +87,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         return Err(Failure::usage("`run` trains on this machine and takes no --coordinator")
             .hint("to have another coordinator run it: batchsweep submit SPEC --wait"));
     }
-    let spec = args.spec.load(Readers::LocalWorkers)?;
+    let wanted = args.wanted()?;
     let lifetime = if args.keep { Lifetime::Stays } else { Lifetime::WithUs };
     let options = StackOptions { workers: Some(args.workers.workers()?), lifetime };
     // Reading a file may take long, or for ever: until here Ctrl-C ends the command by itself.
@@ -82,7 +113,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         ));
     }
     let events = stack.supervise();
-    let outcome = sweep(&stack, events, &spec, args.output.format, &mut interrupts, context).await;
+    let outcome = sweep(&stack, events, &wanted, args.output.format, &mut interrupts, context).await;
     if matches!(&outcome, Err(failure) if failure.exit == Exit::Interrupted) {
         stack.stop_now().await?;
         return outcome;
@@ -97,14 +128,14 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 async fn sweep(
     stack: &Stack,
     mut events: UnboundedReceiver<Event>,
-    spec: &SpecFile,
+    wanted: &Wanted,
     format: Format,
     interrupts: &mut Interrupts,
     context: &Context,
 ) -> Result<Exit, Failure> {
     let address = Address { url: stack.url().to_owned(), origin: Origin::LocalStack };
     let (session, submitted) = tokio::select! {
-        submitted = submit(stack, address, spec, context) => submitted?,
+        begun = begin(stack, address, wanted, context) => begun?,
         _ = interrupts.next() => return Err(Failure::silent(Exit::Interrupted)),
     };
     let (trials, _) = crate::display::trials(submitted.counts.as_ref());
@@ -120,19 +151,54 @@ async fn sweep(
     }
 }
 
-async fn submit(
+async fn begin(
     stack: &Stack,
     address: Address,
-    spec: &SpecFile,
+    wanted: &Wanted,
     context: &Context,
 ) -> Result<(Session, Sweep), Failure> {
     let client = client::connect(&address, &credentials::of(context, &address)?).await?;
     let session = Session { client, address, presence: Presence::Local(context.state_dir()?) };
+    let earlier = match wanted {
+        Wanted::New(_) => None,
+        Wanted::Again(sweep) => Some(find(&session, sweep).await?),
+    };
     if stack.started_coordinator() {
-        set_leftovers_aside(&session, context.talk).await?;
+        let kept = earlier.as_ref().map(|sweep| sweep.sweep_id.as_str());
+        set_leftovers_aside(&session, kept, context.talk).await?;
     }
-    let submitted = submission::submit(&session, spec, None, context.talk).await?;
-    Ok((session, submitted))
+    let sweep = match (wanted, earlier) {
+        (Wanted::New(spec), _) => submission::submit(&session, spec, None, context.talk).await?,
+        (Wanted::Again(_), earlier) => again(&session, &earlier.unwrap_or_default(), context.talk).await?,
+    };
+    Ok((session, sweep))
+}
+
+async fn find(session: &Session, sweep: &str) -> Result<Sweep, Failure> {
+    let found = session.client.clone().get_sweep(GetSweepRequest { sweep: sweep.to_owned() }).await;
+    Ok(found.map_err(|status| session.refused(&status))?.into_inner().sweep.unwrap_or_default())
+}
+
+/// Puts what a sweep has without a result back into the queue, and has it handed out.
+async fn again(session: &Session, sweep: &Sweep, talk: Talk) -> Result<Sweep, Failure> {
+    let mut client = session.client.clone();
+    let refused = |status| session.refused(&status);
+    let counts = sweep.counts.unwrap_or_default();
+    let lost = counts.failed + counts.cancelled;
+    let open = lost + counts.pending + counts.running;
+    let id = &sweep.sweep_id;
+    if open == 0 {
+        return Err(Failure::failed(format!(
+            "every trial of sweep {id} has a result: there is nothing to go on with"
+        ))
+        .hint(format!("see them with: batchsweep show {id}")));
+    }
+    if lost > 0 {
+        client.retry_sweep(RetrySweepRequest { sweep: id.clone() }).await.map_err(refused)?;
+    }
+    let resumed = client.resume_sweep(ResumeSweepRequest { sweep: id.clone() }).await.map_err(refused)?;
+    talk.say(format_args!("going on with {}", human::count(open, "trial")));
+    Ok(resumed.into_inner().sweep.unwrap_or_default())
 }
 
 /// Follows the sweep. The first Ctrl-C lets running trials finish, the second stops them. When the terminal goes away, nobody
@@ -166,7 +232,7 @@ async fn until_end(
             interrupt = interrupts.next() => {
                 if interrupt == Interrupt::HungUp {
                     display.borrow().note(&format!(
-                        "the terminal went away: the sweep is paused, running trials stop at once; to go on: batchsweep up && batchsweep resume {sweep}"
+                        "the terminal went away: the sweep is paused, running trials stop at once; to go on: batchsweep run --resume {sweep}"
                     ));
                     pause(session, sweep).await;
                     return Err(Failure::silent(Exit::Interrupted));
@@ -220,23 +286,28 @@ async fn conclude(
     let exit = if interrupted { Exit::Interrupted } else { follow::exit(last) };
     match exit {
         Exit::Failed => talk.next("batchsweep logs INDEX  (what a failed trial said)"),
-        Exit::Interrupted => talk.next("batchsweep results @last  (what has been found so far)"),
+        Exit::Interrupted => {
+            talk.next(format_args!("batchsweep run --resume {}  (trains the rest)", last.sweep_id))
+        }
         _ => talk.next("batchsweep best @last  (each batch size, and every warning)"),
     }
     Ok(exit)
 }
 
-/// Sweeps whose `run` was killed would now be trained first, unasked. They are paused, and said to be.
-async fn set_leftovers_aside(session: &Session, talk: Talk) -> Result<(), Failure> {
+/// Sweeps whose `run` was killed would now be trained first, unasked. They are paused, and said to be; all but the one that is
+/// to go on.
+async fn set_leftovers_aside(session: &Session, kept: Option<&str>, talk: Talk) -> Result<(), Failure> {
     let mut client = session.client.clone();
     let listed = client.list_sweeps(ListSweepsRequest { page_size: 1_000, page_token: String::new() }).await;
     let sweeps = listed.map_err(|status| session.refused(&status))?.into_inner().sweeps;
-    for sweep in sweeps.into_iter().filter(|sweep| sweep.state() == SweepState::Active) {
+    let is_left =
+        |sweep: &Sweep| sweep.state() == SweepState::Active && kept != Some(sweep.sweep_id.as_str());
+    for sweep in sweeps.into_iter().filter(is_left) {
         let request = PauseSweepRequest { sweep: sweep.sweep_id.clone() };
         client.pause_sweep(request).await.map_err(|status| session.refused(&status))?;
         let counts = sweep.counts.unwrap_or_default();
         talk.warn(format_args!(
-            "sweep {} was left with {} and is paused; to go on: batchsweep up && batchsweep resume {}",
+            "sweep {} was left with {} and is paused; to go on: batchsweep run --resume {}",
             sweep.sweep_id,
             human::count(counts.pending + counts.running, "open trial"),
             sweep.sweep_id,

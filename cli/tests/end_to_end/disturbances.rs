@@ -80,6 +80,19 @@ fn the_first_interrupt_lets_running_trials_finish() {
     let count = |status: &str| trials.iter().filter(|trial| trial["status"] == status).count();
     assert_eq!(count("succeeded") + count("cancelled"), 8, "{trials:?}");
     assert!(count("succeeded") >= 1 && count("cancelled") >= 1, "{trials:?}");
+
+    // What the hint says goes on with the rest.
+    let hint = said.lines().find_map(|line| line.split_once("next: batchsweep ")).unwrap().1;
+    let words: Vec<&str> = hint.split_whitespace().take(3).collect();
+    assert_eq!(words[..2], ["run", "--resume"], "{said}");
+    let resumed = sandbox.call(&words);
+    let said = String::from_utf8_lossy(&resumed.stderr);
+    assert_eq!(resumed.status.code(), Some(0), "{said}");
+    assert!(!said.contains("is paused"), "{said}");
+    assert_one_result_each(&sandbox, 8);
+    let nothing = sandbox.call(&words);
+    assert_eq!(nothing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("nothing to go on with"));
 }
 
 #[test]

@@ -20,6 +20,8 @@ mod surroundings;
 
 mod memory;
 
+mod housekeeping;
+
 mod images;
 
 mod modules;

@@ -54,6 +54,7 @@ fn a_run_whose_terminal_goes_away_pauses_its_sweep_and_leaves_nothing() {
     assert_eq!(code, Some(130), "{said}");
     assert_eq!(sandbox.processes(), []);
     assert_eq!(sandbox.rows(&["ls"])[0]["state"], "paused");
+    assert!(said.contains("to go on: batchsweep run --resume "), "{said}");
 }
 
 #[test]

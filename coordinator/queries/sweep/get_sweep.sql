@@ -6,6 +6,7 @@ select
     sweep.source,
     sweep.created_at,
     sweep.weight,
+    sweep.tags,
     case when progress.state = 'paused' then sweep.pause_reason end as pause_reason,
     progress.state as "state!",
     progress.pending as "pending!",

@@ -14,6 +14,7 @@ select
     '' as "source!",
     page.created_at,
     page.weight,
+    page.tags,
     case when progress.state = 'paused' then page.pause_reason end as pause_reason,
     progress.state as "state!",
     progress.pending as "pending!",

@@ -20,7 +20,7 @@ const READ: Access = Access::Scope(Scope::Read);
 const ADMIN: Access = Access::Scope(Scope::Admin);
 
 /// Every method, by its path.
-const METHODS: [(&str, Access); 33] = [
+const METHODS: [(&str, Access); 36] = [
     ("/grpc.health.v1.Health/Check", Access::Open),
     ("/grpc.health.v1.Health/Watch", Access::Open),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Access::AnyToken),
@@ -34,6 +34,9 @@ const METHODS: [(&str, Access); 33] = [
     ("/batchsweep.v1.SweepService/CancelSweep", SUBMIT),
     ("/batchsweep.v1.SweepService/RetrySweep", SUBMIT),
     ("/batchsweep.v1.SweepService/WeighSweep", SUBMIT),
+    ("/batchsweep.v1.SweepService/RenameSweep", SUBMIT),
+    ("/batchsweep.v1.SweepService/TagSweep", SUBMIT),
+    ("/batchsweep.v1.SweepService/RemoveSweeps", SUBMIT),
     ("/batchsweep.v1.SweepService/GetSweep", READ),
     ("/batchsweep.v1.SweepService/ListSweeps", READ),
     ("/batchsweep.v1.SweepService/WatchSweep", READ),

@@ -19,18 +19,27 @@ use crate::tasks::watches::Snapshot;
 
 /// A sweep and how far it is.
 pub fn sweep(row: &SweepRow) -> Result<v1::Sweep, StoreError> {
-    Ok(v1::Sweep {
+    let mut spec = row.spec.read(row.sweep_id)?.to_wire();
+    // It may have been renamed since.
+    spec.name = row.name.clone().unwrap_or_default();
+    Ok(v1::Sweep { spec: Some(spec), ..without_spec(row) })
+}
+
+/// The same, but for what it is.
+pub fn without_spec(row: &SweepRow) -> v1::Sweep {
+    v1::Sweep {
         sweep_id: row.sweep_id.to_string(),
         name: row.name.clone().unwrap_or_default(),
         state: row.state.to_wire().into(),
         counts: Some(counts(&row.counts)),
         created_at: Some(timestamp(row.created_at)),
         finished_at: row.finished_at.map(timestamp),
-        spec: Some(row.spec.read(row.sweep_id)?.to_wire()),
+        spec: None,
         source: row.source.clone(),
         weight: row.weight,
+        tags: row.tags.clone(),
         pause_reason: row.pause_reason.clone().unwrap_or_default(),
-    })
+    }
 }
 
 /// Trials by their status.

@@ -7,6 +7,7 @@ mod findings;
 mod fleet;
 mod lessons;
 mod register;
+mod removal;
 mod report;
 pub(crate) mod steer;
 mod submit;

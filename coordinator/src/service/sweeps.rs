@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::steer::{Steer, steer};
-use super::{decode, encode, findings, submit, uploads};
+use super::{decode, encode, findings, removal, submit, uploads};
 use crate::access::Caller;
 use crate::access::status::{ask_again, invalid, of_reader, of_store, shutting_down};
 use crate::config::public_url;
@@ -153,6 +153,27 @@ impl SweepService for Sweeps {
     async fn retry_sweep(&self, request: Request<v1::RetrySweepRequest>) -> Answer<v1::RetrySweepResponse> {
         let (sweep, retried) = steer(&self.context, &request.into_inner().sweep, Steer::Retry).await?;
         Ok(Response::new(v1::RetrySweepResponse { sweep: Some(sweep), retried }))
+    }
+
+    async fn rename_sweep(
+        &self,
+        request: Request<v1::RenameSweepRequest>,
+    ) -> Answer<v1::RenameSweepResponse> {
+        let sweep = removal::rename(&self.context, request.into_inner()).await?;
+        Ok(Response::new(v1::RenameSweepResponse { sweep: Some(sweep) }))
+    }
+
+    async fn tag_sweep(&self, request: Request<v1::TagSweepRequest>) -> Answer<v1::TagSweepResponse> {
+        let sweep = removal::tag(&self.context, request.into_inner()).await?;
+        Ok(Response::new(v1::TagSweepResponse { sweep: Some(sweep) }))
+    }
+
+    async fn remove_sweeps(
+        &self,
+        request: Request<v1::RemoveSweepsRequest>,
+    ) -> Answer<v1::RemoveSweepsResponse> {
+        let caller = Caller::of(&request);
+        removal::remove(&self.context, &caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn list_rows(&self, request: Request<v1::ListRowsRequest>) -> Answer<v1::ListRowsResponse> {

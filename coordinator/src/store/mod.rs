@@ -18,6 +18,7 @@ pub mod connect;
 pub mod encoded;
 pub mod error;
 
+pub mod removal;
 pub mod resolve;
 pub mod steering;
 pub mod sweep;

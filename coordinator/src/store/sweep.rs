@@ -42,6 +42,8 @@ pub struct SweepRow {
     pub created_at: DateTime<Utc>,
     /// Its share of the workers beside other sweeps.
     pub weight: f64,
+    /// Words that people gave it, sorted, each once.
+    pub tags: Vec<String>,
     /// Why it was paused by itself; `None` where somebody paused it, or it is not paused.
     pub pause_reason: Option<String>,
     /// Whether its trials are handed out, and if not, why.
@@ -103,6 +105,7 @@ macro_rules! sweep_row {
             source: $row.source,
             created_at: $row.created_at,
             weight: $row.weight,
+            tags: $row.tags,
             pause_reason: $row.pause_reason,
             state: word("the state of a sweep", &$row.state)?,
             counts: TrialCounts {

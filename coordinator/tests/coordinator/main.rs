@@ -19,6 +19,7 @@ mod fencing;
 mod findings;
 mod holders;
 mod hostile;
+mod housekeeping;
 mod invariants;
 mod leases;
 mod lifecycle;

@@ -7,6 +7,7 @@ mod data;
 mod file;
 mod memory;
 mod model;
+mod name;
 mod train;
 mod trial;
 
@@ -16,6 +17,7 @@ pub use data::{CifarData, DataSource, DataSpec, IdxData, Labels, Normalize, Safe
 pub use file::{FileSource, Upload};
 pub use memory::{MemorySpec, MicroBatchPolicy};
 pub use model::{CnnModel, MlpModel, ModelSpec, Norm, ResNetModel, ScriptModel};
+pub use name::{NAME_RULE, is_name};
 pub use train::{
     Budget, Loss, OptimizerKind, Precision, ScheduleKind, SetError, Target, TargetMetric, TrainKey,
     TrainSpec, Value,

@@ -102,6 +102,8 @@ fn create(state: &StateDir, binaries: &Binaries, user: Option<&DatabaseUser>) ->
         "--encoding=UTF8",
         "--locale=C.UTF-8",
         "--no-instructions",
+        // What is kept of the log is counted in these (MiB); the usual 16 are for larger databases.
+        "--wal-segsize=4",
     ]);
     run(initdb, "", state)?;
     // Single-user mode needs no socket and no wait.

@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::{
     Budget, DataSource, DataSpec, GridSpec, MemorySpec, MicroBatchPolicy, SweepDraft, SweepSpec,
-    SyntheticData, TargetMetric, TrainKey, TrainSpec, Upload,
+    SyntheticData, TargetMetric, TrainKey, TrainSpec, Upload, is_name,
 };
 
 /// One thing wrong with a sweep, and where.
@@ -82,8 +82,7 @@ impl Issues {
 
 fn check_name(name: Option<&str>, found: &mut Issues) {
     let Some(name) = name else { return };
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if name.is_empty() || name.len() > 63 || !name.chars().all(allowed) {
+    if !is_name(name) {
         found.add(
             "name",
             format!("`{name}` is not a sweep name"),

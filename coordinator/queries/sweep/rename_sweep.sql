@@ -1,0 +1,4 @@
+-- rename_sweep
+update core.sweep
+set name = $2
+where sweep_id = $1
