@@ -25,6 +25,7 @@ pub fn plan(trial: &TrainTrial, host: &mut Host) -> Result<PlannedTrial, TrialEr
             infeasible: None,
             probes,
             is_measured: ready.plan.is_measured,
+            facts: ready.facts,
         },
         Err(trial) => PlannedTrial {
             train_examples: trial.shape.train_examples,
@@ -33,7 +34,24 @@ pub fn plan(trial: &TrainTrial, host: &mut Host) -> Result<PlannedTrial, TrialEr
             memory: predicted(trial.infeasible.needed, trial.budget),
             infeasible: Some(trial.infeasible.message),
             probes,
+            facts: trial.facts,
             ..PlannedTrial::default()
         },
+    })
+}
+
+/// Opens a trial's data and builds its model, and plans nothing.
+///
+/// # Errors
+/// [`TrialError`]. A trial that cannot be trained for its batch size is no error.
+pub fn try_out(trial: &TrainTrial, host: &mut Host) -> Result<PlannedTrial, TrialError> {
+    let tried = host.try_out(trial)?;
+    Ok(PlannedTrial {
+        train_examples: tried.shape.train_examples,
+        validation_examples: tried.shape.validation_examples,
+        total_steps: tried.course.total_steps(),
+        infeasible: tried.infeasible,
+        facts: tried.facts,
+        ..PlannedTrial::default()
     })
 }

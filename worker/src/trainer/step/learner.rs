@@ -72,6 +72,10 @@ pub enum StepError {
     /// One example at a time is still too much.
     #[error("one example at a time does not fit: {0}")]
     DoesNotFit(String),
+    /// Micro-batches of so many examples do not fit, and smaller ones would hold a single one, of which the model's batch
+    /// normalisation sees one value a channel.
+    #[error("micro-batches of {0} do not fit, and the model cannot be trained on single examples")]
+    OneExample(u64),
     /// Something else.
     #[error(transparent)]
     Torch(#[from] TorchError),
@@ -137,6 +141,9 @@ impl Learner {
     ) -> Result<StepReport, StepError> {
         let mut report = StepReport::default();
         let mut split = AccumulationPlan::at_most(batch.examples, *micro_batch);
+        if self.model.needs_two_examples() && split.sizes().last() == Some(1) {
+            return Err(StepError::OneExample(*micro_batch + 1));
+        }
         self.model.keep_buffers()?;
         loop {
             let error = match TorchError::catch(|| self.accumulate(feed, batch, split, tape, options.norms)) {
@@ -153,7 +160,11 @@ impl Learner {
             }
             let finer = split.finer(report.refusals.len() as u32);
             report.refusals.push(Refusal { split, message: error.message.clone() });
+            let refused = split.micro_batch();
             split = finer.ok_or(StepError::DoesNotFit(error.message))?;
+            if self.model.needs_two_examples() && split.sizes().last() == Some(1) {
+                return Err(StepError::OneExample(refused));
+            }
             *micro_batch = split.micro_batch();
         }
         if options.norms != Norms::None {
