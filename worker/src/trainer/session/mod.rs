@@ -49,7 +49,7 @@ use stopwatch::Stopwatch;
 pub use facts::Facts;
 pub use host::Host;
 pub use planned::{plan, try_out};
-pub use prepare::{DoesNotFit, Prepared, Ready, TriedOut};
+pub use prepare::{DoesNotFit, Prepared, Ready};
 pub use reporter::Reporter;
 pub use trial::{AsSaved, TrainTrial};
 

@@ -95,52 +95,18 @@ impl Host {
         };
         preparation.end(planned)
     }
-
-    /// Opens a trial's data and builds its model, and runs no more of it than a few examples: whether they can be read, built
-    /// and put together.
-    ///
-    /// # Errors
-    /// [`TrialError`]. A trial that cannot be trained for its batch size or its memory is no error.
-    pub fn try_out(&mut self, trial: &TrainTrial) -> Result<TriedOut, TrialError> {
-        let mut preparation = Preparation::begin(self, trial, None)?;
-        let mut facts = Facts::of_data(&preparation.dataset);
-        let infeasible = preparation.untrainable().map(|infeasible| infeasible.message);
-        if infeasible.is_none() {
-            match preparation.build().and_then(|learner| preparation.place_first(learner)) {
-                Ok(learner) => facts = preparation.facts(Some(&learner)),
-                Err(error) if error.is_out_of_memory() => {}
-                Err(error) => return Err(error),
-            }
-        }
-        preparation.meter.set_limit(None).doing(LIMITING)?;
-        let Preparation { course, dataset, .. } = preparation;
-        Ok(TriedOut { course, shape: dataset.shape.clone(), infeasible, facts })
-    }
-}
-
-/// What was found without planning.
-#[derive(Debug)]
-pub struct TriedOut {
-    /// Its batches.
-    pub course: Course,
-    /// Counts and shape of its data.
-    pub shape: DataShape,
-    /// Why it cannot be trained, as far as that is known without planning its memory.
-    pub infeasible: Option<String>,
-    /// What the user should know of it.
-    pub facts: Facts,
 }
 
 /// A trial on its way to its first step.
-struct Preparation<'a> {
+pub(super) struct Preparation<'a> {
     host: &'a mut Host,
     spec: &'a TrialSpec,
     micro_batch_cap: Option<&'a MicroBatchCap>,
     as_saved: Option<&'a AsSaved>,
-    dataset: Rc<Dataset>,
-    course: Course,
+    pub(super) dataset: Rc<Dataset>,
+    pub(super) course: Course,
     blueprint: Blueprint,
-    meter: Meter,
+    pub(super) meter: Meter,
     /// What the device has free, in bytes.
     available: u64,
     account: Account,
@@ -167,7 +133,7 @@ struct Placement {
 
 impl<'a> Preparation<'a> {
     /// Opens the data and sees what memory there is.
-    fn begin(
+    pub(super) fn begin(
         host: &'a mut Host,
         trial: &'a TrainTrial,
         as_saved: Option<&'a AsSaved>,
@@ -207,7 +173,7 @@ impl<'a> Preparation<'a> {
     }
 
     /// Why no memory would be enough.
-    fn untrainable(&self) -> Option<Infeasible> {
+    pub(super) fn untrainable(&self) -> Option<Infeasible> {
         let (shape, settings) = (&self.dataset.shape, &self.spec.settings);
         let needs_two = self.blueprint.needs_two_examples(&shape.features);
         untrainable::no_batch(&self.course, shape.train_examples, settings.batch_size.get())
@@ -225,7 +191,7 @@ impl<'a> Preparation<'a> {
     }
 
     /// Builds the model, and measures parts 1 and 2 of its memory.
-    fn build(&mut self) -> Result<Learner, TrialError> {
+    pub(super) fn build(&mut self) -> Result<Learner, TrialError> {
         let settings = &self.spec.settings;
         let batch_size = self.course.effective_batch_size();
         self.use_threads_for(match self.spec.memory.micro_batch {
@@ -254,14 +220,16 @@ impl<'a> Preparation<'a> {
         }
     }
 
-    /// Places the data as planning does first.
-    fn place_first(&mut self, mut learner: Learner) -> Result<Learner, TrialError> {
+    /// Builds the model, and places the data as planning does first.
+    pub(super) fn build_and_place(&mut self) -> Result<Learner, TrialError> {
+        let mut learner = self.build()?;
         let placement = Placement { resident_limit: self.account.limit / 4, fetch_ahead: true };
         self.place(&mut learner, placement)?;
         Ok(learner)
     }
 
-    fn facts(&self, learner: Option<&Learner>) -> Facts {
+    /// What is to be said of it, with its model or without.
+    pub(super) fn facts(&self, learner: Option<&Learner>) -> Facts {
         let mut facts = Facts::of_data(&self.dataset);
         facts.remarks.extend(self.remark_on_inputs.clone());
         match learner {
@@ -294,6 +262,9 @@ impl<'a> Preparation<'a> {
             let inexact = exactness::check(learner, &mut feed, self.dataset.shape.train_examples)
                 .doing("comparing the gradients of a split batch")?;
             learner.model.set_inexact(inexact);
+            if exactness::refuses_one_example(learner, &mut feed).doing("trying the module on one example")? {
+                learner.model.set_needs_two_examples();
+            }
         }
         self.account.resident = feed.resident_bytes();
         self.account.shared_per_example = feed.shared_bytes_per_example();
@@ -405,7 +376,10 @@ impl<'a> Preparation<'a> {
         let ragged = AccumulationPlan::at_most(self.course.smallest_batch(), split.micro_batch());
         let smallest = [split, ragged].into_iter().filter_map(|split| split.sizes().last()).min();
         match smallest {
-            Some(1) if planned.learner.model.needs_two_examples() => Err(untrainable::micro_batch_of_one()),
+            Some(1) if planned.learner.model.needs_two_examples() => {
+                let batch = untrainable::batch_of_one(&self.course);
+                Err(batch.unwrap_or_else(untrainable::micro_batch_of_one))
+            }
             _ => Ok(planned),
         }
     }

@@ -215,6 +215,17 @@ impl Learner {
         draws: Purpose,
         examples_in_batch: u64,
     ) -> Result<Tensor, TorchError> {
+        self.add_gradient_in(Mode::Training, examples, draws, examples_in_batch)
+    }
+
+    /// The same in either mode.
+    pub(in crate::trainer) fn add_gradient_in(
+        &mut self,
+        mode: Mode,
+        examples: &Examples,
+        draws: Purpose,
+        examples_in_batch: u64,
+    ) -> Result<Tensor, TorchError> {
         if self.model.draws_random_numbers() {
             tch::manual_seed(derive(self.seed, draws) as i64);
         }
@@ -225,7 +236,7 @@ impl Learner {
         } else {
             let loss = {
                 let _bfloat16 = self.arithmetic.autocast()?;
-                let outputs = self.model.forward(inputs, Mode::Training)?;
+                let outputs = self.model.forward(inputs, mode)?;
                 self.criterion.sum(&outputs, targets)?
             };
             backward(&loss, scale)?;
@@ -236,7 +247,7 @@ impl Learner {
     }
 
     /// The norm of the mean gradient of the batch's first half. Changes nothing that training sees. Where there is no
-    /// memory for it, there is no number.
+    /// memory for it, or it would be one example for a model that needs two, there is no number.
     fn norm_of_half(&mut self, feed: &mut Feed, batch: &Batch) -> Result<Option<(u64, f64)>, TorchError> {
         let half = batch.examples / 2;
         let draws = Purpose::Forward { step: batch.step, first: batch.start };
@@ -249,7 +260,7 @@ impl Learner {
         self.model.restore_buffers()?;
         match norm {
             Ok(norm) => Ok(Some((half, norm))),
-            Err(error) if error.is_out_of_memory() => Ok(None),
+            Err(error) if error.is_out_of_memory() || error.is_of_one_value() => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -33,8 +33,8 @@ pub fn micro_batch_of_one() -> Infeasible {
 /// Why one example is too few.
 pub fn one_value(what: &str, help: &str) -> String {
     format!(
-        "{what} holds 1 example, and a batch normalisation of this model sees 1 x 1 pixels of it: one value has no variance; \
-         {help}, or set `norm = \"group\"` in [model]"
+        "{what} holds 1 example, and a batch normalisation of this model sees one value a channel of it, which has no variance; \
+         {help}, or another normalisation (of layers: `norm = \"group\"` in [model])"
     )
 }
 
