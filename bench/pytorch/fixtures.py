@@ -20,7 +20,7 @@ from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
 from torch.utils.data import DataLoader, TensorDataset
 
-from modules import MODULES, UNUSABLE
+from modules import MODULES, OTHERS, UNUSABLE
 
 FIXTURES = Path(__file__).resolve().parents[2] / "worker" / "tests" / "fixtures"
 
@@ -132,7 +132,7 @@ def write_modules():
     for name, module in MODULES.items():
         torch.manual_seed(SEED + 1)
         torch.jit.script(module(HEIGHT, WIDTH, CLASSES)).save(str(folder / f"{name}.pt"))
-    for name, module in UNUSABLE.items():
+    for name, module in (UNUSABLE | OTHERS).items():
         torch.jit.script(module()).save(str(folder / f"{name}.pt"))
     # What people save by mistake.
     torch.save(nn.Linear(4, 2).state_dict(), folder / "state-dict.pt")

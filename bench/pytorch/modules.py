@@ -87,6 +87,43 @@ class Nothing(nn.Module):
         return x.flatten(1)
 
 
+class Tokens(nn.Module):
+    """Takes whole numbers: of a fraction it sees the whole part."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(256, 6))
+        self.weight = nn.Parameter(torch.randn(2, 6) / 4)
+
+    def look_up(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.embedding(x, self.table).mean(1) @ self.weight.t()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.look_up(x.long())
+
+
+class Indices(Tokens):
+    """Takes integers alone."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.look_up(x)
+
+
+class Normalised(nn.Module):
+    """Raises an error for a batch of one: one value a channel has no variance."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(2, 8) / 3)
+        self.norm = nn.BatchNorm1d(2, affine=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(x.flatten(1) @ self.weight.t())
+
+
+# For tests that are not held against PyTorch's numbers.
+OTHERS = {"tokens": Tokens, "indices": Indices, "normalised": Normalised}
+
 # Not usable, each for a reason of its own.
 UNUSABLE = {"pair": Pair, "two-inputs": TwoInputs, "nothing": Nothing}
 

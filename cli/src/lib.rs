@@ -46,6 +46,8 @@ pub mod export;
 
 pub mod trainer;
 
+pub mod preview;
+
 pub mod interrupt;
 
 pub mod failure;

@@ -4,13 +4,14 @@
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use domain::TrialSpec;
 use domain::units::Bytes;
 use proto::v1::{
-    CheckModule, CheckedModule, Device, KnownMemory, PlanTrial, PlannedTrial, StartTrainer, TrainerEvent,
-    TrainerRequest, trainer_event, trainer_request,
+    CheckModule, CheckedModule, Device, FailureKind, KnownMemory, PlanTrial, PlannedTrial, StartTrainer,
+    TrainerEvent, TrainerRequest, trainer_event, trainer_request,
 };
 use proto::{Wire, frame};
 
@@ -28,7 +29,7 @@ pub struct TrainerOptions {
 /// A running trainer; it ends when dropped, as its standard input does.
 #[derive(Debug)]
 pub struct Trainer {
-    child: Child,
+    child: Arc<Mutex<Child>>,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
     said: Option<JoinHandle<String>>,
@@ -55,7 +56,7 @@ impl Trainer {
         };
         let said = std::thread::spawn(move || last_words(stderr));
         let mut trainer = Self {
-            child,
+            child: Arc::new(Mutex::new(child)),
             stdin: Some(stdin),
             stdout: BufReader::new(stdout),
             said: Some(said),
@@ -80,22 +81,42 @@ impl Trainer {
         &self.device
     }
 
-    /// What a trial would take, with the memory that is known from others. The inner error is the trial's own: the trainer
-    /// goes on.
+    /// What a trial would take, with the memory that is known from others.
     ///
     /// # Errors
-    /// When the trainer ends.
-    pub fn plan(
-        &mut self,
-        trial: &TrialSpec,
-        known_memory: &[KnownMemory],
-    ) -> Result<Result<PlannedTrial, String>, Failure> {
-        let plan = PlanTrial { spec: Some(trial.to_wire()), known_memory: known_memory.to_vec() };
+    /// When its data or its model cannot be read or built, and when the trainer ends.
+    pub fn plan(&mut self, trial: &TrialSpec, known_memory: &[KnownMemory]) -> Result<PlannedTrial, Failure> {
+        self.planned(PlanTrial {
+            spec: Some(trial.to_wire()),
+            known_memory: known_memory.to_vec(),
+            only_try_out: false,
+        })
+    }
+
+    /// What a trial's data is, and what is to be said of its model; nothing about memory.
+    ///
+    /// # Errors
+    /// As of [`Trainer::plan`].
+    pub fn try_out(&mut self, trial: &TrialSpec) -> Result<PlannedTrial, Failure> {
+        self.planned(PlanTrial { spec: Some(trial.to_wire()), known_memory: Vec::new(), only_try_out: true })
+    }
+
+    fn planned(&mut self, plan: PlanTrial) -> Result<PlannedTrial, Failure> {
         match self.ask(trainer_request::Kind::Plan(plan))? {
-            trainer_event::Kind::Planned(planned) => Ok(Ok(planned)),
-            trainer_event::Kind::Problem(problem) if !problem.fatal => Ok(Err(problem.message)),
+            trainer_event::Kind::Planned(planned) => Ok(planned),
+            trainer_event::Kind::Problem(problem)
+                if [FailureKind::Input, FailureKind::Files].contains(&problem.kind()) =>
+            {
+                Err(Failure::usage(problem.message))
+            }
             other => Err(self.unexpected(other)),
         }
+    }
+
+    /// What ends it from another thread, whatever it is doing.
+    #[must_use]
+    pub fn end(&self) -> TrainerEnd {
+        TrainerEnd(Arc::clone(&self.child))
     }
 
     /// What is in a scripted module.
@@ -147,7 +168,8 @@ impl Trainer {
 
     fn ended(&mut self, error: Option<&io::Error>) -> Failure {
         self.stdin = None;
-        let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+        let status =
+            lock(&self.child).wait().map_or_else(|error| error.to_string(), |status| status.to_string());
         let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
         let why = error.map(|error| format!(" ({error})")).unwrap_or_default();
         let said = if said.is_empty() { said } else { format!(":\n{said}") };
@@ -159,9 +181,29 @@ impl Drop for Trainer {
     fn drop(&mut self) {
         // The end of its input is its sign to leave; it holds nothing that could be lost.
         self.stdin = None;
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&self.child);
     }
+}
+
+/// Ends a trainer, and with it whatever waits for its answer.
+#[derive(Debug)]
+pub struct TrainerEnd(Arc<Mutex<Child>>);
+
+impl TrainerEnd {
+    /// Ends it.
+    pub fn now(&self) {
+        end(&self.0);
+    }
+}
+
+fn end(child: &Mutex<Child>) {
+    let mut child = lock(child);
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+fn lock(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
+    child.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The last lines of its standard error.

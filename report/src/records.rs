@@ -49,6 +49,7 @@ fn record(results: &Table, row: usize) -> Option<TrialRecord> {
         peak_memory_bytes: whole("peak_memory_bytes"),
         memory_budget_bytes: whole("memory_budget_bytes"),
         gradient_noise_scale: number("gradient_noise_scale"),
+        seed_sets: results.text(row, "seed_sets").and_then(|words| words.parse().ok()),
     })
 }
 

@@ -63,6 +63,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         }
         format => output::table(format, &facts, |table| rows::readable(table, &[]))?,
     }
+    if module.takes_whole_numbers {
+        context.talk.warn(
+            "it sees only the whole part of its inputs, as an embedding does: set `normalize = \"none\"` in [data]",
+        );
+    }
     if !module.can_be_seeded {
         context.talk.warn(
             "every trial will start from the weights in the file, whatever its seed; export a method \
@@ -89,6 +94,7 @@ fn table(module: &CheckedModule) -> Table {
     push("outputs", ColumnKind::Integer, module.outputs.to_string());
     push("seed_sets_weights", ColumnKind::Boolean, module.can_be_seeded.to_string());
     push("accumulation", ColumnKind::Text, accumulation(module).0.to_owned());
+    push("takes_whole_numbers", ColumnKind::Boolean, module.takes_whole_numbers.to_string());
     Table { columns, rows: vec![row] }
 }
 
@@ -97,13 +103,14 @@ fn downwards(module: &CheckedModule) -> Table {
     let column = |name: &str| Column { name: name.to_owned(), kind: ColumnKind::Text };
     let numbers = |count: u64| human::whole(count);
     let (word, why) = accumulation(module);
+    let of = if module.takes_whole_numbers { " of whole numbers" } else { "" };
     let seeds = if module.can_be_seeded { "the seed, by reset_parameters" } else { "the file" };
     let facts = [
         ("trained", format!("{} parameters", numbers(module.trained_elements))),
         ("frozen", numbers(module.frozen_elements)),
         ("buffers", numbers(module.buffer_elements)),
         ("memory", format!("{} in float32", human::bytes(module.bytes))),
-        ("input", format!("(examples, {})", shape(&module.features))),
+        ("input", format!("(examples, {}){of}", shape(&module.features))),
         ("output", format!("(examples, {})", module.outputs)),
         ("weights from", seeds.to_owned()),
         ("accumulation", format!("{word}{why}")),

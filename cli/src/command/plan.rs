@@ -15,6 +15,7 @@ use crate::coordinator::known;
 use crate::failure::{Exit, Failure};
 use crate::local::programs;
 use crate::output::{self, OutputArgs};
+use crate::preview::Preview;
 use crate::spec_args::SpecArgs;
 use crate::spec_file::Readers;
 use crate::trainer::{Trainer, TrainerOptions};
@@ -52,7 +53,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             let options = TrainerOptions { device: args.device.clone(), memory_limit: args.memory_limit };
             let mut trainer = Trainer::start(&program, &options)?;
             let known = known::ask(context, &spec.sweep, trainer.device())?;
-            let (rows, probes) = plan_with(&mut trainer, &spec.sweep, &trials, &known)?;
+            let (rows, probes, preview) = plan_with(&mut trainer, &spec.sweep, &trials, &known)?;
+            preview.show(&spec.sweep, context.talk);
             (rows, Some(probes))
         }
         Err(failure) => {
@@ -60,7 +62,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
                 "{}; only what needs no worker is told: micro-batches, activations and the peak are unknown",
                 failure.message
             ));
-            (trials.iter().map(|trial| row_without_worker(&spec.sweep, trial)).collect(), None)
+            let rows = trials.iter().map(|trial| row_without_worker(&spec.sweep, trial));
+            (rows.collect::<Result<_, _>>()?, None)
         }
     };
     output::table(args.output.format, &plan::table(&rows), |_| plan::sheet(&rows))?;
@@ -79,14 +82,16 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// Asks the trainer once for all trials that take the same memory. Gives also how many micro-batches it ran to answer.
+/// Asks the trainer once for all trials that take the same memory. Gives also how many micro-batches it ran to answer, and
+/// what it found besides.
 fn plan_with(
     trainer: &mut Trainer,
     sweep: &SweepSpec,
     trials: &[PlannedTrial],
     known_memory: &[v1::KnownMemory],
-) -> Result<(Vec<PlanRow>, u64), Failure> {
-    let mut asked: Vec<(TrialSettings, Result<v1::PlannedTrial, String>)> = Vec::new();
+) -> Result<(Vec<PlanRow>, u64, Preview), Failure> {
+    let mut asked: Vec<(TrialSettings, v1::PlannedTrial)> = Vec::new();
+    let mut preview = Preview::default();
     let mut rows = Vec::new();
     for trial in trials {
         let kind = memory_kind(trial);
@@ -95,15 +100,15 @@ fn plan_with(
             Some(answer) => answer,
             None => {
                 let answer = trainer.plan(&trial.spec(sweep), known_memory)?;
+                preview.add(&answer);
                 asked.push((kind, answer.clone()));
                 answer
             }
         };
         rows.push(row(trial, answer));
     }
-    let probes =
-        asked.iter().filter_map(|(_, answer)| answer.as_ref().ok()).map(|planned| planned.probes).sum();
-    Ok((rows, probes))
+    let probes = asked.iter().map(|(_, planned)| planned.probes).sum();
+    Ok((rows, probes, preview))
 }
 
 /// The settings with everything evened out that neither memory nor the number of steps depends on.
@@ -116,35 +121,34 @@ fn memory_kind(trial: &PlannedTrial) -> TrialSettings {
     settings
 }
 
-fn row(trial: &PlannedTrial, answer: Result<v1::PlannedTrial, String>) -> PlanRow {
-    let row = empty_row(trial);
-    match answer {
-        Err(problem) => PlanRow { problem: Some(problem), ..row },
-        Ok(planned) => PlanRow {
-            steps: Some(planned.total_steps),
-            split: Some(PlannedSplit {
-                micro_batch: planned.micro_batch,
-                accumulation_steps: planned.accumulation_steps,
-            }),
-            memory: planned
-                .memory
-                .and_then(|memory| PeakMemory::from_wire(memory).ok())
-                .map(|memory| memory.parts),
-            peak: match (planned.infeasible.is_empty(), planned.is_measured) {
-                (true, true) => PeakBasis::Measured,
-                (true, false) => PeakBasis::Predicted,
-                (false, _) => PeakBasis::Unknown,
-            },
-            problem: Some(planned.infeasible).filter(|why| !why.is_empty()),
-            ..row
+fn row(trial: &PlannedTrial, planned: v1::PlannedTrial) -> PlanRow {
+    PlanRow {
+        steps: Some(planned.total_steps),
+        split: Some(PlannedSplit {
+            micro_batch: planned.micro_batch,
+            accumulation_steps: planned.accumulation_steps,
+        }),
+        memory: planned
+            .memory
+            .and_then(|memory| PeakMemory::from_wire(memory).ok())
+            .map(|memory| memory.parts),
+        peak: match (planned.infeasible.is_empty(), planned.is_measured) {
+            (true, true) => PeakBasis::Measured,
+            (true, false) => PeakBasis::Predicted,
+            (false, _) => PeakBasis::Unknown,
         },
+        problem: Some(planned.infeasible).filter(|why| !why.is_empty()),
+        ..empty_row(trial)
     }
 }
 
 /// Parts 1 to 3 of the whole batch, where the file itself gives the shape of the data.
-fn row_without_worker(sweep: &SweepSpec, trial: &PlannedTrial) -> PlanRow {
+///
+/// # Errors
+/// When the model does not fit the data.
+fn row_without_worker(sweep: &SweepSpec, trial: &PlannedTrial) -> Result<PlanRow, Failure> {
     let row = empty_row(trial);
-    let DataSource::Synthetic(synthetic) = &sweep.data.source else { return row };
+    let DataSource::Synthetic(synthetic) = &sweep.data.source else { return Ok(row) };
     let available = sweep.data.limit.map_or(synthetic.examples, |limit| limit.min(synthetic.examples));
     let data = DataShape {
         train_examples: available - sweep.data.validation,
@@ -152,24 +156,20 @@ fn row_without_worker(sweep: &SweepSpec, trial: &PlannedTrial) -> PlanRow {
         features: synthetic.features.clone(),
         classes: synthetic.classes,
     };
-    match layers(&sweep.model, &data) {
-        Err(error) => PlanRow { problem: Some(error.to_string()), ..row },
-        // What is in a module only a worker knows.
-        Ok(None) => row,
-        Ok(Some(layers)) => {
-            let train = &trial.settings.train;
-            let batch = trial.settings.effective_batch_size(data.train_examples);
-            PlanRow {
-                steps: Some(trial.settings.total_steps(data.train_examples)),
-                memory: Some(MemoryParts {
-                    fixed: StaticParts::predict(&layers, train),
-                    batch_bytes: batch * MemoryParts::example_bytes(&data, train),
-                    ..MemoryParts::default()
-                }),
-                ..row
-            }
-        }
-    }
+    // What is in a module only a worker knows.
+    let layers = layers(&sweep.model, &data).map_err(|error| Failure::usage(error.to_string()))?;
+    let Some(layers) = layers else { return Ok(row) };
+    let train = &trial.settings.train;
+    let batch = trial.settings.effective_batch_size(data.train_examples);
+    Ok(PlanRow {
+        steps: Some(trial.settings.total_steps(data.train_examples)),
+        memory: Some(MemoryParts {
+            fixed: StaticParts::predict(&layers, train),
+            batch_bytes: batch * MemoryParts::example_bytes(&data, train),
+            ..MemoryParts::default()
+        }),
+        ..row
+    })
 }
 
 fn empty_row(trial: &PlannedTrial) -> PlanRow {

@@ -21,11 +21,13 @@ use crate::failure::{Exit, Failure};
 use crate::interrupt::{Interrupt, Interrupts};
 use crate::local::record::Record;
 use crate::local::service::Event;
-use crate::local::{Lifetime, Stack, StackOptions};
+use crate::local::{Lifetime, Stack, StackOptions, Workers};
 use crate::output::{Format, OutputArgs};
+use crate::preview::TryOut;
 use crate::spec_args::SpecArgs;
 use crate::spec_file::{Readers, SpecFile};
 use crate::talk::Talk;
+use crate::trainer::TrainerOptions;
 use crate::{analysis, conclusion, follow, submission};
 
 use super::up::WorkerArgs;
@@ -70,8 +72,11 @@ impl Args {
         if let Some(sweep) = &self.resume {
             return Ok(Wanted::Again(sweep.clone()));
         }
-        let spec = SpecArgs { spec: self.spec.clone().unwrap_or_default(), set: self.set.clone() };
-        spec.load(Readers::LocalWorkers).map(Wanted::New)
+        self.spec_args().load(Readers::LocalWorkers).map(Wanted::New)
+    }
+
+    fn spec_args(&self) -> SpecArgs {
+        SpecArgs { spec: self.spec.clone().unwrap_or_default(), set: self.set.clone() }
     }
 }
 
@@ -88,8 +93,9 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             .hint("to have another coordinator run it: batchsweep submit SPEC --wait"));
     }
     let wanted = args.wanted()?;
+    let workers = args.workers.workers()?;
     let lifetime = if args.keep { Lifetime::Stays } else { Lifetime::WithUs };
-    let options = StackOptions { workers: Some(args.workers.workers()?), lifetime };
+    let options = StackOptions { workers: Some(workers.clone()), lifetime };
     // Reading a file may take long, or for ever: until here Ctrl-C ends the command by itself.
     let mut interrupts = Interrupts::listen()?;
     let state = context.state_dir()?;
@@ -99,6 +105,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         ));
     }
     let start = Instant::now();
+    let try_out = begin_to_try_out(args, &workers)?;
     let mut stack = tokio::select! {
         stack = Stack::start(&state, &options, context.talk) => stack?,
         // What has been started so far ends with this command.
@@ -113,7 +120,10 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         ));
     }
     let events = stack.supervise();
-    let outcome = sweep(&stack, events, &wanted, args.output.format, &mut interrupts, context).await;
+    let outcome = match tried_out(try_out, &wanted, &mut interrupts, context.talk).await {
+        Ok(()) => sweep(&stack, events, &wanted, args.output.format, &mut interrupts, context).await,
+        Err(failure) => Err(failure),
+    };
     if matches!(&outcome, Err(failure) if failure.exit == Exit::Interrupted) {
         stack.stop_now().await?;
         return outcome;
@@ -123,6 +133,31 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         _ = interrupts.next() => {}
     }
     outcome
+}
+
+/// Data and model are read and built beside the start of the stack, where the first worker will be.
+fn begin_to_try_out(args: &Args, workers: &Workers) -> Result<Option<TryOut>, Failure> {
+    if args.resume.is_some() {
+        return Ok(None);
+    }
+    let device = workers.devices.first().cloned().unwrap_or_else(|| "cpu".to_owned());
+    let spec = args.spec_args().load(Readers::ThisCommand)?;
+    Ok(Some(TryOut::begin(spec.sweep, TrainerOptions { device, memory_limit: None })))
+}
+
+async fn tried_out(
+    try_out: Option<TryOut>,
+    wanted: &Wanted,
+    interrupts: &mut Interrupts,
+    talk: Talk,
+) -> Result<(), Failure> {
+    let (Some(try_out), Wanted::New(spec)) = (try_out, wanted) else { return Ok(()) };
+    let preview = tokio::select! {
+        preview = try_out.end() => preview?,
+        _ = interrupts.next() => return Err(Failure::silent(Exit::Interrupted)),
+    };
+    preview.show(&spec.sweep, talk);
+    Ok(())
 }
 
 async fn sweep(

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use proto::v1::{Sweep, View};
+use proto::v1::{QueryRequest, Sweep, View};
 use report::{Table, human};
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::conclusion::{self, FEW_WARNINGS};
 use crate::context::Context;
 use crate::coordinator::presence;
 use crate::coordinator::rows;
-use crate::coordinator::session::{self, Purpose};
+use crate::coordinator::session::{self, Purpose, Session};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Format, OutputArgs};
 use crate::timestamp;
@@ -39,22 +39,23 @@ pub struct Args {
 /// # Errors
 /// When there is no such sweep, or no coordinator.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let (analyzed, best, waits_in_vain) = session::with(context, Purpose::Stored, async |session| {
+    let (analyzed, best, data, waits_in_vain) = session::with(context, Purpose::Stored, async |session| {
         let analyzed = analysis::fetch(session, &args.sweep).await?;
         let sweep_id = &analyzed.sweep.sweep_id;
         let best = rows::list(&mut session.client, View::BestLearningRate, sweep_id, "").await;
         let best = best.map_err(|status| session.refused(&status))?;
+        let data = data_of(session, sweep_id).await;
         let waits_in_vain = session.presence.waits_in_vain(&session.client, &analyzed.sweep).await;
-        Ok((analyzed, best, waits_in_vain))
+        Ok((analyzed, best, data, waits_in_vain))
     })
     .await?;
     let sweep = &analyzed.sweep;
     match args.output.format {
         _ if args.source => output::text(&sweep.source)?,
-        Format::Json => output::text(&format!("{:#}\n", object(sweep, &best)))?,
+        Format::Json => output::text(&format!("{:#}\n", object(sweep, &best, data.as_deref())))?,
         Format::Csv => output::text(&report::csv::render(&best))?,
         Format::Table => {
-            output::text(&page(sweep))?;
+            output::text(&page(sweep, data.as_deref()))?;
             output::text("\n")?;
             conclusion::write_conclusion(&analyzed, FEW_WARNINGS, context.talk)?;
             if !waits_in_vain {
@@ -69,7 +70,18 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-fn page(sweep: &Sweep) -> String {
+/// What its data is, as the first trial said in its log; nothing before, and where logs cannot be queried.
+async fn data_of(session: &Session, sweep_id: &str) -> Option<String> {
+    const SIGN: &str = "data: ";
+    let sql = format!(
+        "select text from batchsweep.log where sweep_id = '{sweep_id}' and level = 'info' and text like '{SIGN}%' limit 1"
+    );
+    let answer = session.client.clone().query(QueryRequest { sql }).await.ok()?;
+    let table = proto::table::from_wire(answer.into_inner().table?);
+    table.text(0, "text").and_then(|line| line.strip_prefix(SIGN)).map(str::to_owned)
+}
+
+fn page(sweep: &Sweep, data: Option<&str>) -> String {
     let mut page = String::new();
     let mut line = |name: &str, value: &str| {
         if !value.is_empty() {
@@ -85,12 +97,13 @@ fn page(sweep: &Sweep) -> String {
     if sweep.weight != 1.0 {
         line("weight", &human::exact(sweep.weight));
     }
+    line("data", data.unwrap_or_default());
     line("created", &sweep.created_at.as_ref().map(timestamp::text).unwrap_or_default());
     line("finished", &sweep.finished_at.as_ref().map(timestamp::text).unwrap_or_default());
     page
 }
 
-fn object(sweep: &Sweep, best: &Table) -> serde_json::Value {
+fn object(sweep: &Sweep, best: &Table, data: Option<&str>) -> serde_json::Value {
     let counts = sweep.counts.unwrap_or_default();
     let rows: serde_json::Value = serde_json::from_str(&report::json::render(best)).unwrap_or_default();
     json!({
@@ -108,6 +121,7 @@ fn object(sweep: &Sweep, best: &Table) -> serde_json::Value {
             "cancelled": counts.cancelled,
         },
         "weight": sweep.weight,
+        "data": data,
         "created_at": sweep.created_at.as_ref().map(timestamp::text),
         "finished_at": sweep.finished_at.as_ref().map(timestamp::text),
         "best_learning_rate": rows,

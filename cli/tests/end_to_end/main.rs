@@ -57,4 +57,6 @@ mod old_state;
 #[path = "../../../storage/tests/s3/server.rs"]
 mod s3_server;
 
+mod before_submission;
+
 mod buckets;

@@ -54,6 +54,7 @@ pub async fn insert(connection: &mut PgConnection, results: &[(&Lease, &TrialRes
         memory_budget_bytes: Option<i64> = optional("result.memory.memory_budget_bytes", result.memory.budget_bytes)?,
         oom_count: i64 = bigint("result.oom_count", result.oom_count)?,
         gradient_noise_scale: Option<f64> = result.gradient_noise_scale,
+        seed_sets: Option<String> = result.seed_sets.map(|sets| sets.to_string()),
     }, []);
     inserting.execute(connection).await?;
     Ok(())

@@ -4,7 +4,7 @@ use domain::lifecycle::Outcome;
 use domain::memory::{MemoryParts, StaticParts};
 use domain::run::{
     Accumulation, Checkpoint, LogLevel, LogLine, MetricName, MetricPoint, PeakMemory, Place, ReachedTarget,
-    Record, Split, SplitKind, TrialResult,
+    Record, SeedSets, Split, SplitKind, TrialResult,
 };
 use domain::units::Attempt;
 use proto::{Wire, v1};
@@ -49,11 +49,12 @@ fn result() -> TrialResult {
         },
         oom_count: 130,
         gradient_noise_scale: Some(131.5),
+        seed_sets: Some(SeedSets { data: true, weights: false, order: true }),
     }
 }
 
 /// The columns of view `result` that a result fills.
-const RESULT: [(&str, &str); 35] = [
+const RESULT: [(&str, &str); 36] = [
     ("status", "diverged"),
     ("error", "why"),
     ("micro_batch", "101"),
@@ -89,6 +90,7 @@ const RESULT: [(&str, &str); 35] = [
     ("memory_budget_bytes", "129"),
     ("oom_count", "130"),
     ("gradient_noise_scale", "131.5"),
+    ("seed_sets", "data, order"),
 ];
 
 fn records() -> [Record; 3] {

@@ -28,6 +28,11 @@ impl<'a> Facts<'a> {
         self.results().filter(|trial| trial.steps.is_some_and(|steps| steps > 0))
     }
 
+    /// Whether the seed sets no initial weights in some of the trials: then seeds are no repeats.
+    pub fn has_same_weights(&self) -> bool {
+        self.results().any(|trial| trial.seed_sets.is_some_and(|sets| !sets.weights))
+    }
+
     /// Batch sizes with results, smallest first.
     pub fn batch_sizes(&self) -> Vec<u64> {
         let mut sizes: Vec<u64> = self.results().map(|trial| trial.batch_size).collect();

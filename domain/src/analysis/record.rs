@@ -1,6 +1,7 @@
 //! What the analysis needs to know of one trial: the row of view `result`, typed.
 
 use crate::lifecycle::TrialStatus;
+use crate::run::SeedSets;
 use crate::spec::Value;
 
 /// One trial. `None` is NULL in the view: not known, or not finite. Names and units are the view's.
@@ -63,6 +64,8 @@ pub struct TrialRecord {
     pub memory_budget_bytes: Option<u64>,
     /// Gradient noise scale, in examples.
     pub gradient_noise_scale: Option<f64>,
+    /// What its seed set.
+    pub seed_sets: Option<SeedSets>,
 }
 
 impl TrialRecord {
@@ -98,6 +101,7 @@ impl TrialRecord {
             peak_memory_bytes: None,
             memory_budget_bytes: None,
             gradient_noise_scale: None,
+            seed_sets: None,
         }
     }
 

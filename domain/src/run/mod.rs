@@ -10,6 +10,7 @@ mod lease;
 mod progress;
 mod record;
 mod result;
+mod seed_sets;
 
 pub use checkpoint::Checkpoint;
 pub use failure::{Failure, FailureKind, UnknownFailureKind};
@@ -20,3 +21,4 @@ pub use record::{
     LogLevel, LogLine, MetricName, MetricPoint, Place, Record, Resumed, Split, SplitKind, UnknownMetric,
 };
 pub use result::{Accumulation, PeakMemory, ReachedTarget, TrialResult};
+pub use seed_sets::{SeedSets, UnknownSeedSets};

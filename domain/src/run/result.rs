@@ -5,6 +5,8 @@ use std::fmt;
 use crate::lifecycle::Outcome;
 use crate::memory::MemoryParts;
 
+use super::SeedSets;
+
 /// How a trial ended, and every number about it. Losses are means over examples; `None` where there is none, also where it
 /// is not finite.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +59,8 @@ pub struct TrialResult {
     pub oom_count: u64,
     /// Gradient noise scale in examples (McCandlish et al. 2018, appendix A.1); `None` where it was not determined.
     pub gradient_noise_scale: Option<f64>,
+    /// What its seed set; `None` where nothing was trained, and from a worker of an earlier version.
+    pub seed_sets: Option<SeedSets>,
 }
 
 /// The place at which a target was met.

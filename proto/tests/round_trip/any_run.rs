@@ -4,8 +4,8 @@ use domain::lifecycle::Outcome;
 use domain::memory::{KnownMemory, MemoryParts, MicroBatchSearch, StaticParts};
 use domain::run::{
     Accumulation, Checkpoint, Findings, Lease, LeaseToken, LogLevel, LogLine, MemoryOfKind, MetricName,
-    MetricPoint, PeakMemory, Phase, Place, Progress, ReachedTarget, Record, Resumed, Split, SplitKind,
-    TrialResult,
+    MetricPoint, PeakMemory, Phase, Place, Progress, ReachedTarget, Record, Resumed, SeedSets, Split,
+    SplitKind, TrialResult,
 };
 use domain::units::{Attempt, ContentHash, TrialId};
 use prop::option::of as maybe;
@@ -144,14 +144,17 @@ pub fn any_result() -> impl Strategy<Value = TrialResult> {
             examples,
             seconds,
         }));
-    (words, any::<[u64; 5]>(), [any_number(), any_number()], losses, target, any_memory()).prop_map(
+    let seed_sets =
+        maybe(any::<[bool; 3]>().prop_map(|[data, weights, order]| SeedSets { data, weights, order }));
+    let rest = (any_memory(), seed_sets);
+    (words, any::<[u64; 5]>(), [any_number(), any_number()], losses, target, rest).prop_map(
         |(
             (outcome, accumulation, message, device),
             counts,
             [epochs, train_seconds],
             losses,
             target,
-            memory,
+            (memory, seed_sets),
         )| {
             TrialResult {
                 outcome,
@@ -178,6 +181,7 @@ pub fn any_result() -> impl Strategy<Value = TrialResult> {
                 memory,
                 oom_count: counts[4],
                 gradient_noise_scale: losses[10],
+                seed_sets,
             }
         },
     )

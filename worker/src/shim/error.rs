@@ -71,6 +71,12 @@ impl TorchError {
         self.kind == TorchErrorKind::OutOfMemory
     }
 
+    /// Whether a batch normalisation refused to normalise one value.
+    #[must_use]
+    pub fn is_of_one_value(&self) -> bool {
+        self.message.contains("Expected more than 1 value per channel")
+    }
+
     /// Runs `work` and turns a panic into an error too: tch panics where it has no way to return one.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! `batchsweep model check`: what is in a scripted module, and whether it can be trained.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use domain::run::Accumulation;
 use domain::spec::{DataSource, DataSpec, Labels, Loss, Normalize, Precision, SyntheticData, TrainSpec};
@@ -12,10 +13,11 @@ use super::error::{Doing, TrialError};
 use super::event::CheckedModule;
 use super::model::{Model, Script};
 use super::session::Host;
-use super::step::blueprint::{help_for, output_shape};
+use super::step::blueprint::{failing, help_for, output_shape};
 use super::step::exactness;
 use super::step::learner::{Arithmetic, Learner};
 use super::step::loss::Criterion;
+use super::step::whole_numbers::{ignores_fractions, wants_integers};
 use crate::shim::TorchError;
 use crate::shim::optimizer::bytes;
 
@@ -41,19 +43,23 @@ pub(super) fn module(path: &Path, wanted: &[u64], host: &mut Host) -> Result<Che
         can_be_seeded: script.can_be_seeded,
         features: Vec::new(),
         outputs: 0,
+        takes_whole_numbers: false,
         accumulation: Accumulation::None,
     };
     let shapes = if wanted.is_empty() { likely_inputs(&script) } else { vec![wanted.to_vec()] };
     let mut model = TorchError::catch(|| Model::from_script(script)).doing("looking into the module")?;
     (checked.features, checked.outputs) =
-        first_accepted(&mut model, &shapes, arithmetic).map_err(|problem| {
-            if wanted.is_empty() {
+        first_accepted(&mut model, &shapes, arithmetic).map_err(|(problem, help)| match help {
+            Some(help) => unusable(path, problem, help),
+            None if wanted.is_empty() => {
                 let help = "name the shape of an example, such as --input 3,32,32";
                 unusable(path, format!("it took none of {} likely shapes; {problem}", shapes.len()), help)
-            } else {
-                unusable(path, problem, "change the module, or --input")
             }
+            None => unusable(path, problem, "change the module, or --input"),
         })?;
+    checked.takes_whole_numbers =
+        TorchError::catch(|| takes_whole_numbers(&mut model, &checked.features, arithmetic))
+            .doing("trying out inputs")?;
     checked.accumulation = try_out(model, &checked, host, arithmetic).doing("trying out a step")?;
     Ok(checked)
 }
@@ -82,12 +88,12 @@ fn load(path: &Path, arithmetic: Arithmetic) -> Result<Script, TrialError> {
 }
 
 /// The first shape of an example that the module takes, and the width of its outputs; otherwise what is wrong with the last
-/// one.
+/// one, and what to do where that is known.
 fn first_accepted(
     model: &mut Model,
     shapes: &[Vec<u64>],
     arithmetic: Arithmetic,
-) -> Result<(Vec<u64>, u64), String> {
+) -> Result<(Vec<u64>, u64), (String, Option<&'static str>)> {
     let mut problem = String::new();
     for features in shapes {
         problem = match TorchError::catch(|| output_shape(model, features, 2, arithmetic)) {
@@ -97,10 +103,27 @@ fn first_accepted(
             Ok(size) => {
                 format!("for 2 examples of shape {features:?} it returns {size:?}, not (2, classes)")
             }
-            Err(error) => format!("for examples of shape {features:?} it fails: {}", error.message),
+            Err(error) => {
+                let (reason, help) = failing(features, &error);
+                if wants_integers(&error) {
+                    return Err((reason, Some(help)));
+                }
+                reason
+            }
         };
     }
-    Err(problem)
+    Err((problem, None))
+}
+
+/// Whether halves are the same as zeros to it, and ones are not.
+fn takes_whole_numbers(
+    model: &mut Model,
+    features: &[u64],
+    arithmetic: Arithmetic,
+) -> Result<bool, TorchError> {
+    let shape: Vec<i64> = std::iter::once(2).chain(features.iter().map(|&size| size as i64)).collect();
+    let halves = Tensor::f_full(&shape[..], 0.5, (arithmetic.kind, arithmetic.device))?;
+    ignores_fractions(model, &halves)
 }
 
 /// One forward and backward, and whether two halves give the gradient of the whole.
@@ -123,6 +146,7 @@ fn try_out(
         per_epoch: EXAMPLES,
         fetch_ahead: false,
     };
+    let dataset = if checked.takes_whole_numbers { Rc::new(dataset.with_whole_inputs()) } else { dataset };
     let mut feed = Feed::new(dataset, &options)?;
     let criterion = Criterion::new(Loss::CrossEntropy, classes, arithmetic.kind);
     let mut learner = Learner::new(model, criterion, &TrainSpec::default(), arithmetic, 0)?;
@@ -150,6 +174,12 @@ fn likely_inputs(script: &Script) -> Vec<Vec<u64>> {
                 shapes.push(vec![channels, side, side]);
             }
         }
+    }
+    // Numbers of a row of text, each looked up in a table of that width and put one after another.
+    let matrices: Vec<Vec<i64>> = sizes().filter(|size| size.len() == 2).take(MATRICES).collect();
+    if let Some((table, others)) = matrices.split_first() {
+        let rows = others.iter().filter(|other| table[1] > 0 && other[1] % table[1] == 0);
+        shapes.extend(rows.map(|other| vec![(other[1] / table[1]) as u64]));
     }
     shapes.extend([vec![1, 28, 28], vec![3, 32, 32], vec![10]]);
     shapes

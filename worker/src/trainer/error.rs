@@ -28,28 +28,6 @@ pub enum TrialError {
     /// Asked for something that this worker cannot do.
     #[error("{0}")]
     Unsupported(String),
-    /// There is no step to take.
-    #[error(
-        "drop_last leaves no batch: {examples} training examples are fewer than the batch size {batch_size}; \
-         lower the batch size or set drop_last = false"
-    )]
-    NoSteps {
-        /// Training examples.
-        examples: u64,
-        /// Examples in a batch.
-        batch_size: u64,
-    },
-    /// A batch normalisation would see one value for each channel.
-    #[error(
-        "{what} holds 1 example, and a batch normalisation of this model sees 1 x 1 pixels of it: one value has no variance; \
-         {help}, or set `norm = \"group\"` in [model]"
-    )]
-    OneValueToNormalise {
-        /// The batch, or the micro-batch.
-        what: &'static str,
-        /// What to do.
-        help: &'static str,
-    },
     /// libtorch failed.
     #[error("{doing}: {source}")]
     Torch {
@@ -83,11 +61,7 @@ impl TrialError {
             Self::Data(DataError::Unreadable { .. } | DataError::Malformed { .. }) | Self::Module { .. } => {
                 FailureKind::Files
             }
-            Self::Data(_)
-            | Self::Architecture(_)
-            | Self::Unsupported(_)
-            | Self::NoSteps { .. }
-            | Self::OneValueToNormalise { .. } => FailureKind::Input,
+            Self::Data(_) | Self::Architecture(_) | Self::Unsupported(_) => FailureKind::Input,
         }
     }
 

@@ -6,6 +6,7 @@ use domain::run::{Accumulation, Failure, Findings, PeakMemory, Progress, Record,
 use domain::units::ContentHash;
 
 use super::device::Description;
+use super::session::Facts;
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +72,8 @@ pub struct PlannedTrial {
     /// Whether the peak was measured at exactly this micro-batch, by whoever did, rather than predicted from sizes around
     /// it.
     pub is_measured: bool,
+    /// What the user should know of it.
+    pub facts: Facts,
 }
 
 /// What is in a scripted module.
@@ -92,6 +95,8 @@ pub struct CheckedModule {
     pub outputs: u64,
     /// Whether the seed sets its initial weights: it exports `reset_parameters`.
     pub can_be_seeded: bool,
+    /// Whether it takes whole numbers, as an embedding does: of fractions it sees the whole part alone.
+    pub takes_whole_numbers: bool,
     /// Whether a batch in micro-batches has the gradient of the whole, tried out with four examples.
     pub accumulation: Accumulation,
 }

@@ -5,10 +5,12 @@ use std::sync::atomic::Ordering;
 
 use domain::lifecycle::Outcome;
 use domain::run::{MetricName, ReachedTarget};
-use domain::spec::{Budget, Labels, ModelSpec, ScheduleKind, Target, TargetMetric, TrainSpec};
+use domain::spec::{
+    Budget, CnnModel, Labels, ModelSpec, Norm, ScheduleKind, Target, TargetMetric, TrainSpec,
+};
 use domain::{LearningRate, TrialSpec};
 use worker::trainer::event::Event;
-use worker::trainer::session::{Ended, Reporter, Wishes, train};
+use worker::trainer::session::{Ended, Reporter, Wishes, plan, train};
 
 use crate::lab::{exclusive, host, lasting, run, seed_example, trial, with};
 
@@ -112,19 +114,29 @@ fn what_this_worker_cannot_do_is_refused_with_advice() {
         error.to_string().starts_with("/nowhere/net.pt cannot be used as a model: No such file"),
         "{error}"
     );
-    let no_batch = with(seed_example(1024, 0), TrainSpec { drop_last: true, ..TrainSpec::default() });
-    let error = run(&no_batch, &mut host()).unwrap_err();
-    assert!(
-        error.to_string().contains("1000 training examples are fewer than the batch size 1024"),
-        "{error}"
-    );
     let mut flat = seed_example(8, 0);
     flat.model = ModelSpec::cnn(&[4], &[]);
     let error = run(&flat, &mut host()).unwrap_err();
     assert!(error.to_string().contains("needs examples of shape [channels, height, width]"), "{error}");
     assert_eq!(run(&missing, &mut host()).unwrap_err().kind(), domain::run::FailureKind::Files);
-    for error in [run(&no_batch, &mut host()), run(&flat, &mut host())] {
-        assert_eq!(error.unwrap_err().kind(), domain::run::FailureKind::Input);
+    assert_eq!(run(&flat, &mut host()).unwrap_err().kind(), domain::run::FailureKind::Input);
+}
+
+#[test]
+fn a_corner_of_the_grid_without_a_batch_to_train_on_is_infeasible_and_no_failure() {
+    let _exclusive = exclusive();
+    let no_batch = with(seed_example(1024, 0), TrainSpec { drop_last: true, ..TrainSpec::default() });
+    let model = CnnModel { channels: vec![4], norm: Norm::Batch, pooling: 1, ..CnnModel::default() };
+    let one_value = trial(&[1, 1, 1], 13, ModelSpec::Cnn(model), 4, 0);
+    for (spec, reason) in [
+        (no_batch, "1000 training examples are fewer than the batch size 1024"),
+        (one_value, "the last batch of an epoch holds 1 example"),
+    ] {
+        let trained = run(&spec, &mut host()).unwrap();
+        assert_eq!(trained.result.outcome, Outcome::Infeasible);
+        assert!(trained.result.message.contains(reason), "{}", trained.result.message);
+        let planned = plan(&spec.into(), &mut host()).unwrap();
+        assert_eq!(planned.infeasible, Some(trained.result.message), "plan and run agree");
     }
 }
 

@@ -14,7 +14,7 @@ use worker::trainer::session::Ready;
 use crate::lab::{exclusive, host, numbers, ready, run, trial, with, within};
 
 /// A safetensors file from its tensors: name, type, shape, bytes.
-fn safetensors(tensors: &[(&str, &str, &[usize], Vec<u8>)]) -> Vec<u8> {
+pub fn safetensors(tensors: &[(&str, &str, &[usize], Vec<u8>)]) -> Vec<u8> {
     let mut end = 0;
     let entries = tensors.iter().map(|(name, kind, shape, bytes)| {
         let start = end;

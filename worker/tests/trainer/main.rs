@@ -19,6 +19,8 @@ mod formats;
 
 mod streaming;
 
+mod tokens;
+
 mod endings;
 
 mod models;

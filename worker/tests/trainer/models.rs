@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use domain::TrialSpec;
-use domain::run::{Accumulation, FailureKind, LogLevel, MetricName, Record};
+use domain::run::{Accumulation, FailureKind, LogLevel, MetricName, Record, SeedSets};
 use domain::spec::{Budget, CnnModel, MlpModel, ModelSpec, Norm, Precision, ResNetModel, TrainSpec};
 use worker::trainer::error::TrialError;
 
@@ -114,9 +114,12 @@ fn a_module_that_exports_reset_parameters_starts_from_the_seed() {
     assert_ne!(start("seeded", 1), start("seeded", 2));
     assert_eq!(start("convolutional", 1), start("convolutional", 2));
     assert!(warnings(&run(&module_trial("seeded", 8, 1), &mut host()).unwrap()).is_empty());
+    let sets = |name| run(&module_trial(name, 8, 1), &mut host()).unwrap().result.seed_sets.unwrap();
+    assert_eq!(sets("seeded"), SeedSets { data: true, weights: true, order: true });
+    assert_eq!(sets("convolutional"), SeedSets { data: true, weights: false, order: true });
     let told = warnings(&run(&module_trial("convolutional", 8, 1), &mut host()).unwrap());
-    assert!(told[0].contains("exports no reset_parameters"), "{told:?}");
-    assert!(told[1].starts_with("accumulation is approximate"), "{told:?}");
+    assert!(told[0].starts_with("accumulation is approximate"), "{told:?}");
+    assert!(told[1].contains("exports no reset_parameters"), "{told:?}");
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! A step that runs out of memory, at any of its allocations, is done over as if it had never begun.
 
 use domain::TrialSpec;
-use domain::spec::{Budget, OptimizerKind, TrainSpec};
+use domain::lifecycle::Outcome;
+use domain::spec::{Budget, CnnModel, ModelSpec, Norm, OptimizerKind, TrainSpec};
 use tch::Device;
 use worker::shim::cpu_memory;
 use worker::trainer::device::Meter;
 use worker::trainer::session::Ready;
-use worker::trainer::step::learner::{Norms, StepOptions};
+use worker::trainer::step::learner::{Norms, StepError, StepOptions};
 use worker::trainer::step::tape::LossTape;
 
 use crate::lab::{
@@ -72,6 +73,42 @@ fn fail_each_allocation(spec: &TrialSpec) -> u64 {
         assert_eq!(broken.losses, clean.losses, "allocation {k}");
     }
     unreachable!("a step makes a finite number of allocations")
+}
+
+#[test]
+fn a_step_is_not_split_into_single_examples_for_a_model_that_cannot_take_them() {
+    let _exclusive = exclusive();
+    let model = CnnModel { channels: vec![4], norm: Norm::Batch, pooling: 1, ..CnnModel::default() };
+    // Split, a batch of three is a micro-batch of two and one of one.
+    let spec = lasting(trial(&[1, 1, 1], 12, ModelSpec::Cnn(model), 3, 5), Budget::Epochs(1));
+    let Ready { course, mut feed, mut learner, meter, .. } = ready(&spec);
+    let options = StepOptions { learning_rate: 0.05, norms: Norms::None, meter };
+    let mut tape = LossTape::new(Device::Cpu).unwrap();
+    let batch = course.clone().next().unwrap();
+    feed.start_epoch(0).unwrap();
+    let before = (weights(&learner), buffers(&learner));
+    cpu_memory::fail_at(Some(5));
+    let step = learner.train_batch(&mut feed, &batch, &mut 3, &mut tape, &options);
+    cpu_memory::fail_at(None);
+    assert!(matches!(step, Err(StepError::OneExample(3))), "{step:?}");
+    assert_eq!((weights(&learner), buffers(&learner)), before, "the step has not happened");
+
+    let mut met_in_training = 0;
+    for k in (20..400).step_by(9) {
+        cpu_memory::fail_at(Some(k));
+        let trained = run(&spec, &mut host());
+        cpu_memory::fail_at(None);
+        let Ok(trained) = trained else { continue };
+        if trained.result.outcome == Outcome::Infeasible && trained.result.steps > 0 {
+            met_in_training += 1;
+            let message = &trained.result.message;
+            assert!(
+                message.contains("cannot be split further") && message.contains("no variance"),
+                "{message}"
+            );
+        }
+    }
+    assert!(met_in_training > 0, "no failure fell into a training step");
 }
 
 #[test]

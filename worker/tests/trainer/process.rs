@@ -110,7 +110,11 @@ pub fn train(spec: &TrialSpec) -> Request {
 }
 
 fn plan(spec: &TrialSpec, known_memory: &[v1::KnownMemory]) -> Request {
-    Request::Plan(v1::PlanTrial { spec: Some(spec.to_wire()), known_memory: known_memory.to_vec() })
+    Request::Plan(v1::PlanTrial {
+        spec: Some(spec.to_wire()),
+        known_memory: known_memory.to_vec(),
+        only_try_out: false,
+    })
 }
 
 impl Drop for Trainer {

@@ -150,8 +150,14 @@ fn statement_error(error: sqlx::Error) -> ReaderError {
     let Some(refusal) =
         error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
     else {
-        // COPY and the like answer with something else than rows.
-        return ReaderError::Statement(format!("the statement gives no rows: {error}"));
+        return ReaderError::Statement(match error {
+            // COPY and the like answer with something else than rows.
+            sqlx::Error::Protocol(_) => {
+                "the statement gives no rows, as COPY does not; ask with SELECT or VALUES (`-o csv` writes their rows as CSV)"
+                    .to_owned()
+            }
+            other => format!("the rows cannot be read: {other}"),
+        });
     };
     let mut text = refusal.message().to_owned();
     if let Some(PgErrorPosition::Original(position)) = refusal.position() {

@@ -1,11 +1,11 @@
 //! Which batch size and learning rate, and on what grounds.
 
-use super::with_range;
 use crate::analysis::best_rate::BestRate;
 use crate::analysis::comparison::trials_of;
 use crate::analysis::facts::Facts;
 use crate::analysis::interval::Interval;
 use crate::analysis::score::ScoreMetric;
+use crate::analysis::spread::MANY;
 use crate::analysis::target::TargetRow;
 use crate::analysis::words;
 use crate::statistics::median;
@@ -33,7 +33,10 @@ pub struct Choice {
     pub range: Interval,
     /// How many seeds it has.
     pub seeds: usize,
-    /// Whether it may be relied on: three seeds or more, its learning rate bracketed, nothing left to train.
+    /// Whether its seeds start from the same weights: then they are no repeats.
+    pub same_weights: bool,
+    /// Whether it may be relied on: three seeds or more with weights of their own, its learning rate bracketed, nothing left
+    /// to train.
     pub is_firm: bool,
     /// Batch sizes that are not told apart from it: their seeds overlap.
     pub level_with: Vec<u64>,
@@ -60,25 +63,20 @@ impl Choice {
         let after = if self.at_equal_epochs { " after equal epochs" } else { "" };
         match (self.basis, self.instead_of) {
             (Basis::SecondsToTarget, _) => {
-                format!(
-                    "it meets the target soonest, in {}",
-                    with_range(self.value, self.range, self.seeds, words::seconds)
-                )
+                format!("it meets the target soonest, in {}", self.shown(words::seconds))
             }
             (Basis::Score(ScoreMetric::StepsToTarget), _) => format!(
                 "it meets the target in the fewest steps, {}; times do not compare",
-                with_range(self.value, self.range, self.seeds, words::score)
+                self.shown(words::score)
             ),
-            (Basis::Score(metric), None) => format!(
-                "the lowest {}{after}, {}",
-                metric.name(),
-                with_range(self.value, self.range, self.seeds, words::score)
-            ),
+            (Basis::Score(metric), None) => {
+                format!("the lowest {}{after}, {}", metric.name(), self.shown(words::score))
+            }
             (Basis::Score(metric), Some((other, lowest, times))) => format!(
                 "its {}{after}, {}, is not told apart from the lowest, {} at batch size {other}, which took {} \
                  as long",
                 metric.name(),
-                with_range(self.value, self.range, self.seeds, words::score),
+                self.shown(words::score),
                 words::score(lowest),
                 words::times(times)
             ),
@@ -89,14 +87,30 @@ impl Choice {
     pub(super) fn measured(&self) -> String {
         match self.basis {
             Basis::SecondsToTarget => {
-                format!(
-                    "time to the target {}",
-                    with_range(self.value, self.range, self.seeds, words::seconds)
-                )
+                format!("time to the target {}", self.shown(words::seconds))
             }
             Basis::Score(metric) => {
-                format!("{} {}", metric.name(), with_range(self.value, self.range, self.seeds, words::score))
+                format!("{} {}", metric.name(), self.shown(words::score))
             }
+        }
+    }
+
+    /// `0.312 (0.309 to 0.318 over 3 seeds)`, `0.312 (95 % interval 0.31 to 0.314 over 9 seeds)`, `0.312 (one seed)`.
+    fn shown(&self, show: impl Fn(f64) -> String) -> String {
+        let Self { range, seeds, .. } = *self;
+        let value = show(self.value);
+        let kind = if seeds >= MANY { "95 % interval " } else { "" };
+        let from = if self.same_weights { " from the same weights" } else { "" };
+        match seeds {
+            0 | 1 => format!("{value} (one seed)"),
+            _ if range.high.is_infinite() => {
+                format!("{value} ({kind}from {} on, over {seeds} seeds{from})", show(range.low))
+            }
+            _ => format!(
+                "{value} ({kind}{} to {} over {seeds} seeds{from})",
+                show(range.low),
+                show(range.high)
+            ),
         }
     }
 
@@ -143,7 +157,9 @@ fn soonest(facts: &Facts<'_>) -> Option<Choice> {
         value,
         range,
         seeds,
+        same_weights: facts.has_same_weights(),
         is_firm: seeds >= SEEDS_TO_CONCLUDE
+            && !facts.has_same_weights()
             && is_bracketed
             && comparison.best.iter().all(|best| best.is_complete)
             && !facts.is_open()
@@ -187,7 +203,9 @@ fn lowest(facts: &Facts<'_>) -> Option<Choice> {
         value: chosen.median,
         range: chosen.range,
         seeds: chosen.seeds,
+        same_weights: facts.has_same_weights(),
         is_firm: chosen.seeds >= SEEDS_TO_CONCLUDE
+            && !facts.has_same_weights()
             && chosen.edge.is_none()
             && chosen.rates_tried > 1
             && comparison.best.iter().all(|best| best.is_complete)

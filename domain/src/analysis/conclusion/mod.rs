@@ -1,6 +1,7 @@
 //! The sentences a user acts on: what to train with, why, and what is not known.
 //!
-//! They never say more than the trials do: a choice is firm only with three seeds and an optimum that is bracketed;
+//! They never say more than the trials do: a choice is firm only with three seeds that have weights of their own, and an
+//! optimum that is bracketed;
 //! where seeds overlap there is no detectable difference; where the learning rate was not tuned there is no choice
 //! at all.
 //!
@@ -17,8 +18,6 @@ mod unknowns;
 pub use choice::{Basis, Choice};
 
 use super::facts::Facts;
-use super::interval::Interval;
-use super::spread::MANY;
 use super::words;
 
 /// What a sweep comes to.
@@ -136,20 +135,6 @@ fn against_others(choice: &Choice, others: &[(&Facts<'_>, Choice)]) -> Vec<Sente
         )
     };
     others.iter().map(compare).collect()
-}
-
-/// `0.312 (0.309 to 0.318 over 3 seeds)`, `0.312 (95 % interval 0.31 to 0.314 over 9 seeds)`, `0.312 (one seed)`.
-fn with_range(value: f64, range: Interval, seeds: usize, show: impl Fn(f64) -> String) -> String {
-    let kind = if seeds >= MANY { "95 % interval " } else { "" };
-    match seeds {
-        0 | 1 => format!("{} (one seed)", show(value)),
-        _ if range.high.is_infinite() => {
-            format!("{} ({kind}from {} on, over {seeds} seeds)", show(value), show(range.low))
-        }
-        _ => {
-            format!("{} ({kind}{} to {} over {seeds} seeds)", show(value), show(range.low), show(range.high))
-        }
-    }
 }
 
 #[cfg(test)]

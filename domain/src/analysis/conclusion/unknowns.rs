@@ -35,8 +35,8 @@ pub(super) fn nothing_came_through(groups: &[Facts<'_>]) -> Vec<Sentence> {
     } else if has(CellState::Diverged) {
         "Nothing to train with: no learning rate came through at half of its seeds or more. Try smaller ones."
     } else if has(CellState::Infeasible) {
-        "Nothing to train with: not even one example at a time fits in memory. Raise the limit, or make the \
-         model smaller."
+        "Nothing to train with: no trial fits in memory with even one example at a time, or has a batch that it can be trained \
+         on. Column `error` of the results says which, and what to do."
     } else {
         "Nothing to train with: every trial failed or was cancelled. See what they said (batchsweep logs)."
     };
@@ -59,6 +59,11 @@ pub(super) fn open(groups: &[Facts<'_>]) -> Option<Sentence> {
 fn seeds(facts: &Facts<'_>, choice: &Choice) -> Option<String> {
     let several = facts.comparison.best.len() > 1 || facts.comparison.grid.cells.len() > 1;
     match choice.seeds {
+        2.. if choice.same_weights => Some(
+            "How much initial weights matter is not known: all seeds start from the same ones, so their spread is too small \
+             to rely on a difference."
+                .to_owned(),
+        ),
         _ if !several => None,
         0 | 1 => Some(
             "With one seed a cell, whether the differences are more than chance is not known. Repeat with \
@@ -131,7 +136,7 @@ fn without_result(comparison: &Comparison) -> Vec<String> {
         } else if has(CellState::Diverged) {
             "every learning rate diverged; it may need smaller ones"
         } else if has(CellState::Infeasible) {
-            "not even one example at a time fits in memory, or it may not be split"
+            "its trials are infeasible: column `error` of the results says why"
         } else {
             "its trials failed or were cancelled"
         };

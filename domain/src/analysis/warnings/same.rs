@@ -8,6 +8,7 @@ use crate::analysis::record::TrialRecord;
 use crate::analysis::score::ScoreMetric;
 use crate::analysis::words;
 use crate::lifecycle::TrialStatus;
+use crate::run::SeedSets;
 use crate::spec::Value;
 
 /// W23: trials that were trained to their end and whose loss is not finite. It says nothing about learning rates: a step
@@ -27,6 +28,37 @@ pub(super) fn without_a_finite_loss(facts: &Facts<'_>) -> Option<Warning> {
                  Look for examples with inputs or targets that are not finite, or that the model cannot take.",
                 metric.name(),
                 words::count(without.len(), "trial")
+            ),
+        )
+    })
+}
+
+/// W25: seeds that start from the same weights. Their spread is that of what the seed does set alone.
+pub(super) fn seeds_are_no_repeats(facts: &Facts<'_>) -> Option<Warning> {
+    let trained: Vec<&TrialRecord> = facts.trained().collect();
+    let mut seeds: Vec<u64> = trained.iter().map(|trial| trial.seed).collect();
+    seeds.sort_unstable();
+    seeds.dedup();
+    let sets = trained.iter().find_map(|trial| trial.seed_sets.filter(|sets| !sets.weights))?;
+    same_weights(seeds.len(), sets)
+}
+
+/// W25 of so many seeds that set this, also before any trial runs.
+#[must_use]
+pub fn same_weights(seeds: usize, sets: SeedSets) -> Option<Warning> {
+    let spread = match (sets.data, sets.order) {
+        (true, true) => "Their spread is that of the data and their order alone",
+        (true, false) => "Their spread is that of the data alone",
+        (false, true) => "Their spread is that of the order of the examples alone",
+        (false, false) => "Nothing else differs either: they are one trial again and again",
+    };
+    (seeds > 1 && !sets.weights).then(|| {
+        Warning::new(
+            "W25",
+            format!(
+                "The {seeds} seeds are no repeats: each starts from the weights in the module's file. {spread}, but for what the \
+                 module draws itself, such as dropout; it says nothing about other initial weights. Export a method \
+                 `reset_parameters` with @torch.jit.export to have the seed set them."
             ),
         )
     })
@@ -102,6 +134,7 @@ fn have_the_same_losses(one: &TrialRecord, other: &TrialRecord) -> bool {
 mod tests {
     use super::super::fixture::{ids, told, trained};
     use crate::analysis::{CellState, TrialRecord, analyze};
+    use crate::run::SeedSets;
     use crate::spec::Value;
 
     fn with(axis: &str, value: Value, trial: TrialRecord) -> TrialRecord {
@@ -130,6 +163,39 @@ mod tests {
         let conclusion = analyze(&all, None).conclusion;
         assert_eq!(conclusion.choice, None, "not ranked by the training loss instead");
         assert!(conclusion.sentences[0].text.contains("not finite"), "{:?}", conclusion.sentences);
+    }
+
+    #[test]
+    fn seeds_that_start_from_the_same_weights_are_no_repeats_and_make_no_firm_choice() {
+        let seeds = |weights, order| -> Vec<TrialRecord> {
+            let sets = SeedSets { data: false, weights, order };
+            let rates = [(0.05, 0.7), (0.1, 0.5), (0.2, 0.8)];
+            let of = |(rate, loss)| {
+                (0..3).map(move |seed| TrialRecord {
+                    seed,
+                    seed_sets: Some(sets),
+                    ..trained(50, rate, loss + 0.001 * seed as f64)
+                })
+            };
+            rates.into_iter().flat_map(of).collect()
+        };
+        let firm = analyze(&seeds(true, true), None);
+        assert!(firm.conclusion.choice.unwrap().is_firm);
+        assert_eq!(told("W25", &seeds(true, true), None), None);
+
+        let fixed = seeds(false, true);
+        let message = told("W25", &fixed, None).unwrap();
+        assert!(message.starts_with("The 3 seeds are no repeats"), "{message}");
+        assert!(message.contains("the order of the examples alone"), "{message}");
+        let conclusion = analyze(&fixed, None).conclusion;
+        assert!(!conclusion.choice.unwrap().is_firm);
+        let advice = &conclusion.sentences[0].text;
+        assert!(
+            advice.starts_with("Best so far:") && advice.contains("3 seeds from the same weights"),
+            "{advice}"
+        );
+        assert!(told("W25", &seeds(false, false), None).unwrap().contains("one trial again and again"));
+        assert_eq!(told("W25", &fixed[..1], None), None, "one seed claims no spread");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use domain::lifecycle::Outcome;
 use domain::memory::{MemoryParts, StaticParts};
-use domain::run::{Accumulation, PeakMemory, ReachedTarget, TrialResult};
+use domain::run::{Accumulation, PeakMemory, ReachedTarget, SeedSets, TrialResult};
 
 use crate::convert::{Wire, WireError, required, unspecified};
 use crate::v1;
@@ -37,6 +37,7 @@ impl Wire for TrialResult {
             memory: Some(self.memory.to_wire()),
             oom_count: self.oom_count,
             gradient_noise_scale: self.gradient_noise_scale,
+            seed_sets: self.seed_sets.map(|sets| sets.to_wire()),
         }
     }
 
@@ -65,6 +66,7 @@ impl Wire for TrialResult {
             memory: required("result.memory", message.memory)?,
             oom_count: message.oom_count,
             gradient_noise_scale: if_finite(message.gradient_noise_scale),
+            seed_sets: message.seed_sets.map(SeedSets::from_wire).transpose()?,
             message: message.message,
             device: message.device,
         })
@@ -89,6 +91,20 @@ fn finite(field: &'static str, value: f64) -> Result<f64, WireError> {
 
 fn if_finite(value: Option<f64>) -> Option<f64> {
     value.filter(|value| value.is_finite())
+}
+
+impl Wire for SeedSets {
+    type Message = v1::SeedSets;
+
+    fn to_wire(&self) -> v1::SeedSets {
+        let Self { data, weights, order } = *self;
+        v1::SeedSets { data, weights, order }
+    }
+
+    fn from_wire(message: v1::SeedSets) -> Result<Self, WireError> {
+        let v1::SeedSets { data, weights, order } = message;
+        Ok(Self { data, weights, order })
+    }
 }
 
 impl Wire for Outcome {

@@ -50,7 +50,9 @@ pub(super) const CIFAR_100: Format =
 pub(super) fn read(folder: &Path, format: &Format) -> Result<Raw, DataError> {
     let mut files = Files::default();
     let mut images = Images::default();
-    for path in find(folder, format)? {
+    let paths = find(folder, format)?;
+    let remarks = missing(&paths, format).into_iter().collect();
+    for path in paths {
         let mut contents = files.open(&path)?;
         images.read(&mut contents, format).map_err(|reason| malformed(&path, reason))?;
     }
@@ -61,6 +63,7 @@ pub(super) fn read(folder: &Path, format: &Format) -> Result<Raw, DataError> {
         targets: images.labels,
         own_validation: None,
         origin: Some(files.origin()),
+        remarks,
     })
 }
 
@@ -80,6 +83,25 @@ fn find(folder: &Path, format: &Format) -> Result<Vec<PathBuf>, DataError> {
             format.name,
             format.folder
         ),
+    })
+}
+
+/// What is to be said where some of the files are not there.
+fn missing(found: &[PathBuf], format: &Format) -> Option<String> {
+    let is_there = |name: &str| {
+        let of = |path: &PathBuf| path.file_name().and_then(|found| found.to_str()).map(str::to_owned);
+        found.iter().filter_map(of).any(|found| found.trim_end_matches(".gz") == name)
+    };
+    let missing: Vec<&str> = format.files.iter().copied().filter(|name| !is_there(name)).collect();
+    (!missing.is_empty()).then(|| {
+        format!(
+            "{} of the {} training files of {} are missing ({}), and only the others are trained on; for fewer examples, \
+             set `limit` in [data] instead",
+            missing.len(),
+            format.files.len(),
+            format.name,
+            missing.join(", ")
+        )
     })
 }
 
@@ -170,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn training_batches_are_read_in_order_and_the_test_batch_is_left_alone() {
+    fn training_batches_are_read_in_order_missing_ones_are_named_and_the_test_batch_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let write =
             |name: &str, images: &[Vec<u8>]| fs::write(folder.path().join(name), images.concat()).unwrap();
@@ -178,6 +200,13 @@ mod tests {
         write("data_batch_2.bin", &[image(&[4], 1), image(&[0], 2)]);
         write("test_batch.bin", &[image(&[77], 0)]);
         let raw = read(folder.path(), &CIFAR_10).unwrap();
+        assert_eq!(
+            raw.remarks,
+            [
+                "3 of the 5 training files of CIFAR-10 are missing (data_batch_1.bin, data_batch_3.bin, data_batch_4.bin), and \
+              only the others are trained on; for fewer examples, set `limit` in [data] instead"
+            ]
+        );
         assert_eq!((raw.features, raw.classes, raw.targets), (vec![3, 32, 32], 10, vec![4, 0, 9]));
         assert_eq!(raw.inputs.bytes.len(), 3 * PIXELS);
         // The first pixel of each image's red, and the second of its blue.
@@ -196,6 +225,7 @@ mod tests {
         fs::write(inner.join("train.bin.gz"), packed.finish().unwrap()).unwrap();
         let raw = read(folder.path(), &CIFAR_100).unwrap();
         assert_eq!((raw.classes, raw.targets), (100, vec![99, 2]), "the fine labels");
+        assert!(raw.remarks.is_empty(), "all of its one file is there");
         let inner = read(&inner, &CIFAR_100).unwrap();
         assert_eq!((raw.origin.is_some(), inner.targets), (true, vec![99, 2]));
     }

@@ -29,6 +29,10 @@ pub struct Dataset {
     /// The files that were read; none for examples that are made from a seed.
     files: Vec<FileIdentity>,
     has_own_validation: bool,
+    /// Classes that a row has.
+    occurring_classes: u64,
+    /// What the user should know of what was read.
+    remarks: Vec<String>,
     /// The first number that is over float32's range, with its row.
     over_float32: Option<(u64, f64)>,
 }
@@ -59,6 +63,8 @@ pub(super) struct Raw {
     pub targets: Vec<i64>,
     pub own_validation: Option<u64>,
     pub origin: Option<Origin>,
+    /// What the user should know of what was read.
+    pub remarks: Vec<String>,
 }
 
 impl Raw {
@@ -86,8 +92,20 @@ impl Raw {
         let row = shape.feature_elements().max(1);
         let over_float32 = self.inputs.first_over_float32().map(|(place, value)| (place as u64 / row, value));
         let has_own_validation = self.own_validation.is_some();
-        let Self { inputs, targets, .. } = self;
-        Ok(Dataset { shape, inputs, targets, scaling, sha256, files, has_own_validation, over_float32 })
+        let occurring_classes = self.targets.iter().collect::<HashSet<_>>().len() as u64;
+        let Self { inputs, targets, remarks, .. } = self;
+        Ok(Dataset {
+            shape,
+            inputs,
+            targets,
+            scaling,
+            sha256,
+            files,
+            has_own_validation,
+            occurring_classes,
+            remarks,
+            over_float32,
+        })
     }
 
     /// Drops the rows from `start` to before `end`, and their memory.
@@ -141,27 +159,51 @@ impl Dataset {
         } else {
             format!("read from {}", from.join(", "))
         };
+        let occurring = match self.occurring_classes {
+            all if all == *classes => String::new(),
+            some => format!(" ({some} of them occur)"),
+        };
         format!(
             "data: {train_examples} training and {validation_examples} validation examples of shape {features:?} \
-             ({:?}), {classes} classes, {from}",
+             ({:?}), {classes} classes{occurring}, {from}",
             self.inputs.storage
         )
     }
 
-    /// What the user should know of the labels before training on them.
+    /// What the user should know of what was read before training on it.
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
         /// Fewer classes than these are missed for want of examples.
         const MANY: u64 = 10;
-        let occurring = self.targets.iter().collect::<HashSet<_>>().len() as u64;
-        let classes = self.shape.classes;
-        if classes - occurring.min(classes) < MANY || 2 * occurring > classes {
-            return Vec::new();
+        let (occurring, classes) = (self.occurring_classes, self.shape.classes);
+        let mut remarks = self.remarks.clone();
+        if classes - occurring.min(classes) >= MANY && 2 * occurring <= classes {
+            remarks.push(format!(
+                "{occurring} of {classes} classes occur in the labels, and the model gets an output for each: are these \
+                 class numbers, counted from 0, or ids?"
+            ));
         }
-        vec![format!(
-            "{occurring} of {classes} classes occur in the labels, and the model gets an output for each: are these class \
-             numbers, counted from 0, or ids?"
-        )]
+        remarks
+    }
+
+    /// The same rows with inputs of 0 and 1 alone, for models that take whole numbers.
+    #[must_use]
+    pub fn with_whole_inputs(&self) -> Self {
+        let mut numbers = Vec::new();
+        Inputs::decode(self.inputs.storage, &self.inputs.bytes, &mut numbers);
+        let bytes = numbers.iter().map(|number| u8::from(*number > 0.0)).collect();
+        Self {
+            inputs: Inputs { storage: Storage::U8, bytes },
+            shape: self.shape.clone(),
+            targets: self.targets.clone(),
+            scaling: Scaling::None,
+            sha256: None,
+            files: Vec::new(),
+            has_own_validation: self.has_own_validation,
+            occurring_classes: self.occurring_classes,
+            remarks: Vec::new(),
+            over_float32: None,
+        }
     }
 
     /// Whether the files that were read are still there as they were: then it need not be read again.
@@ -223,7 +265,15 @@ mod tests {
     fn raw() -> Raw {
         let inputs = Inputs { storage: Storage::U8, bytes: (0..40).collect() };
         let targets = vec![0, 1, 2, 0, 1];
-        Raw { features: vec![2, 2, 2], classes: 3, inputs, targets, own_validation: None, origin: None }
+        Raw {
+            features: vec![2, 2, 2],
+            classes: 3,
+            inputs,
+            targets,
+            own_validation: None,
+            origin: None,
+            remarks: Vec::new(),
+        }
     }
 
     fn spec(limit: Option<u64>, validation: u64) -> DataSpec {

@@ -4,12 +4,11 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use domain::units::{ContentHash, ContentHasher};
-use flate2::read::MultiGzDecoder;
-
 use super::DataError;
 use super::identity::FileIdentity;
+use super::unpacked::Unpacked;
 use crate::trainer::digest::Hashed;
+use domain::units::{ContentHash, ContentHasher};
 
 /// Refuses what would unpack to more than this: no data set for one machine is as large.
 pub(super) const MAX_BYTES: u64 = 1 << 38;
@@ -43,7 +42,7 @@ impl Files {
         // Before the first byte: what is written while it is read makes it another file afterwards.
         self.identities.push(FileIdentity::of(path).map_err(|source| unreadable(path, source))?);
         let stream: Box<dyn Read> = if path.extension().is_some_and(|extension| extension == "gz") {
-            Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, file)))
+            Box::new(Unpacked::new(BufReader::with_capacity(1 << 16, file)))
         } else {
             Box::new(file)
         };

@@ -42,6 +42,7 @@ pub(super) fn read(folder: &Path) -> Result<Raw, DataError> {
         targets: labels.numbers.into_iter().map(i64::from).collect(),
         own_validation: None,
         origin: Some(files.origin()),
+        remarks: Vec::new(),
     })
 }
 

@@ -21,6 +21,7 @@ pub mod safetensors;
 mod statistics;
 mod streamed;
 pub mod synthetic;
+mod unpacked;
 
 pub use dataset::Dataset;
 pub use feed::{Examples, Feed};

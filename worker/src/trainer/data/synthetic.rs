@@ -36,6 +36,7 @@ pub(super) fn make(data: &SyntheticData, seed: u64) -> Result<Raw, TorchError> {
         targets,
         own_validation: None,
         origin: None,
+        remarks: Vec::new(),
     })
 }
 

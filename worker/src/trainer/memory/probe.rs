@@ -4,6 +4,7 @@
 use crate::shim::TorchError;
 use crate::trainer::data::Feed;
 use crate::trainer::device::Meter;
+use crate::trainer::model::Mode;
 use crate::trainer::seed::Purpose;
 use crate::trainer::step::learner::Learner;
 
@@ -74,9 +75,12 @@ fn peak_of_one(
     examples: u64,
 ) -> Result<u64, TorchError> {
     meter.reset_peak()?;
+    // A module that raises an error for one example takes as much for it with running statistics.
+    let refuses_one = learner.model.script().is_some() && learner.model.needs_two_examples();
+    let mode = if examples == 1 && refuses_one { Mode::Evaluating } else { Mode::Training };
     TorchError::catch(|| {
         let batch = feed.micro_batch(0, examples, examples)?;
-        learner.add_gradient(&batch, Purpose::Forward { step: 0, first: 0 }, examples).map(drop)
+        learner.add_gradient_in(mode, &batch, Purpose::Forward { step: 0, first: 0 }, examples).map(drop)
     })?;
     meter.peak()
 }

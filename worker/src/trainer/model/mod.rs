@@ -4,7 +4,7 @@ mod init;
 mod layers;
 pub mod script;
 
-use domain::architecture::{Inexact, Layer};
+use domain::architecture::{Inexact, Layer, normalises_one_pixel};
 use tch::{Device, Kind, Tensor};
 
 use crate::shim::TorchError;
@@ -23,6 +23,7 @@ pub struct Model {
     inexact: Option<Inexact>,
     draws: bool,
     is_chain: bool,
+    needs_two_examples: bool,
 }
 
 #[derive(Debug)]
@@ -74,6 +75,7 @@ impl Model {
             inexact: layers.iter().find_map(Layer::inexact_when_split),
             draws: layers.iter().any(|layer| matches!(layer, Layer::Dropout { .. })),
             is_chain: is_chain(layers),
+            needs_two_examples: normalises_one_pixel(layers, features),
         })
     }
 
@@ -93,6 +95,7 @@ impl Model {
             inexact: None,
             draws: true,
             is_chain: false,
+            needs_two_examples: false,
             body: Body::Script(script),
         })
     }
@@ -138,6 +141,24 @@ impl Model {
     /// Says that a batch that is split has another gradient.
     pub fn set_inexact(&mut self, why: Option<Inexact>) {
         self.inexact = why;
+    }
+
+    /// Whether a micro-batch of one example cannot be trained on, since a batch normalisation would see one value for each
+    /// channel.
+    #[must_use]
+    pub fn needs_two_examples(&self) -> bool {
+        self.needs_two_examples
+    }
+
+    /// Says that one example is too few: it was found out of a module of the user's own.
+    pub fn set_needs_two_examples(&mut self) {
+        self.needs_two_examples = true;
+    }
+
+    /// Whether the trial's seed sets its initial weights.
+    #[must_use]
+    pub fn is_seeded(&self) -> bool {
+        self.script().is_none_or(|script| script.can_be_seeded)
     }
 
     /// Whether a forward in training mode may draw from libtorch's generator.

@@ -17,7 +17,7 @@ use nix::unistd::{Pid, dup, dup2_stdout};
 
 use super::error::TrialError;
 use super::event::Event;
-use super::session::{Ended, Host, Reporter, TrainTrial, Wishes, plan, train};
+use super::session::{Ended, Host, Reporter, TrainTrial, Wishes, plan, train, try_out};
 use super::{check, device, pulse};
 use crate::shim::TorchError;
 
@@ -49,6 +49,8 @@ enum Work {
     },
     /// Open the data and probe memory, but train nothing.
     Plan(Box<TrainTrial>),
+    /// Open the data and build the model, and no more.
+    TryOut(Box<TrainTrial>),
     /// Train.
     Train(Box<TrainTrial>),
     /// Look into a scripted module.
@@ -149,6 +151,7 @@ fn do_work(
         (Work::Unreadable(problem), _) => Err(TrialError::Unsupported(problem)),
         (_, None) => Err(TrialError::NotStarted),
         (Work::Plan(trial), Some(host)) => Ok(Event::Planned(plan(&trial, host)?)),
+        (Work::TryOut(trial), Some(host)) => Ok(Event::Planned(try_out(&trial, host)?)),
         (Work::Check { path, features }, Some(host)) => {
             Ok(Event::Checked(check::module(&path, &features, host)?))
         }

@@ -29,9 +29,10 @@ pub fn read(input: &mut impl Read) -> Option<Request> {
         RequestKind::Check(v1::CheckModule { path, features }) => {
             Request::Work(Work::Check { path: path.into(), features })
         }
-        RequestKind::Plan(v1::PlanTrial { spec, known_memory }) => {
+        RequestKind::Plan(v1::PlanTrial { spec, known_memory, only_try_out }) => {
+            let work = if only_try_out { Work::TryOut } else { Work::Plan };
             let planned = v1::TrainTrial { spec, known_memory, ..v1::TrainTrial::default() };
-            Request::Work(readable(trial(planned).map(Work::Plan)))
+            Request::Work(readable(trial(planned).map(work)))
         }
         RequestKind::Train(message) => Request::Work(readable(trial(message).map(Work::Train))),
     })
@@ -119,6 +120,9 @@ fn planned_of(planned: PlannedTrial) -> v1::PlannedTrial {
         infeasible: planned.infeasible.unwrap_or_default(),
         probes: planned.probes,
         is_measured: planned.is_measured,
+        data: planned.facts.data,
+        remarks: planned.facts.remarks,
+        seed_sets: planned.facts.seed_sets.map(|sets| sets.to_wire()),
     }
 }
 
@@ -132,6 +136,7 @@ fn checked_of(module: CheckedModule) -> v1::CheckedModule {
         features: module.features,
         outputs: module.outputs,
         can_be_seeded: module.can_be_seeded,
+        takes_whole_numbers: module.takes_whole_numbers,
         accumulation: module.accumulation.to_wire().into(),
     }
 }

@@ -1,12 +1,14 @@
 //! One trial, from its description to its result. The training loop is [`Session::run`].
 //!
 //! - [`trial`]: what is to be trained; [`host`]: what a process keeps between trials,
+//! - [`facts`]: what is to be said of it before,
 //! - [`prepare`]: data opened, model built, memory planned; [`planned`]: that alone, as an answer,
 //! - [`mod@milestones`] and [`evaluations`]: when a trial is evaluated, and what that means,
 //! - [`saving`]: its state saved, and gone on from,
 //! - [`stopwatch`], [`noise`], [`reporter`], [`reporting`], [`result`]: what is measured and reported.
 
 mod evaluations;
+mod facts;
 mod host;
 pub mod milestones;
 mod noise;
@@ -40,12 +42,13 @@ use crate::trainer::step::tape::LossTape;
 
 use milestones::{Milestone, milestones};
 use noise::NoiseMeter;
-use reporting::{does_not_fit_any_more, no_split};
+use reporting::{does_not_fit_any_more, no_split, one_example_is_too_few};
 use saving::Before;
 use stopwatch::Stopwatch;
 
+pub use facts::Facts;
 pub use host::Host;
-pub use planned::plan;
+pub use planned::{plan, try_out};
 pub use prepare::{DoesNotFit, Prepared, Ready};
 pub use reporter::Reporter;
 pub use trial::{AsSaved, TrainTrial};
@@ -98,6 +101,7 @@ pub fn train(
             ended
         }
         Err(does_not_fit) => {
+            reporter.note(does_not_fit.facts.data.clone());
             reporter.split(no_split(
                 SplitKind::Planned,
                 1,
@@ -242,6 +246,11 @@ impl<'a, 'b> Session<'a, 'b> {
             Ok(report) => report,
             Err(StepError::DoesNotFit(message)) => {
                 let reason = does_not_fit_any_more(batch.step, &message);
+                self.reporter.split(no_split(SplitKind::Realized, batch.step, &reason, 0));
+                return Ok(Some(reason));
+            }
+            Err(StepError::OneExample(micro_batch)) => {
+                let reason = one_example_is_too_few(batch.step, micro_batch);
                 self.reporter.split(no_split(SplitKind::Realized, batch.step, &reason, 0));
                 return Ok(Some(reason));
             }

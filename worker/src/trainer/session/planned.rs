@@ -1,9 +1,11 @@
 //! What a trial would take, without training it.
 
 use super::host::Host;
+use super::prepare::Preparation;
 use super::result::predicted;
 use super::trial::TrainTrial;
-use crate::trainer::error::TrialError;
+use crate::trainer::device::meter::LIMITING;
+use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::event::PlannedTrial;
 
 /// Opens a trial's data and plans its memory, running a few micro-batches if need be.
@@ -25,6 +27,7 @@ pub fn plan(trial: &TrainTrial, host: &mut Host) -> Result<PlannedTrial, TrialEr
             infeasible: None,
             probes,
             is_measured: ready.plan.is_measured,
+            facts: ready.facts,
         },
         Err(trial) => PlannedTrial {
             train_examples: trial.shape.train_examples,
@@ -33,7 +36,33 @@ pub fn plan(trial: &TrainTrial, host: &mut Host) -> Result<PlannedTrial, TrialEr
             memory: predicted(trial.infeasible.needed, trial.budget),
             infeasible: Some(trial.infeasible.message),
             probes,
+            facts: trial.facts,
             ..PlannedTrial::default()
         },
+    })
+}
+
+/// Opens a trial's data and builds its model, and runs no more of it than a few examples: whether they can be read, built and
+/// put together.
+///
+/// # Errors
+/// [`TrialError`]. A trial that cannot be trained for its batch size or its memory is no error.
+pub fn try_out(trial: &TrainTrial, host: &mut Host) -> Result<PlannedTrial, TrialError> {
+    let mut preparation = Preparation::begin(host, trial, None)?;
+    let built = preparation.build_and_place();
+    preparation.meter.set_limit(None).doing(LIMITING)?;
+    let learner = match built {
+        Ok(learner) => Some(learner),
+        Err(error) if error.is_out_of_memory() => None,
+        Err(error) => return Err(error),
+    };
+    let shape = &preparation.dataset.shape;
+    Ok(PlannedTrial {
+        train_examples: shape.train_examples,
+        validation_examples: shape.validation_examples,
+        total_steps: preparation.course.total_steps(),
+        infeasible: preparation.untrainable().map(|infeasible| infeasible.message),
+        facts: preparation.facts(learner.as_ref()),
+        ..PlannedTrial::default()
     })
 }

@@ -9,8 +9,11 @@ use domain::units::ContentHash;
 use domain::{AccumulationPlan, TrialSpec};
 use tch::Device;
 
+use super::facts::Facts;
 use super::host::Host;
 use super::trial::{AsSaved, TrainTrial};
+use crate::shim::TorchError;
+use crate::trainer::data::dataset::Scaling;
 use crate::trainer::data::feed::FeedOptions;
 use crate::trainer::data::{Dataset, Feed};
 use crate::trainer::device::meter::{LIMITING, Meter, READING};
@@ -21,6 +24,7 @@ use crate::trainer::step::blueprint::Blueprint;
 use crate::trainer::step::course::Course;
 use crate::trainer::step::exactness;
 use crate::trainer::step::learner::{Arithmetic, Learner};
+use crate::trainer::step::{untrainable, whole_numbers};
 
 /// A trial that can take its first step.
 #[derive(Debug)]
@@ -43,10 +47,8 @@ pub struct Ready {
     pub meter: Meter,
     /// What it shares its memory behaviour with.
     pub kind: TrialKind,
-    /// What its data is, in words.
-    pub data_description: String,
     /// What the user should know of it before it begins.
-    pub remarks: Vec<String>,
+    pub facts: Facts,
 }
 
 /// A trial that cannot be trained within its memory.
@@ -64,7 +66,12 @@ pub struct DoesNotFit {
     pub budget: Option<u64>,
     /// Allocations refused while finding out.
     pub ooms: u64,
+    /// What the user should know of it.
+    pub facts: Facts,
 }
+
+/// Examples that a module is tried on.
+const LOOKED_AT: u64 = 4;
 
 /// Whether a trial can be trained within its memory.
 pub type Prepared = Result<Box<Ready>, Box<DoesNotFit>>;
@@ -82,30 +89,29 @@ impl Host {
     ) -> Result<Prepared, TrialError> {
         self.planner.merge_known(&trial.known_memory);
         let mut preparation = Preparation::begin(self, trial, as_saved)?;
-        let planned = match preparation.build() {
-            Ok(learner) => preparation.plan(learner)?,
-            Err(error) if error.is_out_of_memory() => {
-                Err(preparation.account.infeasible("the model alone", 1, None))
-            }
-            Err(error) => return Err(error),
+        let planned = match preparation.untrainable() {
+            Some(infeasible) => Err(infeasible),
+            None => preparation.build_and_plan()?,
         };
         preparation.end(planned)
     }
 }
 
 /// A trial on its way to its first step.
-struct Preparation<'a> {
+pub(super) struct Preparation<'a> {
     host: &'a mut Host,
     spec: &'a TrialSpec,
     micro_batch_cap: Option<&'a MicroBatchCap>,
     as_saved: Option<&'a AsSaved>,
-    dataset: Rc<Dataset>,
-    course: Course,
+    pub(super) dataset: Rc<Dataset>,
+    pub(super) course: Course,
     blueprint: Blueprint,
-    meter: Meter,
+    pub(super) meter: Meter,
     /// What the device has free, in bytes.
     available: u64,
     account: Account,
+    /// What its inputs are to a module of the user's own, where that is not what they seem.
+    remark_on_inputs: Option<String>,
 }
 
 /// What a trial is planned to train with.
@@ -127,7 +133,7 @@ struct Placement {
 
 impl<'a> Preparation<'a> {
     /// Opens the data and sees what memory there is.
-    fn begin(
+    pub(super) fn begin(
         host: &'a mut Host,
         trial: &'a TrainTrial,
         as_saved: Option<&'a AsSaved>,
@@ -139,20 +145,8 @@ impl<'a> Preparation<'a> {
         meter.set_limit(None).doing(LIMITING)?;
         let dataset = host.library.open(&spec.data, settings.seed)?;
         let course = Course::new(settings, dataset.shape.train_examples);
-        if course.total_steps() == 0 {
-            let (examples, batch_size) = (dataset.shape.train_examples, settings.batch_size.get());
-            return Err(TrialError::NoSteps { examples, batch_size });
-        }
         dataset.check_range(settings.train.precision)?;
         let blueprint = Blueprint::new(&spec.model, &dataset.shape)?;
-        if course.smallest_batch() == 1 && blueprint.needs_two_examples(&dataset.shape.features) {
-            let (what, help) = if course.effective_batch_size() == 1 {
-                ("a batch", "use a larger batch size")
-            } else {
-                ("the last batch of an epoch", "set `drop_last = true`, use another batch size")
-            };
-            return Err(TrialError::OneValueToNormalise { what, help });
-        }
         let available = meter.available().doing(READING)?;
         let budget = [spec.memory.budget.map(|bytes| bytes.0), host.memory_limit].into_iter().flatten().min();
         let account = Account {
@@ -174,11 +168,30 @@ impl<'a> Preparation<'a> {
             meter,
             available,
             account,
+            remark_on_inputs: None,
         })
     }
 
+    /// Why no memory would be enough.
+    pub(super) fn untrainable(&self) -> Option<Infeasible> {
+        let (shape, settings) = (&self.dataset.shape, &self.spec.settings);
+        let needs_two = self.blueprint.needs_two_examples(&shape.features);
+        untrainable::no_batch(&self.course, shape.train_examples, settings.batch_size.get())
+            .or_else(|| untrainable::batch_of_one(&self.course).filter(|_| needs_two))
+    }
+
+    fn build_and_plan(&mut self) -> Result<Result<Planned, Infeasible>, TrialError> {
+        match self.build() {
+            Ok(learner) => self.plan(learner),
+            Err(error) if error.is_out_of_memory() => {
+                Ok(Err(self.account.infeasible("the model alone", 1, None)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Builds the model, and measures parts 1 and 2 of its memory.
-    fn build(&mut self) -> Result<Learner, TrialError> {
+    pub(super) fn build(&mut self) -> Result<Learner, TrialError> {
         let settings = &self.spec.settings;
         let batch_size = self.course.effective_batch_size();
         self.use_threads_for(match self.spec.memory.micro_batch {
@@ -207,6 +220,29 @@ impl<'a> Preparation<'a> {
         }
     }
 
+    /// Builds the model, and places the data as planning does first.
+    pub(super) fn build_and_place(&mut self) -> Result<Learner, TrialError> {
+        let mut learner = self.build()?;
+        let placement = Placement { resident_limit: self.account.limit / 4, fetch_ahead: true };
+        self.place(&mut learner, placement)?;
+        Ok(learner)
+    }
+
+    /// What is to be said of it, with its model or without.
+    pub(super) fn facts(&self, learner: Option<&Learner>) -> Facts {
+        let mut facts = Facts::of_data(&self.dataset);
+        facts.remarks.extend(self.remark_on_inputs.clone());
+        match learner {
+            None => facts,
+            Some(learner) => facts.with_model(
+                (&self.blueprint, &learner.model),
+                self.spec,
+                &self.course,
+                self.dataset.shape.train_examples,
+            ),
+        }
+    }
+
     /// Places the data, and finds out of a module of the user's own whether splitting a batch is exact.
     fn place(&mut self, learner: &mut Learner, placement: Placement) -> Result<Feed, TrialError> {
         let settings = &self.spec.settings;
@@ -222,13 +258,41 @@ impl<'a> Preparation<'a> {
         let mut feed =
             Feed::new(Rc::clone(&self.dataset), &options).doing("placing the data on the device")?;
         if self.blueprint.is_script() {
+            self.look_at_inputs(learner, &mut feed)?;
             let inexact = exactness::check(learner, &mut feed, self.dataset.shape.train_examples)
                 .doing("comparing the gradients of a split batch")?;
             learner.model.set_inexact(inexact);
+            if exactness::refuses_one_example(learner, &mut feed).doing("trying the module on one example")? {
+                learner.model.set_needs_two_examples();
+            }
         }
         self.account.resident = feed.resident_bytes();
         self.account.shared_per_example = feed.shared_bytes_per_example();
         Ok(feed)
+    }
+
+    /// Refuses scaled inputs for a module that sees only their whole part. Where memory is too short to find out, so be it.
+    fn look_at_inputs(&mut self, learner: &mut Learner, feed: &mut Feed) -> Result<(), TrialError> {
+        let examples = self.dataset.shape.train_examples.min(LOOKED_AT);
+        let ignores_fractions = TorchError::catch(|| {
+            let examples = feed.epoch_examples(0, examples)?;
+            whole_numbers::ignores_fractions(&mut learner.model, &examples.inputs)
+        });
+        match ignores_fractions {
+            Ok(true) if self.dataset.scaling != Scaling::None => {
+                return Err(self.blueprint.refuse_scaled(self.spec.data.normalize));
+            }
+            Ok(true) => {
+                let remark = "the module sees only the whole part of its inputs, as an embedding does, and the data holds \
+                              fractions: were they scaled when they were saved?";
+                self.remark_on_inputs = Some(remark.to_owned());
+            }
+            Err(error) if !error.is_out_of_memory() => {
+                return Err(error).doing("trying the module on the first examples");
+            }
+            Ok(false) | Err(_) => {}
+        }
+        Ok(())
     }
 
     /// How batches are split with the data in its place, and the kind that the trial then is of.
@@ -307,41 +371,42 @@ impl<'a> Preparation<'a> {
         ))
     }
 
+    fn without_micro_batch_of_one(&self, planned: Planned) -> Result<Planned, Infeasible> {
+        let split = planned.plan.split;
+        let ragged = AccumulationPlan::at_most(self.course.smallest_batch(), split.micro_batch());
+        let smallest = [split, ragged].into_iter().filter_map(|split| split.sizes().last()).min();
+        match smallest {
+            Some(1) if planned.learner.model.needs_two_examples() => {
+                let batch = untrainable::batch_of_one(&self.course);
+                Err(batch.unwrap_or_else(untrainable::micro_batch_of_one))
+            }
+            _ => Ok(planned),
+        }
+    }
+
     fn end(self, planned: Result<Planned, Infeasible>) -> Result<Prepared, TrialError> {
-        let Self { dataset, course, blueprint, meter, account, .. } = self;
+        let planned = planned.and_then(|planned| self.without_micro_batch_of_one(planned));
+        let facts = self.facts(planned.as_ref().ok().map(|planned| &planned.learner));
+        let Self { dataset, course, meter, account, .. } = self;
         let (shape, data_sha256) = (dataset.shape.clone(), dataset.sha256);
         Ok(match planned {
-            Ok(Planned { learner, feed, plan, kind }) => {
-                let ragged = AccumulationPlan::at_most(course.smallest_batch(), plan.split.micro_batch());
-                let smallest =
-                    [plan.split, ragged].into_iter().filter_map(|split| split.sizes().last()).min();
-                if smallest == Some(1) && blueprint.needs_two_examples(&shape.features) {
-                    meter.set_limit(None).doing(LIMITING)?;
-                    let (what, help) = ("a micro-batch", "allow more memory, or a larger micro-batch");
-                    return Err(TrialError::OneValueToNormalise { what, help });
-                }
-                let mut remarks = dataset.remarks();
-                remarks.extend(blueprint.remarks(&learner.model));
-                let data_description = dataset.description();
-                Ok(Box::new(Ready {
-                    course,
-                    shape,
-                    data_sha256,
-                    feed,
-                    learner,
-                    plan,
-                    account,
-                    meter,
-                    kind,
-                    data_description,
-                    remarks,
-                }))
-            }
+            Ok(Planned { learner, feed, plan, kind }) => Ok(Box::new(Ready {
+                course,
+                shape,
+                data_sha256,
+                feed,
+                learner,
+                plan,
+                account,
+                meter,
+                kind,
+                facts,
+            })),
             Err(infeasible) => {
                 let ooms = meter.ooms().doing(READING)?;
                 meter.set_limit(None).doing(LIMITING)?;
                 let budget = account.budget;
-                Err(Box::new(DoesNotFit { course, shape, data_sha256, infeasible, budget, ooms }))
+                Err(Box::new(DoesNotFit { course, shape, data_sha256, infeasible, budget, ooms, facts }))
             }
         })
     }

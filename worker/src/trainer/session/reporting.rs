@@ -4,10 +4,12 @@ use domain::AccumulationPlan;
 use domain::run::{Findings, Phase, Progress, Split, SplitKind};
 
 use super::Session;
+use super::facts::Facts;
 use super::prepare::Ready;
 use crate::trainer::error::TrialError;
 use crate::trainer::memory::planner::Trained;
 use crate::trainer::step::learner::Refusal;
+use crate::trainer::step::untrainable;
 
 impl Session<'_, '_> {
     /// A step was done over in smaller micro-batches, which hold from then on.
@@ -30,10 +32,9 @@ impl Session<'_, '_> {
         let plan = &self.ready.plan;
         let split = realized(1, plan.split, &plan.reason, plan.predicted.total());
         self.reporter.split(Split { kind: SplitKind::Planned, ..split });
-        self.reporter.note(self.ready.data_description.clone());
-        for remark in &self.ready.remarks {
-            self.reporter.warn(remark.clone());
-        }
+        let Facts { data, remarks, remark_on_weights, .. } = self.ready.facts.clone();
+        self.reporter.note(data);
+        remarks.into_iter().chain(remark_on_weights).for_each(|remark| self.reporter.warn(remark));
     }
 
     /// What was measured is reported at once: others may be planning.
@@ -88,6 +89,14 @@ pub(super) fn realized(
 pub(super) fn no_split(kind: SplitKind, from_step: u64, reason: &str, predicted_peak_bytes: u64) -> Split {
     let (micro_batch, accumulation_steps, reason) = (0, 0, reason.to_owned());
     Split { kind, from_step, micro_batch, accumulation_steps, reason, predicted_peak_bytes }
+}
+
+/// Why a trial ends whose batches would have to be split into single examples, which its model cannot take.
+pub(super) fn one_example_is_too_few(step: u64, micro_batch: u64) -> String {
+    let why = untrainable::one_value("a micro-batch", "allow more memory");
+    format!(
+        "step {step} ran out of memory with micro-batches of {micro_batch}, and cannot be split further: {why}"
+    )
 }
 
 /// Why a trial ends whose plan held until then.

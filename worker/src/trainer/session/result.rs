@@ -58,6 +58,7 @@ pub(super) fn trained(ready: &Ready, summary: &Summary, ending: Ending, device: 
         },
         oom_count: ending.ooms,
         gradient_noise_scale: finite(ending.noise_scale.map(|scale| scale.value)),
+        seed_sets: ready.facts.seed_sets,
         ..curves(summary)
     }
 }
@@ -100,6 +101,7 @@ fn curves(summary: &Summary) -> TrialResult {
         memory: PeakMemory::default(),
         oom_count: 0,
         gradient_noise_scale: None,
+        seed_sets: None,
     }
 }
 

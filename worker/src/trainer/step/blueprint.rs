@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use domain::TrialSettings;
 use domain::architecture::{DataShape, Inexact, Layer, layers, normalises_one_pixel};
 use domain::memory::StaticParts;
-use domain::spec::{ModelSpec, TrainSpec};
+use domain::spec::{ModelSpec, Normalize, TrainSpec};
 use domain::units::ContentHash;
 use tch::Tensor;
 
 use super::learner::{Arithmetic, Learner};
 use super::loss::Criterion;
+use super::whole_numbers::wants_integers;
 use crate::shim::TorchError;
 use crate::trainer::digest::sha256_of;
 use crate::trainer::error::{Doing, TrialError};
@@ -130,18 +131,42 @@ impl Blueprint {
     /// What the user should know of a model that was built from this.
     #[must_use]
     pub fn remarks(&self, model: &Model) -> Vec<String> {
-        let Self::Script { path, .. } = self else { return Vec::new() };
-        let mut remarks = Vec::new();
-        if model.script().is_some_and(|script| !script.can_be_seeded) {
-            remarks.push(format!(
+        match model.inexact_when_split() {
+            Some(Inexact::OwnCode) => {
+                vec![format!("accumulation is approximate: {}", Inexact::OwnCode.reason())]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What the user should know of the initial weights of a model that was built from this.
+    #[must_use]
+    pub fn remark_on_weights(&self, model: &Model) -> Option<String> {
+        let Self::Script { path, .. } = self else { return None };
+        (!model.is_seeded()).then(|| {
+            format!(
                 "{} exports no reset_parameters: every trial starts from the weights in the file, whatever its seed",
                 path.display()
-            ));
-        }
-        if let Some(Inexact::OwnCode) = model.inexact_when_split() {
-            remarks.push(format!("accumulation is approximate: {}", Inexact::OwnCode.reason()));
-        }
-        remarks
+            )
+        })
+    }
+
+    /// The refusal of a module that sees only the whole part of its inputs, where these are scaled.
+    #[must_use]
+    pub fn refuse_scaled(&self, normalize: Normalize) -> TrialError {
+        let path = match self {
+            Self::Script { path, .. } => path.display().to_string(),
+            Self::Layers(_) => String::new(),
+        };
+        let reason = format!(
+            "it takes whole numbers, as an embedding does, and `normalize = \"{}\"` makes fractions of them, of which it sees \
+             the whole part alone: mostly 0",
+            match normalize {
+                Normalize::Standard => "standard",
+                Normalize::Unit | Normalize::None => "unit",
+            }
+        );
+        TrialError::Module { path, reason, help: "set `normalize = \"none\"` in [data]" }
     }
 }
 
@@ -183,11 +208,22 @@ fn script(
             ),
         },
         Err(error) if error.is_out_of_memory() => Err(error).doing(BUILDING),
-        Err(error) => unusable(
-            format!("for examples of shape {:?} it fails: {}", shape.features, error.message),
-            CHECK_IT,
-        ),
+        Err(error) => {
+            let (reason, help) = failing(&shape.features, &error);
+            unusable(reason, help)
+        }
     }
+}
+
+/// What is wrong with a module that fails for examples of this shape, and what to do.
+pub(in crate::trainer) fn failing(features: &[u64], error: &TorchError) -> (String, &'static str) {
+    if wants_integers(error) {
+        let reason =
+            "it takes integers alone, as an embedding does, and inputs come as floating-point numbers"
+                .to_owned();
+        return (reason, "begin its `forward` with `x = x.long()`, and set `normalize = \"none\"` in [data]");
+    }
+    (format!("for examples of shape {features:?} it fails: {}", error.message), CHECK_IT)
 }
 
 /// What to do about a module that cannot be loaded.

@@ -34,9 +34,27 @@ pub fn check(
     learner.forget_scale();
     match differs {
         Ok(differs) => Ok(differs.then_some(Inexact::OwnCode)),
-        Err(error) if error.is_out_of_memory() => Ok(Some(Inexact::OwnCode)),
+        Err(error) if error.is_out_of_memory() || error.is_of_one_value() => Ok(Some(Inexact::OwnCode)),
         Err(error) => Err(error),
     }
+}
+
+/// Whether a module refuses to be trained on one example, as a batch normalisation of one value a channel does. Nothing that
+/// training sees is changed.
+///
+/// # Errors
+/// [`TorchError`] if libtorch refuses to undo it.
+pub fn refuses_one_example(learner: &mut Learner, feed: &mut Feed) -> Result<bool, TorchError> {
+    learner.model.keep_buffers()?;
+    let tried = TorchError::catch(|| {
+        let one = feed.epoch_examples(0, 1)?;
+        learner.add_gradient(&one, Purpose::Forward { step: 0, first: 0 }, 1).map(drop)
+    });
+    learner.model.clear_gradients()?;
+    learner.model.restore_buffers()?;
+    learner.forget_scale();
+    // Whatever else it raises shows where it matters.
+    Ok(tried.is_err_and(|error| error.is_of_one_value()))
 }
 
 fn differs(learner: &mut Learner, feed: &mut Feed, examples: u64) -> Result<bool, TorchError> {

@@ -72,6 +72,10 @@ pub enum StepError {
     /// One example at a time is still too much.
     #[error("one example at a time does not fit: {0}")]
     DoesNotFit(String),
+    /// Micro-batches of so many examples do not fit, and smaller ones would hold a single one, of which the model's batch
+    /// normalisation sees one value a channel.
+    #[error("micro-batches of {0} do not fit, and the model cannot be trained on single examples")]
+    OneExample(u64),
     /// Something else.
     #[error(transparent)]
     Torch(#[from] TorchError),
@@ -137,6 +141,9 @@ impl Learner {
     ) -> Result<StepReport, StepError> {
         let mut report = StepReport::default();
         let mut split = AccumulationPlan::at_most(batch.examples, *micro_batch);
+        if self.model.needs_two_examples() && split.sizes().last() == Some(1) {
+            return Err(StepError::OneExample(*micro_batch + 1));
+        }
         self.model.keep_buffers()?;
         loop {
             let error = match TorchError::catch(|| self.accumulate(feed, batch, split, tape, options.norms)) {
@@ -153,7 +160,11 @@ impl Learner {
             }
             let finer = split.finer(report.refusals.len() as u32);
             report.refusals.push(Refusal { split, message: error.message.clone() });
+            let refused = split.micro_batch();
             split = finer.ok_or(StepError::DoesNotFit(error.message))?;
+            if self.model.needs_two_examples() && split.sizes().last() == Some(1) {
+                return Err(StepError::OneExample(refused));
+            }
             *micro_batch = split.micro_batch();
         }
         if options.norms != Norms::None {
@@ -204,6 +215,17 @@ impl Learner {
         draws: Purpose,
         examples_in_batch: u64,
     ) -> Result<Tensor, TorchError> {
+        self.add_gradient_in(Mode::Training, examples, draws, examples_in_batch)
+    }
+
+    /// The same in either mode.
+    pub(in crate::trainer) fn add_gradient_in(
+        &mut self,
+        mode: Mode,
+        examples: &Examples,
+        draws: Purpose,
+        examples_in_batch: u64,
+    ) -> Result<Tensor, TorchError> {
         if self.model.draws_random_numbers() {
             tch::manual_seed(derive(self.seed, draws) as i64);
         }
@@ -214,7 +236,7 @@ impl Learner {
         } else {
             let loss = {
                 let _bfloat16 = self.arithmetic.autocast()?;
-                let outputs = self.model.forward(inputs, Mode::Training)?;
+                let outputs = self.model.forward(inputs, mode)?;
                 self.criterion.sum(&outputs, targets)?
             };
             backward(&loss, scale)?;
@@ -225,7 +247,7 @@ impl Learner {
     }
 
     /// The norm of the mean gradient of the batch's first half. Changes nothing that training sees. Where there is no
-    /// memory for it, there is no number.
+    /// memory for it, or it would be one example for a model that needs two, there is no number.
     fn norm_of_half(&mut self, feed: &mut Feed, batch: &Batch) -> Result<Option<(u64, f64)>, TorchError> {
         let half = batch.examples / 2;
         let draws = Purpose::Forward { step: batch.step, first: batch.start };
@@ -238,7 +260,7 @@ impl Learner {
         self.model.restore_buffers()?;
         match norm {
             Ok(norm) => Ok(Some((half, norm))),
-            Err(error) if error.is_out_of_memory() => Ok(None),
+            Err(error) if error.is_out_of_memory() || error.is_of_one_value() => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -32,6 +32,19 @@ impl Layout {
         Self { features, channels_last }
     }
 
+    /// What is to be said of examples that look like images with their channels last, and are taken as they are: two
+    /// channels, or four as of PNG files with transparency, do not tell an image from many channels of a narrow one.
+    pub fn remark(&self, name: &str) -> Option<String> {
+        match self.features[..] {
+            [height, width, channels @ (2 | 4)] if height > 4 && width > 4 => Some(format!(
+                "examples of {name} have shape {height} x {width} x {channels}, which would be {height} channels of {width} x \
+                 {channels} pixels; if they are images of {channels} channels, put the channels first \
+                 ({channels} x {height} x {width}), or leave transparency out"
+            )),
+            _ => None,
+        }
+    }
+
     /// Puts the channels of each example first, in numbers of `size` bytes.
     pub fn put_channels_first(&self, bytes: &mut [u8], size: usize) {
         let [channels, height, width] = self.features[..] else { return };
@@ -74,6 +87,17 @@ mod tests {
             (&[2, 3, 4, 5], &[2, 3, 4, 5], false),
         ] {
             assert_eq!(Layout::of(file), Layout { features: features.to_vec(), channels_last }, "{file:?}");
+        }
+    }
+
+    #[test]
+    fn images_with_transparency_are_not_taken_for_many_channels_without_a_word() {
+        let remark = |sizes: &[usize]| Layout::of(sizes).remark("train_x");
+        assert!(remark(&[6, 8, 4]).unwrap().contains("would be 6 channels of 8 x 4 pixels"));
+        assert!(remark(&[32, 32, 4]).unwrap().contains("put the channels first (4 x 32 x 32)"));
+        assert!(remark(&[28, 28, 2]).is_some());
+        for fine in [&[4, 32, 32][..], &[64, 4, 4], &[16, 8, 8], &[32, 32, 3], &[28, 28], &[10]] {
+            assert_eq!(remark(fine), None, "{fine:?}");
         }
     }
 

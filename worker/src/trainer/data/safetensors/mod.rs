@@ -57,6 +57,10 @@ fn parse(stream: &mut dyn Read, length: u64) -> Result<Raw, String> {
     let mut validation = Part::find(&metadata, &VALIDATION)?;
     let layout = Layout::of(&train.x.shape[1..]);
     let storage = storage(TRAIN.x, train.x.dtype)?;
+    let remark = layout.remark(TRAIN.x);
+    if let Some(remark) = remark.as_ref().filter(|_| storage == Storage::U8) {
+        return Err(remark.clone());
+    }
     if let Some(part) = &validation {
         part.check_like(&train)?;
     }
@@ -93,7 +97,15 @@ fn parse(stream: &mut dyn Read, length: u64) -> Result<Raw, String> {
     let mut targets = train.labels;
     targets.extend(validation.into_iter().flat_map(|part| part.labels));
     let classes = targets.iter().max().map_or(0, |&label| label as u64 + 1).max(2);
-    Ok(Raw { features: layout.features, classes, inputs, targets, own_validation, origin: None })
+    Ok(Raw {
+        features: layout.features,
+        classes,
+        inputs,
+        targets,
+        own_validation,
+        origin: None,
+        remarks: remark.into_iter().collect(),
+    })
 }
 
 fn header(stream: &mut dyn Read, length: u64) -> Result<Metadata, String> {
