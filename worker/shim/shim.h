@@ -55,13 +55,20 @@ struct bs_device_memory {
 bs_status bs_device_stats(int8_t device_type, int8_t index, bs_device_memory* out);
 bs_status bs_device_reset_peak(int8_t device_type, int8_t index);
 bs_status bs_device_empty_cache(int8_t device_type);
-// The share of the device's memory that this process may reserve; 1 is all of it.
-bs_status bs_device_set_memory_fraction(double fraction);
+// Bytes of segments that this process may hold on a CUDA device; an allocation beyond them fails as out of memory.
+bs_status bs_cuda_set_limit(int8_t index, uint64_t bytes);
+
+// Whether segments grow in place. To be called before the first tensor on the device.
+bs_status bs_cuda_expand_segments(bool on);
 
 // --- cuda_library.cpp ---
 
 // Loads libtorch_cuda.so, which an ordinary link drops. Before the first CUDA call: its hooks are looked up once.
 bs_status bs_load_cuda();
+// Whether the loader finds a library.
+bool bs_can_load(const char* library);
+// The model of a CUDA device in the driver's words, into `room` bytes.
+bs_status bs_cuda_model(int32_t index, char* out, size_t room);
 
 // --- transfer.cpp: copies to an accelerator beside its computing ---
 
@@ -114,9 +121,8 @@ bs_status bs_rmsprop_step(at::Tensor* const* parameters, at::Tensor* const* squa
 // Drops every gradient (None, not zeros), so that its memory is free.
 bs_status bs_clear_gradients(at::Tensor* const* parameters, size_t count);
 
-// Euclidean norm of all gradients together, in float64 on the host; a parameter without one counts as 0. Waits for the
-// device.
-bs_status bs_gradient_norm(at::Tensor* const* parameters, size_t count, double* out);
+// Euclidean norm of all gradients together, as a float64 scalar beside them; a parameter without one counts as 0.
+bs_status bs_gradient_norm(at::Tensor* const* parameters, size_t count, at::Tensor** out);
 
 // --- step.cpp ---
 

@@ -9,6 +9,7 @@ pub mod device_memory;
 pub mod error;
 mod ffi;
 pub mod optimizer;
+mod refusals;
 pub mod reproducibility;
 pub mod script;
 pub mod step;

@@ -9,6 +9,7 @@ use domain::AccumulationPlan;
 use domain::memory::{KnownMemory, MemoryParts, MicroBatchSearch, Next};
 use domain::run::MemoryOfKind;
 use domain::spec::MicroBatchPolicy;
+use tch::Device;
 
 use super::account::{Account, Infeasible};
 use super::forecast::{self, grown, is_measured, missing_ahead};
@@ -294,8 +295,11 @@ impl Inquiry<'_> {
     /// than their share (a small CNN on the CPU: by a fifth), hence half of the room.
     fn evaluation_examples(&self) -> u64 {
         let one = self.known().accumulated.envelope().predict(1).unwrap_or(0).max(1);
-        let room = (self.question.account.room().unwrap_or(0) / 2).min(EVALUATION_BYTES);
-        (room / one).clamp(1, MOST_EVALUATED_TOGETHER)
+        let room = self.question.account.room().unwrap_or(0) / 2;
+        // Only a CPU has caches that this much more would not fit into.
+        let worthwhile =
+            if self.learner.arithmetic().device == Device::Cpu { CACHED_BYTES } else { u64::MAX };
+        (room.min(worthwhile) / one).clamp(1, MOST_EVALUATED_TOGETHER)
     }
 
     fn reason(&self, split: AccumulationPlan) -> String {
@@ -334,9 +338,11 @@ const CERTAIN: f64 = 0.005;
 const TOLERANCE: f64 = 0.01;
 const LEAST_DIFFERENCE: u64 = 4096;
 
-/// More examples at a time are not faster, and beyond this many bytes they leave the caches.
+/// More examples at a time are not faster.
 const MOST_EVALUATED_TOGETHER: u64 = 1024;
-const EVALUATION_BYTES: u64 = 32 << 20;
+
+/// Beyond this many bytes they leave a CPU's caches.
+const CACHED_BYTES: u64 = 32 << 20;
 
 fn probing_failed(source: TorchError) -> TrialError {
     TrialError::Torch { doing: "probing the memory of a step", source }

@@ -21,6 +21,7 @@ use crate::trainer::step::blueprint::Blueprint;
 use crate::trainer::step::course::Course;
 use crate::trainer::step::exactness;
 use crate::trainer::step::learner::{Arithmetic, Learner};
+use crate::trainer::step::tape::StepTape;
 
 /// A trial that can take its first step.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Ready {
     pub feed: Feed,
     /// Model, optimizer and loss.
     pub learner: Learner,
+    /// Takes what its steps leave behind.
+    pub tape: StepTape,
     /// How its batches are split.
     pub plan: Plan,
     /// What it may take, and what is fixed of that.
@@ -102,6 +105,7 @@ struct Preparation<'a> {
     dataset: Rc<Dataset>,
     course: Course,
     blueprint: Blueprint,
+    tape: StepTape,
     meter: Meter,
     /// What the device has free, in bytes.
     available: u64,
@@ -134,6 +138,8 @@ impl<'a> Preparation<'a> {
     ) -> Result<Self, TrialError> {
         let TrainTrial { spec, micro_batch_cap, .. } = trial;
         let (settings, micro_batch_cap) = (&spec.settings, micro_batch_cap.as_ref());
+        // Before the meter starts: it is ours, not the trial's.
+        let tape = StepTape::new(host.device).doing("making room for step losses")?;
         let meter = Meter::start(host.device).doing(READING)?;
         // An earlier trial may have ended in an error, with its limit still in force.
         meter.set_limit(None).doing(LIMITING)?;
@@ -171,6 +177,7 @@ impl<'a> Preparation<'a> {
             dataset,
             course,
             blueprint,
+            tape,
             meter,
             available,
             account,
@@ -289,11 +296,15 @@ impl<'a> Preparation<'a> {
     }
 
     /// All that memory depends on besides the micro-batch. A CUDA library may choose its workspace by what is left, so
-    /// there the limit is part of it.
+    /// there the limit is part of it; the threads of the host are not.
     fn kind(&self, placement: Placement) -> TrialKind {
-        let limit = if self.host.device == Device::Cpu { None } else { self.account.budget };
+        let (limit, threads) = match self.host.device {
+            Device::Cpu => (None, tch::get_num_threads()),
+            _ => (self.account.budget, 1),
+        };
         TrialKind(format!(
-            "{} on {:?} of {:?} normalize {:?} resident {} ahead {} {} threads {} limit {limit:?} on {:?} by batchsweep {}",
+            "{} on {:?} of {:?} normalize {:?} resident {} ahead {} {} threads {threads} limit {limit:?} on {:?} by \
+             batchsweep {}",
             self.blueprint.identity(),
             self.dataset.shape.features,
             self.dataset.inputs.storage,
@@ -301,14 +312,13 @@ impl<'a> Preparation<'a> {
             self.account.resident > 0,
             placement.fetch_ahead,
             training(&self.spec.settings.train),
-            tch::get_num_threads(),
             self.host.device_kind,
             env!("CARGO_PKG_VERSION"),
         ))
     }
 
     fn end(self, planned: Result<Planned, Infeasible>) -> Result<Prepared, TrialError> {
-        let Self { dataset, course, blueprint, meter, account, .. } = self;
+        let Self { dataset, course, blueprint, tape, meter, account, .. } = self;
         let (shape, data_sha256) = (dataset.shape.clone(), dataset.sha256);
         Ok(match planned {
             Ok(Planned { learner, feed, plan, kind }) => {
@@ -329,6 +339,7 @@ impl<'a> Preparation<'a> {
                     data_sha256,
                     feed,
                     learner,
+                    tape,
                     plan,
                     account,
                     meter,

@@ -1,0 +1,107 @@
+//! What a trial is promised, what it takes, and what is left for the next one.
+
+use domain::spec::MicroBatchPolicy;
+use proto::v1::Outcome;
+
+use crate::board::Word;
+use crate::machine::Machine;
+use crate::trials::{cnn, seed_example, wide, within};
+
+/// What the allocator may hold beyond a budget, since it takes memory in segments.
+const SEGMENTS: u64 = 40 << 20;
+
+#[test]
+fn the_same_trial_is_split_the_same_way_each_time_that_a_trainer_trains_it() {
+    let machine = Machine::real_or_fake();
+    let mut trainer = machine.trainer("cuda:0");
+    // More than half of the card: whoever takes what the first one left behind for occupied splits the second one.
+    let spec = wide(8192, 3);
+    let splits = [(); 3].map(|()| {
+        let split = trainer.train(&spec).splits().swap_remove(0);
+        (split.micro_batch, split.reason)
+    });
+    assert_eq!(splits[0].1, "the whole batch fits");
+    assert_eq!(splits[1], splits[0]);
+    assert_eq!(splits[2], splits[0]);
+}
+
+#[test]
+fn the_first_trial_of_a_process_takes_what_the_second_one_takes() {
+    let machine = Machine::real_or_fake();
+    for spec in [seed_example(1), seed_example(1024), cnn(16, 3)] {
+        let mut trainer = machine.trainer("cuda:0");
+        let (first, second) = (trainer.train(&spec), trainer.train(&spec));
+        assert_eq!(first.peak(), second.peak());
+        assert_eq!(first.memory().peak_reserved_bytes, second.memory().peak_reserved_bytes);
+        assert!(first.memory().peak_reserved_bytes >= first.peak());
+    }
+}
+
+#[test]
+fn the_example_takes_on_a_gpu_what_it_takes_on_the_cpu() {
+    let machine = Machine::real_or_fake();
+    let (mut gpu, mut cpu) = (machine.trainer("cuda:0"), machine.trainer("cpu"));
+    for batch_size in [1, 32, 1024] {
+        let spec = seed_example(batch_size);
+        let (there, here) = (gpu.train(&spec).peak(), cpu.train(&spec).peak());
+        assert!(there.abs_diff(here) <= 1024, "batch size {batch_size}: {there} bytes there, {here} here");
+    }
+}
+
+#[test]
+fn a_budget_is_kept_by_the_plan_and_enforced_by_the_allocator() {
+    let machine = Machine::new();
+    let mut trainer = machine.trainer("cuda:0");
+    let budget = 200 << 20;
+    let before = machine.board().used_bytes(0);
+    machine.board().change(0, Word::PeakBytes, 0);
+    let trained = trainer.train(&within(wide(8192, 3), budget));
+    assert_eq!(trained.result.outcome(), Outcome::Succeeded, "{}", trained.result.message);
+    assert!(trained.splits()[0].accumulation_steps > 1, "{trained:?}");
+    assert!(trained.peak() <= budget, "{trained:?}");
+    let held = machine.board().read(0, Word::PeakBytes);
+    assert!(held <= before + budget + SEGMENTS, "{} MiB beside {}", held >> 20, before >> 20);
+}
+
+#[test]
+fn a_fixed_micro_batch_over_the_budget_is_no_way_around_it() {
+    let machine = Machine::new();
+    let mut spec = within(wide(8192, 2), 200 << 20);
+    spec.memory.micro_batch = MicroBatchPolicy::Fixed(8192);
+    let trained = machine.trainer("cuda:0").train(&spec);
+    assert!(trained.result.micro_batch < 8192, "{trained:?}");
+}
+
+#[test]
+fn a_small_budget_leaves_room_for_the_model_that_fits_in_it() {
+    let machine = Machine::new();
+    let mut trainer = machine.trainer("cuda:0");
+    let trained = trainer.train(&within(seed_example(32), 24 << 20));
+    assert_eq!(trained.result.outcome(), Outcome::Succeeded, "{}", trained.result.message);
+}
+
+#[test]
+fn what_other_programs_hold_is_not_promised() {
+    let machine = Machine::new();
+    let mut trainer = machine.trainer("cuda:0");
+    let spec = wide(8192, 2);
+    assert_eq!(trainer.plan(&spec).accumulation_steps, 1);
+    machine.board().change(0, Word::OtherBytes, 300 << 20);
+    let planned = trainer.plan(&spec);
+    assert!(planned.accumulation_steps > 1, "{planned:?}");
+}
+
+#[test]
+fn memory_that_others_take_in_mid_run_is_done_without() {
+    let machine = Machine::new();
+    let mut trainer = machine.trainer("cuda:0");
+    let spec = wide(8192, 300);
+    trainer.begin(&spec);
+    trainer.wait_for_a_step();
+    // Before the trial's own memory grows back, another program has it.
+    machine.board().change(0, Word::OtherBytes, (1 << 30) - machine.board().used_bytes(0) / 2);
+    machine.board().change(0, Word::FailMore, 2);
+    machine.board().change(0, Word::FailAllocation, 1);
+    let trained = trainer.finish().unwrap();
+    assert_eq!(trained.result.outcome(), Outcome::Succeeded, "{}", trained.result.message);
+}
