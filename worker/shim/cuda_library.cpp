@@ -16,6 +16,27 @@ Function* find(void* library, const char* name) {
   return function;
 }
 
+// A device as the driver's library has it.
+class Device {
+ public:
+  explicit Device(int index) : driver_(dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL)) {
+    TORCH_CHECK(driver_ != nullptr, "the driver's libcuda.so.1 cannot be loaded");
+    const bool is_there = find<Result(unsigned)>(driver_, "cuInit")(0) == 0 &&
+                          find<Result(int*, int)>(driver_, "cuDeviceGet")(&device_, index) == 0;
+    TORCH_CHECK(is_there, "the driver has no CUDA device ", index);
+  }
+
+  // A function of the driver whose last argument is the device.
+  template <typename... Arguments>
+  Result call(const char* name, Arguments... arguments) const {
+    return find<Result(Arguments..., int)>(driver_, name)(arguments..., device_);
+  }
+
+ private:
+  void* driver_;
+  int device_ = 0;
+};
+
 }  // namespace
 
 extern "C" {
@@ -35,13 +56,17 @@ bool bs_can_load(const char* library) { return dlopen(library, RTLD_LAZY | RTLD_
 
 bs_status bs_cuda_model(int32_t index, char* out, size_t room) {
   return batchsweep::guarded([&] {
-    void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
-    TORCH_CHECK(driver != nullptr, "the driver's libcuda.so.1 cannot be loaded");
-    int device = 0;
-    const bool is_known = find<Result(unsigned)>(driver, "cuInit")(0) == 0 &&
-                          find<Result(int*, int)>(driver, "cuDeviceGet")(&device, index) == 0 &&
-                          find<Result(char*, int, int)>(driver, "cuDeviceGetName")(out, static_cast<int>(room), device) == 0;
-    TORCH_CHECK(is_known, "the driver has no name for CUDA device ", index);
+    const Device device(index);
+    const Result named = device.call<char*, int>("cuDeviceGetName", out, static_cast<int>(room));
+    TORCH_CHECK(named == 0, "the driver has no name for CUDA device ", index);
+  });
+}
+
+bs_status bs_cuda_uuid(int32_t index, uint8_t* out) {
+  return batchsweep::guarded([&] {
+    const Device device(index);
+    const Result identified = device.call<void*>("cuDeviceGetUuid_v2", out);
+    TORCH_CHECK(identified == 0, "the driver has no UUID for CUDA device ", index);
   });
 }
 

@@ -69,6 +69,8 @@ bs_status bs_load_cuda();
 bool bs_can_load(const char* library);
 // The model of a CUDA device in the driver's words, into `room` bytes.
 bs_status bs_cuda_model(int32_t index, char* out, size_t room);
+// What a CUDA device, or an instance that a card is split into, is known by in every process: 16 bytes.
+bs_status bs_cuda_uuid(int32_t index, uint8_t* out);
 
 // --- transfer.cpp: copies to an accelerator beside its computing ---
 
@@ -172,5 +174,10 @@ bs_status bs_module_forward(bs_module* module, const at::Tensor* inputs, at::Ten
 bs_status bs_set_deterministic(bool on);
 // TF32 in float32 matrix products and convolutions.
 bs_status bs_set_tf32(bool on);
+
+// --- warnings.cpp ---
+
+// From now on each of libtorch's warnings is printed once, as far as this thread causes them.
+bs_status bs_warn_once();
 
 }  // extern "C"

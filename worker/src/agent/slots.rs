@@ -9,6 +9,8 @@ use crate::gpus;
 /// The word for all GPUs of this machine.
 const ALL_GPUS: &str = "cuda";
 
+const CPU: &str = "cpu";
+
 /// The devices that `--device` means: itself, or for `cuda` every GPU that this machine, or this container, has.
 #[must_use]
 pub fn devices(device: &str) -> Vec<String> {
@@ -17,6 +19,12 @@ pub fn devices(device: &str) -> Vec<String> {
     }
     // Without any the trainer of the first one says what is wrong with the driver.
     (0..gpus::visible().len().max(1)).map(|index| format!("{ALL_GPUS}:{index}")).collect()
+}
+
+/// What this machine trains on where nobody chose: every GPU that may be used here, or the CPU where there is none.
+#[must_use]
+pub fn own_devices() -> Vec<String> {
+    if gpus::visible().is_empty() { vec![CPU.to_owned()] } else { devices(ALL_GPUS) }
 }
 
 /// Runs an agent for each device until it is to stop. One that ends by itself leaves the others at work; the worker

@@ -73,6 +73,18 @@ pub fn model(index: usize) -> Result<String, TorchError> {
     Ok(unsafe { CStr::from_ptr(text.as_ptr()) }.to_string_lossy().into_owned())
 }
 
+/// What a CUDA device, or an instance that a card is split into, is known by in every process.
+///
+/// # Errors
+/// [`TorchError`] where the driver knows no such device.
+pub fn uuid(index: usize) -> Result<[u8; 16], TorchError> {
+    let index = i32::try_from(index).unwrap_or(i32::MAX);
+    let mut bytes = [0; 16];
+    // SAFETY: `bytes` is writable, and as long as a UUID is.
+    check(unsafe { ffi::bs_cuda_uuid(index, &raw mut bytes) })?;
+    Ok(bytes)
+}
+
 /// Whether the allocator's segments grow in place. To be set before the first tensor on the device.
 ///
 /// # Errors

@@ -98,6 +98,7 @@ unsafe extern "C" {
     pub(super) fn bs_load_cuda() -> c_int;
     pub(super) fn bs_can_load(library: *const c_char) -> bool;
     pub(super) fn bs_cuda_model(index: i32, out: *mut c_char, room: usize) -> c_int;
+    pub(super) fn bs_cuda_uuid(index: i32, out: *mut [u8; 16]) -> c_int;
 
     pub(super) fn bs_pinned_empty(
         prototype: *const C_tensor,
@@ -185,4 +186,6 @@ unsafe extern "C" {
 
     pub(super) fn bs_set_deterministic(on: bool) -> c_int;
     pub(super) fn bs_set_tf32(on: bool) -> c_int;
+
+    pub(super) fn bs_warn_once() -> c_int;
 }

@@ -14,6 +14,7 @@ pub mod reproducibility;
 pub mod script;
 pub mod step;
 pub mod transfer;
+pub mod warnings;
 
 pub use error::{TorchError, TorchErrorKind};
 

@@ -3,8 +3,9 @@
 use domain::spec::MicroBatchPolicy;
 use proto::v1::Outcome;
 
-use crate::board::Word;
+use crate::board::{Card, Word};
 use crate::machine::Machine;
+use crate::trainer::Trainer;
 use crate::trials::{cnn, seed_example, wide, within};
 
 /// What the allocator may hold beyond a budget, since it takes memory in segments.
@@ -104,4 +105,35 @@ fn memory_that_others_take_in_mid_run_is_done_without() {
     machine.board().change(0, Word::FailAllocation, 1);
     let trained = trainer.finish().unwrap();
     assert_eq!(trained.result.outcome(), Outcome::Succeeded, "{}", trained.result.message);
+}
+
+#[test]
+fn what_is_known_of_a_gpus_memory_does_not_depend_on_the_hosts_threads() {
+    let machine = Machine::new();
+    let kinds = [1, 2].map(|threads| {
+        let mut trainer = Trainer::spawn(machine.worker());
+        trainer.start_with("cuda:0", threads).unwrap();
+        // So much that a CPU would compute it with all of its threads.
+        let found = trainer.train(&wide(4096, 1)).before.memory;
+        found.into_iter().map(|known| known.kind).collect::<Vec<_>>()
+    });
+    assert!(!kinds[0].is_empty());
+    assert_eq!(kinds[0], kinds[1]);
+}
+
+#[test]
+fn trials_that_plan_at_the_same_moment_are_not_promised_the_same_memory() {
+    let machine = Machine::with(&[Card { total_bytes: 4 << 30, ..Card::new(0) }]);
+    let mut trainers = [(); 2].map(|()| machine.trainer("cuda:0"));
+    // A whole batch takes more than half of what is free.
+    let spec = wide(32768, 30);
+    trainers.iter_mut().for_each(|trainer| trainer.begin(&spec));
+    let trained = trainers.map(|mut trainer| trainer.finish().unwrap());
+    let mut steps: Vec<u64> = trained.iter().map(|trained| trained.splits()[0].accumulation_steps).collect();
+    steps.sort_unstable();
+    assert!(steps[0] == 1 && steps[1] > 1, "one takes its batch whole, the other has what is left: {steps:?}");
+    for trained in &trained {
+        assert_eq!(trained.result.outcome(), Outcome::Succeeded, "{}", trained.result.message);
+        assert_eq!(trained.splits().len(), 1, "no step ran out of memory: {:?}", trained.splits());
+    }
 }

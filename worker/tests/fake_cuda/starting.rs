@@ -84,3 +84,21 @@ fn each_instance_of_a_split_card_is_a_device() {
         assert!(machine.board().used_bytes(index) >= CONTEXT_BYTES);
     }
 }
+
+/// What a worker that was given no device would train on.
+fn devices(machine: &Machine) -> Vec<String> {
+    let listed = machine.worker().arg("devices").output().unwrap();
+    assert!(listed.status.success(), "{}", machine.log());
+    String::from_utf8(listed.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_worker_has_a_slot_for_each_device_that_it_may_use() {
+    let two = Machine::with(&[Card::new(0), Card::new(1)]);
+    assert_eq!(devices(&two), ["cuda:0", "cuda:1"]);
+    assert_eq!(devices(&two.setting("CUDA_VISIBLE_DEVICES", "1")), ["cuda:0"]);
+    let split = Machine::with(&[Card::instance(0, 0), Card::instance(0, 1), Card::new(1)]);
+    assert_eq!(devices(&split), ["cuda:0", "cuda:1", "cuda:2"]);
+    let hidden = Machine::new().setting("CUDA_VISIBLE_DEVICES", "");
+    assert_eq!(devices(&hidden), ["cpu"]);
+}

@@ -43,11 +43,13 @@ impl Trainer {
 
     /// Opens a device, with one thread on the CPU.
     pub fn start(&mut self, device: &str) -> Result<v1::Device, v1::Problem> {
-        self.send(Request::Start(v1::StartTrainer {
-            device: device.to_owned(),
-            threads: 1,
-            ..v1::StartTrainer::default()
-        }));
+        self.start_with(device, 1)
+    }
+
+    /// Opens a device, with so many threads on the CPU.
+    pub fn start_with(&mut self, device: &str, threads: u32) -> Result<v1::Device, v1::Problem> {
+        let device = device.to_owned();
+        self.send(Request::Start(v1::StartTrainer { device, threads, ..v1::StartTrainer::default() }));
         match self.answer().0 {
             Event::Ready(device) => Ok(device),
             Event::Problem(problem) => Err(problem),

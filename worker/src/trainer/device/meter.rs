@@ -1,6 +1,6 @@
 //! One device's memory as a trial sees it: live bytes, peak, limit.
 
-use tch::Device;
+use tch::{Device, Kind, Tensor};
 
 use super::host_memory::available_bytes;
 use crate::shim::{TorchError, cpu_memory, device_memory};
@@ -20,6 +20,9 @@ pub const READING: &str = "reading the device's memory";
 
 /// What a call that sets its limit is doing.
 pub const LIMITING: &str = "limiting the device's memory";
+
+/// What a call that gives memory back is doing.
+pub const RELEASING: &str = "giving memory back to the device";
 
 /// Below this a GPU budget is not told apart from the room that fragmentation takes.
 const GPU_MARGIN_BYTES: u64 = 256 << 20;
@@ -85,6 +88,21 @@ impl Meter {
     /// Gives memory that no tensor uses back to the device.
     pub fn release_cache(&self) -> Result<(), TorchError> {
         if self.device == Device::Cpu { Ok(()) } else { device_memory::empty_cache() }
+    }
+
+    /// Takes what is missing to so many bytes from an accelerator and keeps it for the trial's tensors: nobody else is promised
+    /// it then. Where that is not to be had, because a program that knows of no promise was faster, the trial goes on without.
+    pub fn hold(&self, bytes: u64) -> Result<(), TorchError> {
+        if self.device == Device::Cpu {
+            return Ok(());
+        }
+        // In one piece, beside no pieces that are free already: those that the steps take are cut from it.
+        device_memory::empty_cache()?;
+        let missing = i64::try_from(bytes.saturating_sub(self.live()?)).unwrap_or(i64::MAX);
+        match Tensor::f_empty([missing], (Kind::Uint8, self.device)).map_err(TorchError::from) {
+            Err(error) if !error.is_out_of_memory() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Bytes that a trial may take when nobody set a budget: what is free now, less a margin for what libtorch does

@@ -1,8 +1,9 @@
 //! The device a trainer runs on, and its memory: [`meter`] counts and limits bytes, [`warm_up`] takes what libraries take
-//! for good.
+//! for good, and processes that share a device plan one after another, by [`turn`].
 
 mod host_memory;
 pub mod meter;
+pub mod turn;
 mod warm_up;
 
 use std::os::unix::process::CommandExt;
@@ -13,7 +14,7 @@ use anyhow::Context;
 use tch::{Cuda, Device, Kind, Tensor};
 
 use super::error::{Doing, TrialError};
-use crate::shim::{TorchError, cpu_memory, device_memory, reproducibility};
+use crate::shim::{TorchError, cpu_memory, device_memory, reproducibility, warnings};
 use crate::{gpus, own_program};
 pub use meter::Meter;
 use warm_up::warm_up;
@@ -82,6 +83,7 @@ pub fn open(name: &str, threads: u32) -> Result<Device, TrialError> {
         }
         make_first_tensor(device).doing("making a first tensor on the device")?;
     }
+    warnings::print_each_once().doing("setting up libtorch's warnings")?;
     reproducibility::set_deterministic(true).doing("asking for deterministic kernels")?;
     reproducibility::set_tf32(false).doing("switching TF32 off")?;
     if device != Device::Cpu {

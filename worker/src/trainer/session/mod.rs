@@ -27,7 +27,7 @@ use domain::lifecycle::Outcome;
 use domain::run::{Findings, Phase, Progress, SplitKind, TrialResult};
 use domain::schedule;
 
-use crate::trainer::device::meter::READING;
+use crate::trainer::device::meter::{LIMITING, READING, RELEASING};
 use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::state::Peak;
 use crate::trainer::state::checkpoint::Checkpoints;
@@ -94,7 +94,9 @@ pub fn train(
         Ok(ready) => {
             let meter = ready.meter;
             let ended = Session::new(trial, host, *ready, reporter, wishes)?.run(before);
-            meter.set_limit(None).doing("lifting the memory limit")?;
+            meter.set_limit(None).doing(LIMITING)?;
+            // Others may have it until the next trial.
+            meter.release_cache().doing(RELEASING)?;
             ended
         }
         Err(does_not_fit) => {

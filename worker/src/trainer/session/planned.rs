@@ -3,7 +3,8 @@
 use super::host::Host;
 use super::result::predicted;
 use super::trial::TrainTrial;
-use crate::trainer::error::TrialError;
+use crate::trainer::device::meter::{LIMITING, RELEASING};
+use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::event::PlannedTrial;
 
 /// Opens a trial's data and plans its memory, running a few micro-batches if need be.
@@ -14,7 +15,8 @@ pub fn plan(trial: &TrainTrial, host: &mut Host) -> Result<PlannedTrial, TrialEr
     let probes_before = host.planner.probes();
     let prepared = host.prepare(trial, None)?;
     let probes = host.planner.probes() - probes_before;
-    Ok(match prepared {
+    let meter = prepared.as_ref().ok().map(|ready| ready.meter);
+    let planned = match prepared {
         Ok(ready) => PlannedTrial {
             train_examples: ready.shape.train_examples,
             validation_examples: ready.shape.validation_examples,
@@ -35,5 +37,11 @@ pub fn plan(trial: &TrainTrial, host: &mut Host) -> Result<PlannedTrial, TrialEr
             probes,
             ..PlannedTrial::default()
         },
-    })
+    };
+    // Nothing is trained, so nothing of it is held.
+    if let Some(meter) = meter {
+        meter.set_limit(None).doing(LIMITING)?;
+        meter.release_cache().doing(RELEASING)?;
+    }
+    Ok(planned)
 }

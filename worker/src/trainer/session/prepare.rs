@@ -13,7 +13,8 @@ use super::host::Host;
 use super::trial::{AsSaved, TrainTrial};
 use crate::trainer::data::feed::FeedOptions;
 use crate::trainer::data::{Dataset, Feed};
-use crate::trainer::device::meter::{LIMITING, Meter, READING};
+use crate::trainer::device::meter::{LIMITING, Meter, READING, RELEASING};
+use crate::trainer::device::turn::Turn;
 use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::memory::planner::Question;
 use crate::trainer::memory::{Account, Infeasible, MicroBatchCap, Plan, TrialKind};
@@ -84,6 +85,7 @@ impl Host {
         as_saved: Option<&AsSaved>,
     ) -> Result<Prepared, TrialError> {
         self.planner.merge_known(&trial.known_memory);
+        let _turn = Turn::wait(self.device);
         let mut preparation = Preparation::begin(self, trial, as_saved)?;
         let planned = match preparation.build() {
             Ok(learner) => preparation.plan(learner)?,
@@ -330,6 +332,8 @@ impl<'a> Preparation<'a> {
                     let (what, help) = ("a micro-batch", "allow more memory, or a larger micro-batch");
                     return Err(TrialError::OneValueToNormalise { what, help });
                 }
+                // What was measured may have been freed since; others that plan next are not to be promised it.
+                meter.hold(plan.predicted.total()).doing("taking the memory that the trial was promised")?;
                 let mut remarks = dataset.remarks();
                 remarks.extend(blueprint.remarks(&learner.model));
                 let data_description = dataset.description();
@@ -350,6 +354,7 @@ impl<'a> Preparation<'a> {
             }
             Err(infeasible) => {
                 let ooms = meter.ooms().doing(READING)?;
+                meter.release_cache().doing(RELEASING)?;
                 meter.set_limit(None).doing(LIMITING)?;
                 let budget = account.budget;
                 Err(Box::new(DoesNotFit { course, shape, data_sha256, infeasible, budget, ooms }))
