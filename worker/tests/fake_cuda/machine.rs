@@ -88,7 +88,8 @@ impl Machine {
         command
     }
 
-    fn use_fake_cuda(&self, command: &mut Command) {
+    /// Lets a program run on the cards that are not there.
+    pub fn use_fake_cuda(&self, command: &mut Command) {
         let fake = fake_cuda();
         let mut libraries = vec![fake.join("torch/lib"), fake.join("driver")];
         if self.has_nvml {
@@ -140,7 +141,7 @@ impl Machine {
 }
 
 /// The layout that `build` made of the sources as they are now.
-fn fake_cuda() -> &'static Path {
+pub fn fake_cuda() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

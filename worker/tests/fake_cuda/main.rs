@@ -5,6 +5,8 @@
 
 mod board;
 
+mod bundle;
+
 mod machine;
 
 mod trainer;
@@ -25,4 +27,4 @@ mod waiting;
 
 mod failures;
 
-mod values;
+mod any_device;

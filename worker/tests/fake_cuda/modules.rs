@@ -1,23 +1,10 @@
 //! TorchScript modules of the user's own.
 
-use std::path::PathBuf;
-
-use domain::TrialSpec;
-use domain::spec::{Budget, ModelSpec};
 use proto::v1::Outcome;
 
 use crate::board::Global;
 use crate::machine::Machine;
-use crate::trials::trial;
-
-fn fixture(name: &str) -> PathBuf {
-    PathBuf::from(format!("{}/tests/fixtures/modules/{name}.pt", env!("CARGO_MANIFEST_DIR")))
-}
-
-fn convolutional() -> TrialSpec {
-    let module = ModelSpec::script(fixture("convolutional").display().to_string());
-    trial(&[1, 9, 7], 256, module, 32, Budget::Epochs(2))
-}
+use crate::trials::convolutional;
 
 #[test]
 fn no_kernel_is_compiled_while_a_module_trains() {

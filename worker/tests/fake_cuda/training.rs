@@ -1,11 +1,10 @@
 //! Whole trials.
 
-use domain::spec::{OptimizerKind, Precision};
 use proto::v1::{MetricName, Outcome};
 
 use crate::board::{Global, Word};
 use crate::machine::Machine;
-use crate::trials::{cnn, seed_example, with};
+use crate::trials::{cnn, seed_example};
 
 #[test]
 fn a_trial_trains_every_step_on_the_device() {
@@ -16,21 +15,6 @@ fn a_trial_trains_every_step_on_the_device() {
     assert_eq!(trained.curve(MetricName::TrainLoss).len(), 96);
     assert!(machine.board().read(0, Word::Launches) > 96);
     assert!(trainer.end().success());
-}
-
-#[test]
-fn each_optimizer_trains_in_each_precision() {
-    let machine = Machine::new();
-    let mut trainer = machine.trainer("cuda:0");
-    for optimizer in [OptimizerKind::Sgd, OptimizerKind::Adam, OptimizerKind::AdamW, OptimizerKind::RmsProp] {
-        for precision in [Precision::Float64, Precision::Float32, Precision::BFloat16] {
-            let spec = with(cnn(16, 2), |train| {
-                (train.optimizer, train.precision, train.momentum) = (optimizer, precision, 0.5);
-            });
-            let trained = trainer.train(&spec);
-            assert_eq!(trained.result.outcome(), Outcome::Succeeded, "{optimizer:?} {precision:?}");
-        }
-    }
 }
 
 #[test]

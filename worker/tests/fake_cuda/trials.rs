@@ -20,6 +20,17 @@ pub fn wide(batch_size: u64, steps: u64) -> TrialSpec {
     trial(&[16], batch_size, ModelSpec::mlp(&[4096]), batch_size, Budget::Steps(steps))
 }
 
+/// Where the modules are, if not where these tests were built.
+const MODULES: &str = "BATCHSWEEP_TEST_MODULES";
+
+/// A scripted module with a convolution, batch normalisation and adaptive pooling.
+pub fn convolutional() -> TrialSpec {
+    let built = || concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/modules").to_owned();
+    let folder = std::env::var(MODULES).unwrap_or_else(|_| built());
+    let module = ModelSpec::script(format!("{folder}/convolutional.pt"));
+    trial(&[1, 9, 7], 256, module, 32, Budget::Epochs(2))
+}
+
 /// A trial of SGD at 0.01 on random examples of this shape.
 pub fn trial(
     features: &[u64],

@@ -39,6 +39,9 @@ fn steps_wait_for_the_device_at_milestones_and_to_report_progress_however_many_p
         // fetched, at once. The noise scale is sampled in both.
         let allowed = 1 + long.progress;
         assert!(long.waits <= short.waits + allowed, "{layers} layers: {short:?}, {long:?}");
-        assert!(long.copies_to_host <= short.copies_to_host + allowed, "{layers} layers: {short:?}, {long:?}");
+        assert!(
+            long.copies_to_host <= short.copies_to_host + allowed,
+            "{layers} layers: {short:?}, {long:?}"
+        );
     }
 }

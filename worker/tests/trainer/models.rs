@@ -114,7 +114,8 @@ fn the_loss_of_a_bfloat16_evaluation_is_that_of_its_outputs_in_full() {
     let _exclusive = exclusive();
     let train = TrainSpec { precision: Precision::BFloat16, ..TrainSpec::default() };
     let examples = 600;
-    let Ready { mut learner, mut feed, .. } = ready(&with(trial(&[16], examples, ModelSpec::mlp(&[32]), 50, 2), train));
+    let Ready { mut learner, mut feed, .. } =
+        ready(&with(trial(&[16], examples, ModelSpec::mlp(&[32]), 50, 2), train));
     let found = evaluate(&mut learner, &mut feed, 0..examples, &mut examples.clone()).unwrap();
 
     let rows = feed.rows(0, examples).unwrap();

@@ -63,7 +63,10 @@ fn path(uuid: &[u8; 16]) -> PathBuf {
 
 /// Another user's file is locked as it is: in a folder that all may write to, it may not be opened to write.
 fn open(path: &PathBuf) -> Option<File> {
-    File::open(path).or_else(|_| File::options().write(true).create_new(true).open(path)).or_else(|_| File::open(path)).ok()
+    File::open(path)
+        .or_else(|_| File::options().write(true).create_new(true).open(path))
+        .or_else(|_| File::open(path))
+        .ok()
 }
 
 #[cfg(test)]
