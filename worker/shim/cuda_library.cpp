@@ -54,6 +54,13 @@ bs_status bs_load_cuda() {
 
 bool bs_can_load(const char* library) { return dlopen(library, RTLD_LAZY | RTLD_LOCAL) != nullptr; }
 
+int32_t bs_cuda_driver_version() {
+  void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+  auto* get = driver == nullptr ? nullptr : reinterpret_cast<Result (*)(int*)>(dlsym(driver, "cuDriverGetVersion"));
+  int version = 0;
+  return get != nullptr && get(&version) == 0 ? version : 0;
+}
+
 bs_status bs_cuda_model(int32_t index, char* out, size_t room) {
   return batchsweep::guarded([&] {
     const Device device(index);

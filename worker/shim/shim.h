@@ -67,6 +67,8 @@ bs_status bs_cuda_expand_segments(bool on);
 bs_status bs_load_cuda();
 // Whether the loader finds a library.
 bool bs_can_load(const char* library);
+// For which CUDA the driver is, such as 13000 for 13.0; 0 where there is none.
+int32_t bs_cuda_driver_version();
 // The model of a CUDA device in the driver's words, into `room` bytes.
 bs_status bs_cuda_model(int32_t index, char* out, size_t room);
 // What a CUDA device, or an instance that a card is split into, is known by in every process: 16 bytes.

@@ -60,6 +60,14 @@ pub fn has_management_library() -> bool {
     unsafe { ffi::bs_can_load(c"libnvidia-ml.so.1".as_ptr()) }
 }
 
+/// For which CUDA the driver of this machine is, as major and minor version; `None` where no driver is installed.
+#[must_use]
+pub fn driver_version() -> Option<(i32, i32)> {
+    // SAFETY: no arguments; the driver's own library may be loaded and asked for its version at any time.
+    let version = unsafe { ffi::bs_cuda_driver_version() };
+    (version > 0).then_some((version / 1000, version % 1000 / 10))
+}
+
 /// The model of a CUDA device, such as "NVIDIA H100 80GB HBM3".
 ///
 /// # Errors

@@ -97,6 +97,7 @@ unsafe extern "C" {
 
     pub(super) fn bs_load_cuda() -> c_int;
     pub(super) fn bs_can_load(library: *const c_char) -> bool;
+    pub(super) fn bs_cuda_driver_version() -> i32;
     pub(super) fn bs_cuda_model(index: i32, out: *mut c_char, room: usize) -> c_int;
     pub(super) fn bs_cuda_uuid(index: i32, out: *mut [u8; 16]) -> c_int;
 

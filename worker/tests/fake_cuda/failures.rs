@@ -1,5 +1,7 @@
 //! What goes wrong on a device, and what becomes of the trial.
 
+use std::collections::HashMap;
+
 use proto::v1::{FailureKind, Outcome};
 
 use crate::board::Word;
@@ -30,8 +32,9 @@ fn an_allocation_that_fails_is_got_over_wherever_it_happens() {
     let clean = trainer.train(&spec);
     assert_eq!(clean.result.outcome(), Outcome::Succeeded);
     let held = machine.board().used_bytes(0);
-    let before = machine.board().read(0, Word::Allocations);
+    let (before, lines) = (machine.board().read(0, Word::Allocations), machine.trace().len());
     trainer.train(&spec);
+    let mut launches = HashMap::from([(clean.result.micro_batch, launches_since(&machine, lines))]);
     let allocations = machine.board().read(0, Word::Allocations) - before;
     assert!(allocations > 1);
     // The first is for the model itself: without it there is no trial.
@@ -46,8 +49,18 @@ fn an_allocation_that_fails_is_got_over_wherever_it_happens() {
             trained.result.message
         );
         assert!(machine.board().read(0, Word::RefusedAllocations) >= k, "allocation {k} was not reached");
-        trainer.train(&spec);
+        let before = machine.trace().len();
+        let next = trainer.train(&spec);
         let now = machine.board().used_bytes(0);
         assert!(now <= held, "after allocation {k} there are {now} bytes in use, not {held}");
+        // What a trial does depends on its split, and on nothing that went wrong before.
+        let done = launches_since(&machine, before);
+        let known = launches.entry(next.result.micro_batch).or_insert_with(|| done.clone());
+        assert_eq!(*known, done, "after allocation {k}, in micro-batches of {}", next.result.micro_batch);
     }
+}
+
+/// The kernels that were launched after so many lines of the trace, in order.
+fn launches_since(machine: &Machine, lines: usize) -> Vec<String> {
+    machine.trace().into_iter().skip(lines).filter(|line| line.starts_with("launch ")).collect()
 }

@@ -33,9 +33,15 @@ fn a_device_that_is_not_there_is_refused_with_the_number_of_those_that_are() {
 
 #[test]
 fn an_old_driver_and_no_driver_are_refused_with_what_to_do() {
-    for version in [12_040, 0] {
+    for (version, why) in [
+        (12_040, "the NVIDIA driver here is for CUDA 12.4, and libtorch needs 13.0"),
+        (0, "no NVIDIA driver is installed"),
+    ] {
         let text = refusal(&Machine::new().with_driver(version), "cuda:0");
-        assert!(text.contains("no device cuda:0") && text.contains("nvidia-smi"), "{text}");
+        assert!(
+            text.contains("no device cuda:0") && text.contains(why) && text.contains("nvidia-smi"),
+            "{text}"
+        );
     }
 }
 

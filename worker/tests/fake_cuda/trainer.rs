@@ -31,6 +31,10 @@ pub struct Before {
     pub progress: u64,
     /// What was measured of the memory of kinds of trials.
     pub memory: Vec<v1::KnownMemory>,
+    /// The files that the trial was saved to, and the step that each was saved after.
+    pub saved: Vec<(String, u64)>,
+    /// The step that the trial went on from.
+    pub resumed: Option<u64>,
 }
 
 impl Trainer {
@@ -79,7 +83,13 @@ impl Trainer {
 
     /// Begins to train a trial.
     pub fn begin(&mut self, spec: &TrialSpec) {
-        self.send(Request::Train(v1::TrainTrial { spec: Some(spec.to_wire()), ..v1::TrainTrial::default() }));
+        self.begin_with(spec, v1::Checkpointing::default());
+    }
+
+    /// Begins to train a trial that is saved, or that goes on from where it was saved.
+    pub fn begin_with(&mut self, spec: &TrialSpec, checkpointing: v1::Checkpointing) {
+        let (spec, checkpointing) = (Some(spec.to_wire()), Some(checkpointing));
+        self.send(Request::Train(v1::TrainTrial { spec, checkpointing, ..v1::TrainTrial::default() }));
     }
 
     /// Waits until the trial that was begun takes steps.
@@ -121,6 +131,8 @@ impl Trainer {
                 Some(Event::Records(batch)) => before.records.extend(batch.records),
                 Some(Event::Progress(_)) => before.progress += 1,
                 Some(Event::Found(found)) => before.memory.extend(found.memory),
+                Some(Event::Saved(saved)) => before.saved.push((saved.file, saved.step)),
+                Some(Event::Resumed(resumed)) => before.resumed = Some(resumed.step),
                 Some(Event::Alive(_)) => {}
                 Some(answer) => return (answer, before),
                 None => panic!("the trainer ended: {:?}", self.child.wait()),

@@ -1,10 +1,12 @@
 //! Whole trials.
 
-use proto::v1::{MetricName, Outcome};
+use domain::spec::OptimizerKind;
+use proto::v1::{self, MetricName, Outcome};
 
 use crate::board::{Global, Word};
 use crate::machine::Machine;
-use crate::trials::{cnn, seed_example};
+use crate::trainer::Trained;
+use crate::trials::{cnn, seed_example, with};
 
 #[test]
 fn a_trial_trains_every_step_on_the_device() {
@@ -33,4 +35,33 @@ fn memory_of_the_host_is_left_alone_until_it_has_been_copied() {
     machine.trainer("cuda:0").train(&cnn(16, 20));
     assert!(machine.board().read(0, Word::CopiesToDevice) > 0);
     assert_eq!(machine.board().read(0, Word::TornCopies), 0);
+}
+
+#[test]
+fn a_trial_goes_on_in_another_process_from_where_it_was_saved() {
+    let machine = Machine::new();
+    let folder = tempfile::tempdir().unwrap();
+    let spec = with(cnn(16, 20), |train| train.optimizer = OptimizerKind::Adam);
+    let saving = v1::Checkpointing {
+        folder: folder.path().display().to_string(),
+        every_steps: 8,
+        ..v1::Checkpointing::default()
+    };
+    let mut trainer = machine.trainer("cuda:0");
+    trainer.begin_with(&spec, saving);
+    let whole = trainer.finish().unwrap();
+    let (file, step) = whole.before.saved.last().cloned().unwrap();
+    assert_eq!(step, 16);
+
+    let mut another = machine.trainer("cuda:0");
+    another.begin_with(&spec, v1::Checkpointing { resume_file: file, ..v1::Checkpointing::default() });
+    let rest = another.finish().unwrap();
+    assert_eq!((rest.before.resumed, rest.result.steps), (Some(16), 20));
+    assert_eq!(rest.result.outcome(), Outcome::Succeeded, "{}", rest.result.message);
+    // Kernels compute nothing, so each loss is 0; that they are there is what shows.
+    let steps = |trained: &Trained| {
+        trained.curve(MetricName::TrainLoss).iter().map(|(step, _)| *step).collect::<Vec<_>>()
+    };
+    assert_eq!(steps(&rest), steps(&whole)[16..]);
+    assert_eq!(rest.peak(), whole.peak());
 }

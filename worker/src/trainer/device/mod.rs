@@ -77,8 +77,8 @@ pub fn open(name: &str, threads: u32) -> Result<Device, TrialError> {
         let found = if Cuda::is_available() { Cuda::device_count() } else { 0 };
         if !matches!(device, Device::Cuda(index) if (index as i64) < found) {
             return Err(TrialError::Unsupported(format!(
-                "there is no device {name}: libtorch finds {found} CUDA devices; check the driver with nvidia-smi, \
-                 or use --device cpu"
+                "there is no device {name}: {}, or use --device cpu",
+                why_not_there(device_memory::driver_version(), found)
             )));
         }
         make_first_tensor(device).doing("making a first tensor on the device")?;
@@ -90,6 +90,28 @@ pub fn open(name: &str, threads: u32) -> Result<Device, TrialError> {
         warm_up(device).doing("computing on the device for the first time")?;
     }
     Ok(device)
+}
+
+/// The CUDA that libtorch was built for: an older driver cannot run it.
+const CUDA: (i32, i32) = (13, 0);
+
+/// What is missing of a device that is not there, and what to do.
+fn why_not_there(driver: Option<(i32, i32)>, found: i64) -> String {
+    let (wanted_major, wanted_minor) = CUDA;
+    let what_to_do = "install driver 580 or newer and check it with nvidia-smi";
+    match driver {
+        None => format!("no NVIDIA driver is installed on this machine, or in this container; {what_to_do}"),
+        Some((major, minor)) if (major, minor) < CUDA => format!(
+            "the NVIDIA driver here is for CUDA {major}.{minor}, and libtorch needs {wanted_major}.{wanted_minor}; {what_to_do}"
+        ),
+        Some(_) => {
+            let devices =
+                if found == 1 { "1 CUDA device".to_owned() } else { format!("{found} CUDA devices") };
+            format!(
+                "libtorch finds {devices}; see with nvidia-smi which there are, and in CUDA_VISIBLE_DEVICES which of them may be used"
+            )
+        }
+    }
 }
 
 /// Makes the device's allocator, which has no numbers before its first tensor.

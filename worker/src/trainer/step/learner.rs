@@ -134,11 +134,8 @@ impl Learner {
         let mut report = StepReport::default();
         let mut split = AccumulationPlan::at_most(batch.examples, *micro_batch);
         self.model.keep_buffers()?;
-        loop {
-            let Err(error) = TorchError::catch(|| self.accumulate(feed, batch, split, tape, options.norms))
-            else {
-                break;
-            };
+        while let Err(error) = TorchError::catch(|| self.accumulate(feed, batch, split, tape, options.norms))
+        {
             feed.drop_ahead();
             self.roll_back(tape, &options.meter)?;
             if !error.is_out_of_memory() {
