@@ -23,7 +23,8 @@ fn compile_shim(include: &Path) -> Result<(), Box<dyn Error>> {
         .warnings(true)
         // libtorch's own headers are not free of warnings.
         .flag(format!("-isystem{}", include.display()))
-        .flag(format!("-isystem{}", include.join("torch/csrc/api/include").display()));
+        .flag(format!("-isystem{}", include.join("torch/csrc/api/include").display()))
+        .include("shim/cuda");
     for entry in fs::read_dir("shim")? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "cpp") {

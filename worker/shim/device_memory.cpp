@@ -1,9 +1,10 @@
-// Memory statistics of any accelerator, through the interface that all of c10's caching allocators share: only
-// virtual calls, so neither building nor linking this needs a CUDA toolkit.
-#include <string>
+// Memory of an accelerator, through virtual functions of c10's caching allocators only, so that neither building nor
+// linking this needs a CUDA toolkit.
+#include <algorithm>
 
 #include <c10/core/AllocatorConfig.h>
 #include <c10/core/CachingDeviceAllocator.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 
 #include "error.h"
 #include "shim.h"
@@ -48,9 +49,19 @@ bs_status bs_device_empty_cache(int8_t device_type) {
   return batchsweep::guarded([&] { allocator_of(device_type)->emptyCache(); });
 }
 
-bs_status bs_device_set_memory_fraction(double fraction) {
+bs_status bs_cuda_expand_segments(bool on) {
   return batchsweep::guarded([&] {
-    c10::CachingAllocator::setAllocatorSettings("per_process_memory_fraction:" + std::to_string(fraction));
+    c10::CachingAllocator::setAllocatorSettings(on ? "expandable_segments:True" : "expandable_segments:False");
+  });
+}
+
+bs_status bs_cuda_set_limit(int8_t index, uint64_t bytes) {
+  return batchsweep::guarded([&] {
+    // Not through the setting of the same name, which the allocator reads once, as it is made.
+    using c10::cuda::CUDACachingAllocator::CUDAAllocator;
+    auto* allocator = static_cast<CUDAAllocator*>(allocator_of(static_cast<int8_t>(c10::DeviceType::CUDA)));
+    const auto total = static_cast<double>(allocator->getMemoryInfo(index).second);
+    allocator->setMemoryFraction(std::min(1.0, static_cast<double>(bytes) / total), index);
   });
 }
 

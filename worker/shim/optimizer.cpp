@@ -8,8 +8,12 @@
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/dot.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/sqrt.h>
+#include <ATen/ops/stack.h>
 
 #include "error.h"
 #include "shim.h"
@@ -119,16 +123,24 @@ bs_status bs_clear_gradients(Handles parameters, size_t count) {
   });
 }
 
-bs_status bs_gradient_norm(Handles parameters, size_t count, double* out) {
+bs_status bs_gradient_norm(Handles parameters, size_t count, at::Tensor** out) {
   return batchsweep::guarded([&] {
     at::NoGradGuard no_grad;
-    // One by one: this way it takes the memory of one scalar, which every step has had before.
-    double squares = 0.0;
-    for (const at::Tensor& gradient : Taking{parameters, count}.gradients()) {
-      const at::Tensor flat = gradient.reshape(-1);
-      squares += at::dot(flat, flat).item<double>();
+    const auto gradients = Taking{parameters, count}.gradients();
+    TORCH_CHECK(!gradients.empty(), "no parameter has a gradient");
+    if (gradients.front().is_cpu()) {
+      // One by one: this way it takes the memory of one scalar, which every step has had before.
+      double squares = 0.0;
+      for (const at::Tensor& gradient : gradients) {
+        const at::Tensor flat = gradient.reshape(-1);
+        squares += at::dot(flat, flat).item<double>();
+      }
+      *out = new at::Tensor(at::scalar_tensor(std::sqrt(squares), at::kDouble));
+      return;
     }
-    *out = std::sqrt(squares);
+    // The norm of all norms. That is a few kernels however many parameters there are.
+    const at::Tensor norms = at::stack(at::_foreach_norm(gradients, /*ord=*/2)).to(at::kDouble);
+    *out = new at::Tensor(at::linalg_vector_norm(norms, /*ord=*/2));
   });
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/codegen/fuser/interface.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/serialization/import.h>
 
@@ -39,6 +40,8 @@ bs_status bs_module_load(const char* path, int8_t device_type, int8_t index, bs_
     // memory of a step, and its last bits, would then depend on how often the module was run before.
     torch::jit::getProfilingMode() = false;
     torch::jit::getExecutorMode() = false;
+    // What is then left is an old fuser that is off on the CPU and on for CUDA, where it compiles kernels at run time.
+    torch::jit::overrideCanFuseOnGPU(false);
     auto loaded = std::make_unique<bs_module>();
     const at::Device device(static_cast<at::DeviceType>(device_type), index);
     loaded->module = torch::jit::load(path, device, /*load_debug_files=*/false);

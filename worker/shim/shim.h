@@ -55,13 +55,24 @@ struct bs_device_memory {
 bs_status bs_device_stats(int8_t device_type, int8_t index, bs_device_memory* out);
 bs_status bs_device_reset_peak(int8_t device_type, int8_t index);
 bs_status bs_device_empty_cache(int8_t device_type);
-// The share of the device's memory that this process may reserve; 1 is all of it.
-bs_status bs_device_set_memory_fraction(double fraction);
+// Bytes of segments that this process may hold on a CUDA device; an allocation beyond them fails as out of memory.
+bs_status bs_cuda_set_limit(int8_t index, uint64_t bytes);
+
+// Whether segments grow in place. To be called before the first tensor on the device.
+bs_status bs_cuda_expand_segments(bool on);
 
 // --- cuda_library.cpp ---
 
 // Loads libtorch_cuda.so, which an ordinary link drops. Before the first CUDA call: its hooks are looked up once.
 bs_status bs_load_cuda();
+// Whether the loader finds a library.
+bool bs_can_load(const char* library);
+// For which CUDA the driver is, such as 13000 for 13.0; 0 where there is none.
+int32_t bs_cuda_driver_version();
+// The model of a CUDA device in the driver's words, into `room` bytes.
+bs_status bs_cuda_model(int32_t index, char* out, size_t room);
+// What a CUDA device, or an instance that a card is split into, is known by in every process: 16 bytes.
+bs_status bs_cuda_uuid(int32_t index, uint8_t* out);
 
 // --- transfer.cpp: copies to an accelerator beside its computing ---
 
@@ -114,9 +125,8 @@ bs_status bs_rmsprop_step(at::Tensor* const* parameters, at::Tensor* const* squa
 // Drops every gradient (None, not zeros), so that its memory is free.
 bs_status bs_clear_gradients(at::Tensor* const* parameters, size_t count);
 
-// Euclidean norm of all gradients together, in float64 on the host; a parameter without one counts as 0. Waits for the
-// device.
-bs_status bs_gradient_norm(at::Tensor* const* parameters, size_t count, double* out);
+// Euclidean norm of all gradients together, as a float64 scalar beside them; a parameter without one counts as 0.
+bs_status bs_gradient_norm(at::Tensor* const* parameters, size_t count, at::Tensor** out);
 
 // --- step.cpp ---
 
@@ -166,5 +176,10 @@ bs_status bs_module_forward(bs_module* module, const at::Tensor* inputs, at::Ten
 bs_status bs_set_deterministic(bool on);
 // TF32 in float32 matrix products and convolutions.
 bs_status bs_set_tf32(bool on);
+
+// --- warnings.cpp ---
+
+// From now on each of libtorch's warnings is printed once, as far as this thread causes them.
+bs_status bs_warn_once();
 
 }  // extern "C"

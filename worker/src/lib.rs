@@ -4,6 +4,7 @@
 //! frames on its standard input and output, and is the only one that touches libtorch, through tch and the [`shim`].
 
 pub mod agent;
+pub mod gpus;
 pub mod own_program;
 pub mod shim;
 pub mod trainer;

@@ -36,6 +36,9 @@ enum Role {
     /// Train what the parent process asks for on standard input; the agent starts this by itself
     #[command(hide = true)]
     Trainer,
+    /// Print the devices that a worker for this machine has slots for, one a line; `batchsweep` starts this by itself
+    #[command(hide = true)]
+    Devices,
     /// Ask the worker of this machine whether it is well; exit code 0 when it is, 1 otherwise
     Health {
         /// Its --metrics-listen
@@ -55,6 +58,10 @@ fn main() -> ExitCode {
         Some(Role::Trainer) => {
             telemetry::log::start(arguments.log_format, LOGGED);
             trainer::run()
+        }
+        Some(Role::Devices) => {
+            agent::slots::own_devices().iter().for_each(|device| println!("{device}"));
+            ExitCode::SUCCESS
         }
         Some(Role::Health { address }) => health(address),
         None => run_agent(arguments.agent, arguments.log_format),

@@ -1,7 +1,8 @@
 //! `up`: the local stack, left running.
 
-use std::fs;
 use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -17,7 +18,7 @@ use crate::coordinator::{client, credentials, rows, sign_in};
 use crate::failure::{Exit, Failure};
 use crate::local::parts::WORKER_PREFIX;
 use crate::local::record::Record;
-use crate::local::{Lifetime, Stack, StackOptions, Workers, stopping};
+use crate::local::{Lifetime, Stack, StackOptions, Workers, programs, stopping};
 use crate::timestamp;
 
 /// Arguments of `up`.
@@ -111,11 +112,11 @@ impl WorkerArgs {
     /// What to start.
     ///
     /// # Errors
-    /// None today; a device that does not exist is told by its worker.
+    /// When the worker does not list the devices of this machine. A named device that does not exist is refused by its worker.
     pub fn workers(&self) -> Result<Workers, Failure> {
         let devices = match &self.device {
             Some(device) => vec![device.clone()],
-            None => default_devices(),
+            None => default_devices()?,
         };
         let count = self.workers.map_or(devices.len(), NonZeroUsize::get);
         let cores = available_parallelism().map_or(1, NonZeroUsize::get);
@@ -141,11 +142,29 @@ impl WorkerArgs {
     }
 }
 
-/// Every GPU that the driver lists; the CPU where there is none.
-fn default_devices() -> Vec<String> {
-    let gpus = fs::read_dir("/proc/driver/nvidia/gpus").map_or(0, Iterator::count);
-    if gpus == 0 { vec!["cpu".to_owned()] } else { (0..gpus).map(|index| format!("cuda:{index}")).collect() }
+/// Every GPU that a worker may use here; the CPU where there is none.
+///
+/// # Errors
+/// When the worker, which knows them, does not start.
+fn default_devices() -> Result<Vec<String>, Failure> {
+    if !Path::new(GPU_DRIVER).exists() {
+        return Ok(vec!["cpu".to_owned()]);
+    }
+    let program = programs::find(programs::WORKER)?;
+    let asked = Command::new(&program).arg("devices").stderr(Stdio::inherit()).output();
+    let failed = |why: String| {
+        Failure::failed(format!("{} does not list the GPUs of this machine: {why}", program.display()))
+            .hint("name a device, with --device cuda:0 or --device cpu")
+    };
+    let answer = asked.map_err(|error| failed(error.to_string()))?;
+    if !answer.status.success() {
+        return Err(failed(answer.status.to_string()));
+    }
+    Ok(String::from_utf8_lossy(&answer.stdout).lines().map(str::to_owned).collect())
 }
+
+/// What NVIDIA's driver shows of itself while it is loaded.
+const GPU_DRIVER: &str = "/proc/driver/nvidia";
 
 /// Reads `cpu` and `cuda:0`.
 ///

@@ -1,14 +1,15 @@
 //! Several slots in one worker: an agent and a trainer process for each device.
 
-use std::path::Path;
-
 use tokio::task::JoinSet;
 
 use super::metrics::METRICS;
 use super::{AgentConfig, AgentError, Wishes};
+use crate::gpus;
 
 /// The word for all GPUs of this machine.
 const ALL_GPUS: &str = "cuda";
+
+const CPU: &str = "cpu";
 
 /// The devices that `--device` means: itself, or for `cuda` every GPU that this machine, or this container, has.
 #[must_use]
@@ -17,17 +18,13 @@ pub fn devices(device: &str) -> Vec<String> {
         return vec![device.to_owned()];
     }
     // Without any the trainer of the first one says what is wrong with the driver.
-    (0..gpus(Path::new("/dev")).max(1)).map(|index| format!("{ALL_GPUS}:{index}")).collect()
+    (0..gpus::visible().len().max(1)).map(|index| format!("{ALL_GPUS}:{index}")).collect()
 }
 
-/// How many NVIDIA devices there are: the driver makes a file `nvidiaN` for each.
-fn gpus(folder: &Path) -> usize {
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
-    let is_gpu = |name: &str| {
-        name.strip_prefix("nvidia")
-            .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_gpu)).count()
+/// What this machine trains on where nobody chose: every GPU that may be used here, or the CPU where there is none.
+#[must_use]
+pub fn own_devices() -> Vec<String> {
+    if gpus::visible().is_empty() { vec![CPU.to_owned()] } else { devices(ALL_GPUS) }
 }
 
 /// Runs an agent for each device until it is to stop. One that ends by itself leaves the others at work; the worker
@@ -66,16 +63,6 @@ pub async fn run(config: AgentConfig, wishes: Wishes) -> Result<(), AgentError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn gpus_are_counted_by_their_device_files() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["nvidia0", "nvidia1", "nvidia10", "nvidiactl", "nvidia-uvm", "null"] {
-            std::fs::write(folder.path().join(name), "").unwrap();
-        }
-        assert_eq!(gpus(folder.path()), 3);
-        assert_eq!(gpus(Path::new("/nowhere")), 0);
-    }
 
     #[test]
     fn a_named_device_is_one_slot() {

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tch::TchError;
 
-use super::ffi;
+use super::{ffi, refusals};
 
 /// An operation of libtorch that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,18 +30,28 @@ pub enum TorchErrorKind {
 }
 
 /// How libtorch and the libraries below it say that memory ran out, in lower case.
-const OUT_OF_MEMORY: [&str; 7] = [
+const OUT_OF_MEMORY: [&str; 8] = [
     "out of memory",
     "can't allocate memory",
     "not enough memory",
     "cublas_status_alloc_failed",
     "cublas_status_not_initialized",
     "cudnn_status_alloc_failed",
-    "unable to find an engine",
+    // cuDNN 9: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED, and HOST likewise.
+    "allocation_failed",
+    // While it makes the message of an allocation that failed, libtorch asks who else uses the card, and insists on an
+    // answer that not every card gives.
+    "nvml_success == r internal assert failed",
 ];
 
+/// How cuDNN says that no way of computing something worked. It tries them in turn, so this hides whether memory ran out
+/// or cuDNN is broken.
+const NO_ENGINE: &str = "unable to find an engine";
+
 /// How they say that the CUDA context is lost, in lower case. "CUDA error" last: it starts many messages.
-const DEVICE_FATAL: [&str; 5] = [
+const DEVICE_FATAL: [&str; 7] = [
+    "cudnn error",
+    "cudnn_status_",
     "illegal memory access",
     "device-side assert",
     "unspecified launch failure",
@@ -55,9 +65,11 @@ impl TorchError {
     pub fn from_text(text: &str) -> Self {
         // TorchScript puts its own sentence first and the cause later, so the whole text is searched.
         let lower = text.to_ascii_lowercase();
-        let kind = if OUT_OF_MEMORY.iter().any(|phrase| lower.contains(phrase)) {
+        let has_run_out = OUT_OF_MEMORY.iter().any(|phrase| lower.contains(phrase))
+            || (lower.contains(NO_ENGINE) && refusals::any_since());
+        let kind = if has_run_out {
             TorchErrorKind::OutOfMemory
-        } else if DEVICE_FATAL.iter().any(|phrase| lower.contains(phrase)) {
+        } else if lower.contains(NO_ENGINE) || DEVICE_FATAL.iter().any(|phrase| lower.contains(phrase)) {
             TorchErrorKind::DeviceFatal
         } else {
             TorchErrorKind::Other
@@ -103,7 +115,7 @@ pub(super) fn check(status: c_int) -> Result<(), TorchError> {
         return Ok(());
     }
     // SAFETY: the pointer is to a NUL-terminated thread-local that lives until the next failure on this thread.
-    let text = unsafe { CStr::from_ptr(ffi::bs_error_text()) }.to_string_lossy();
+    let text = unsafe { CStr::from_ptr(ffi::bs_error_text()) }.to_string_lossy().into_owned();
     let mut error = TorchError::from_text(&text);
     if status == ffi::OUT_OF_MEMORY {
         error.kind = TorchErrorKind::OutOfMemory;
@@ -144,6 +156,8 @@ mod tests {
             "CUDA error: out of memory",
             "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried",
             "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+            "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+            "NVML_SUCCESS == r INTERNAL ASSERT FAILED at \"CUDACachingAllocator.cpp\":1407, please report a bug",
             "The following operation failed in the TorchScript interpreter.\nRuntimeError: CPU out of memory: tried",
         ] {
             assert_eq!(kind(text), TorchErrorKind::OutOfMemory, "{text}");
@@ -151,6 +165,9 @@ mod tests {
         for text in [
             "CUDA error: an illegal memory access was encountered",
             "CUDA error: device-side assert triggered",
+            "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
+            // No allocation was refused, so it is cuDNN that does not work.
+            "GET was unable to find an engine to execute this computation",
         ] {
             assert_eq!(kind(text), TorchErrorKind::DeviceFatal, "{text}");
         }

@@ -91,9 +91,15 @@ unsafe extern "C" {
     pub(super) fn bs_device_stats(device_type: i8, index: i8, out: *mut DeviceMemory) -> c_int;
     pub(super) fn bs_device_reset_peak(device_type: i8, index: i8) -> c_int;
     pub(super) fn bs_device_empty_cache(device_type: i8) -> c_int;
-    pub(super) fn bs_device_set_memory_fraction(fraction: f64) -> c_int;
+    pub(super) fn bs_cuda_set_limit(index: i8, bytes: u64) -> c_int;
+
+    pub(super) fn bs_cuda_expand_segments(on: bool) -> c_int;
 
     pub(super) fn bs_load_cuda() -> c_int;
+    pub(super) fn bs_can_load(library: *const c_char) -> bool;
+    pub(super) fn bs_cuda_driver_version() -> i32;
+    pub(super) fn bs_cuda_model(index: i32, out: *mut c_char, room: usize) -> c_int;
+    pub(super) fn bs_cuda_uuid(index: i32, out: *mut [u8; 16]) -> c_int;
 
     pub(super) fn bs_pinned_empty(
         prototype: *const C_tensor,
@@ -138,7 +144,11 @@ unsafe extern "C" {
         rmsprop: *const RmsProp,
     ) -> c_int;
     pub(super) fn bs_clear_gradients(parameters: *const *mut C_tensor, count: usize) -> c_int;
-    pub(super) fn bs_gradient_norm(parameters: *const *mut C_tensor, count: usize, out: *mut f64) -> c_int;
+    pub(super) fn bs_gradient_norm(
+        parameters: *const *mut C_tensor,
+        count: usize,
+        out: *mut *mut C_tensor,
+    ) -> c_int;
 
     pub(super) fn bs_backward(loss: *const C_tensor, scale: *const C_tensor) -> c_int;
     pub(super) fn bs_autocast_enter(device_type: i8, scalar_type: i8) -> c_int;
@@ -177,4 +187,6 @@ unsafe extern "C" {
 
     pub(super) fn bs_set_deterministic(on: bool) -> c_int;
     pub(super) fn bs_set_tf32(on: bool) -> c_int;
+
+    pub(super) fn bs_warn_once() -> c_int;
 }

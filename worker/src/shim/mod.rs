@@ -9,10 +9,12 @@ pub mod device_memory;
 pub mod error;
 mod ffi;
 pub mod optimizer;
+mod refusals;
 pub mod reproducibility;
 pub mod script;
 pub mod step;
 pub mod transfer;
+pub mod warnings;
 
 pub use error::{TorchError, TorchErrorKind};
 

@@ -68,15 +68,16 @@ pub fn clear_gradients(parameters: &TensorList) -> Result<(), TorchError> {
     check(unsafe { ffi::bs_clear_gradients(parameters.handles.as_ptr(), parameters.len()) })
 }
 
-/// The Euclidean norm of all gradients together; a parameter without one counts as 0. Waits for the device.
+/// The Euclidean norm of all gradients together, as a float64 scalar beside them: nothing waits for the device.
 ///
 /// # Errors
-/// [`TorchError`], such as when memory runs out.
-pub fn gradient_norm(parameters: &TensorList) -> Result<f64, TorchError> {
-    let mut norm = 0.0;
+/// [`TorchError`] when no parameter has a gradient, or memory runs out.
+pub fn gradient_norm(parameters: &TensorList) -> Result<Tensor, TorchError> {
+    let mut norm = ptr::null_mut();
     // SAFETY: `handles` are `len` live tensors, `norm` is writable.
     check(unsafe { ffi::bs_gradient_norm(parameters.handles.as_ptr(), parameters.len(), &raw mut norm) })?;
-    Ok(norm)
+    // SAFETY: after success it is a new C++ tensor, owned by nobody yet.
+    Ok(unsafe { Tensor::from_ptr(norm) })
 }
 
 /// Constants of an SGD step.

@@ -6,7 +6,7 @@ use tch::Device;
 use worker::trainer::session::Ready;
 use worker::trainer::step::course::Batch;
 use worker::trainer::step::learner::{Norms, StepOptions};
-use worker::trainer::step::tape::LossTape;
+use worker::trainer::step::tape::StepTape;
 
 use crate::lab::{cnn_trial, exclusive, gradients, ready, relative_difference, run, trial, weights, with};
 
@@ -18,11 +18,11 @@ fn whole(examples: u64) -> Batch {
 /// Takes one step that leaves the weights as they are; gives its loss.
 fn loss_and_gradients(ready: &mut Ready, examples: u64, mut micro_batch: u64) -> (f64, Vec<f64>) {
     let options = StepOptions { learning_rate: 0.0, norms: Norms::None, meter: ready.meter };
-    let mut tape = LossTape::new(Device::Cpu).unwrap();
+    let mut tape = StepTape::new(Device::Cpu).unwrap();
     let Ready { learner, feed, .. } = ready;
     let report = learner.train_batch(feed, &whole(examples), &mut micro_batch, &mut tape, &options).unwrap();
     assert!(report.refusals.is_empty());
-    (tape.fetch().unwrap()[0], gradients(learner))
+    (tape.fetch().unwrap()[0].loss, gradients(learner))
 }
 
 fn mlp_trial(train: TrainSpec) -> TrialSpec {

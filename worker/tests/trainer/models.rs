@@ -5,7 +5,10 @@ use std::path::Path;
 use domain::TrialSpec;
 use domain::run::{Accumulation, FailureKind, LogLevel, MetricName, Record, SeedSets};
 use domain::spec::{Budget, CnnModel, MlpModel, ModelSpec, Norm, Precision, ResNetModel, TrainSpec};
+use tch::Kind;
 use worker::trainer::error::TrialError;
+use worker::trainer::session::Ready;
+use worker::trainer::step::evaluate::evaluate;
 
 use crate::lab::{
     buffers, exclusive, host, lasting, module, numbers, ready, run, stateful_trial, trial, weights, with,
@@ -104,6 +107,24 @@ fn bfloat16_computes_in_fewer_bits_and_keeps_float32_parameters() {
     for (full, mixed) in full.losses().iter().zip(mixed.losses()) {
         assert!((mixed / full - 1.0).abs() < 0.02, "{mixed} instead of {full}");
     }
+}
+
+#[test]
+fn the_loss_of_a_bfloat16_evaluation_is_that_of_its_outputs_in_full() {
+    let _exclusive = exclusive();
+    let train = TrainSpec { precision: Precision::BFloat16, ..TrainSpec::default() };
+    let examples = 600;
+    let Ready { mut learner, mut feed, .. } =
+        ready(&with(trial(&[16], examples, ModelSpec::mlp(&[32]), 50, 2), train));
+    let found = evaluate(&mut learner, &mut feed, 0..examples, &mut examples.clone()).unwrap();
+
+    let rows = feed.rows(0, examples).unwrap();
+    let outputs = learner.evaluate(&rows.inputs).unwrap();
+    let in_few_bits = outputs.to_kind(Kind::BFloat16).to_kind(outputs.kind());
+    assert_eq!(numbers(&outputs), numbers(&in_few_bits), "computed in bfloat16");
+    let expected = outputs.to_kind(Kind::Double).cross_entropy_for_logits(&rows.targets).double_value(&[]);
+    // Rounded to 8 bits it would be off by up to 4e-3.
+    assert!((found.loss / expected - 1.0).abs() < 1e-6, "{} instead of {expected}", found.loss);
 }
 
 #[test]

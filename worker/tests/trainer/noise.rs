@@ -8,7 +8,7 @@ use tch::Device;
 use worker::trainer::session::Ready;
 use worker::trainer::step::course::Batch;
 use worker::trainer::step::learner::{Norms, StepOptions};
-use worker::trainer::step::tape::LossTape;
+use worker::trainer::step::tape::StepTape;
 
 use crate::lab::{exclusive, gradients, host, lasting, ready, run, trial, weights, with};
 
@@ -25,13 +25,13 @@ fn square(values: &[f64]) -> f64 {
 /// One step over these examples that leaves the weights alone: the squared norms of the whole and of a part.
 fn norms(ready: &mut Ready, (start, examples): (u64, u64), micro_batch: u64) -> NoiseSample {
     let options = StepOptions { learning_rate: 0.0, norms: Norms::BatchAndPart, meter: ready.meter };
-    let mut tape = LossTape::new(Device::Cpu).unwrap();
+    let mut tape = StepTape::new(Device::Cpu).unwrap();
     let batch = Batch { step: 1, epoch: 0, start, examples, examples_after: examples };
     let Ready { learner, feed, .. } = ready;
     let mut micro_batch = micro_batch;
-    let report = learner.train_batch(feed, &batch, &mut micro_batch, &mut tape, &options).unwrap();
-    let (part, part_norm) = report.first_part.unwrap();
-    let norm = report.gradient_norm.unwrap();
+    learner.train_batch(feed, &batch, &mut micro_batch, &mut tape, &options).unwrap();
+    let reading = tape.fetch().unwrap().swap_remove(0);
+    let ((part, part_norm), norm) = (reading.first_part.unwrap(), reading.gradient_norm.unwrap());
     NoiseSample { part, part_square: part_norm * part_norm, batch: examples, batch_square: norm * norm }
 }
 
@@ -41,7 +41,7 @@ fn exact(ready: &mut Ready) -> f64 {
     let mut squares = 0.0;
     for example in 0..EXAMPLES {
         let options = StepOptions { learning_rate: 0.0, norms: Norms::None, meter: ready.meter };
-        let mut tape = LossTape::new(Device::Cpu).unwrap();
+        let mut tape = StepTape::new(Device::Cpu).unwrap();
         let batch = Batch { step: 1, epoch: 0, start: example, examples: 1, examples_after: 1 };
         let Ready { learner, feed, .. } = &mut *ready;
         learner.train_batch(feed, &batch, &mut 1, &mut tape, &options).unwrap();
@@ -76,7 +76,7 @@ fn looking_at_the_noise_changes_nothing_that_training_sees() {
     let _exclusive = exclusive();
     let steps = |norms: Norms| {
         let mut ready = ready(&crate::lab::stateful_trial(256, 32));
-        let mut tape = LossTape::new(Device::Cpu).unwrap();
+        let mut tape = StepTape::new(Device::Cpu).unwrap();
         let options = StepOptions { learning_rate: 0.05, norms, meter: ready.meter };
         ready.feed.start_epoch(0).unwrap();
         for batch in ready.course.clone().take(6) {
@@ -84,7 +84,8 @@ fn looking_at_the_noise_changes_nothing_that_training_sees() {
             let Ready { learner, feed, .. } = &mut ready;
             learner.train_batch(feed, &batch, &mut micro_batch, &mut tape, &options).unwrap();
         }
-        (weights(&ready.learner), crate::lab::buffers(&ready.learner), tape.fetch().unwrap())
+        let losses: Vec<_> = tape.fetch().unwrap().into_iter().map(|reading| reading.loss).collect();
+        (weights(&ready.learner), crate::lab::buffers(&ready.learner), losses)
     };
     assert_eq!(steps(Norms::BatchAndPart), steps(Norms::None));
 }

@@ -168,7 +168,22 @@ fn the_gradient_norm_is_that_of_all_numbers_together() {
     let _exclusive = exclusive();
     let parameters = parameters(Kind::Double);
     set_gradients(&parameters, &[1.0, -2.0, 2.0, 0.0, 4.0]);
-    assert_eq!(gradient_norm(&parameters).unwrap(), 5.0);
+    assert_eq!(gradient_norm(&parameters).unwrap().double_value(&[]), 5.0);
+}
+
+#[test]
+fn state_is_laid_out_as_its_parameter_whatever_that_is() {
+    let _exclusive = exclusive();
+    for (train, ..) in all() {
+        let transposed = Tensor::zeros([3, 5], (Kind::Float, Device::Cpu)).tr().set_requires_grad(true);
+        let images = Tensor::zeros([4, 3, 3, 2], (Kind::Float, Device::Cpu)).permute([0, 3, 1, 2]);
+        let parameters = TensorList::new(vec![transposed, images.set_requires_grad(true)]);
+        let optimizer = Optimizer::new(&train, &parameters).unwrap();
+        for (state, parameter) in optimizer.state().iter().zip(parameters.as_slice().iter().cycle()) {
+            assert_eq!(state.stride(), parameter.stride(), "{train:?}");
+            assert!(!state.requires_grad());
+        }
+    }
 }
 
 #[test]

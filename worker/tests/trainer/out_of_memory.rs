@@ -8,7 +8,7 @@ use worker::shim::cpu_memory;
 use worker::trainer::device::Meter;
 use worker::trainer::session::Ready;
 use worker::trainer::step::learner::{Norms, StepError, StepOptions};
-use worker::trainer::step::tape::LossTape;
+use worker::trainer::step::tape::StepTape;
 
 use crate::lab::{
     buffers, cnn_trial, exclusive, host, lasting, module, ready, run, stateful_trial, trial, weights, with,
@@ -31,7 +31,7 @@ struct Story {
 fn story(spec: &TrialSpec, failing: Option<u64>, schedule: Option<&[u64]>) -> Story {
     let Ready { course, mut feed, mut learner, meter, .. } = ready(spec);
     let options = StepOptions { learning_rate: 0.05, norms: Norms::None, meter };
-    let mut tape = LossTape::new(Device::Cpu).unwrap();
+    let mut tape = StepTape::new(Device::Cpu).unwrap();
     let mut micro_batch = course.effective_batch_size();
     let mut story = Story { schedule: vec![], weights: vec![], buffers: vec![], losses: vec![], refusals: 0 };
     feed.start_epoch(0).unwrap();
@@ -45,7 +45,7 @@ fn story(spec: &TrialSpec, failing: Option<u64>, schedule: Option<&[u64]>) -> St
         story.refusals += report.refusals.len();
         story.schedule.push(micro_batch);
     }
-    story.losses = tape.fetch().unwrap();
+    story.losses = tape.fetch().unwrap().into_iter().map(|reading| reading.loss).collect();
     story.weights = weights(&learner);
     story.buffers = buffers(&learner);
     story
@@ -83,7 +83,7 @@ fn a_step_is_not_split_into_single_examples_for_a_model_that_cannot_take_them() 
     let spec = lasting(trial(&[1, 1, 1], 12, ModelSpec::Cnn(model), 3, 5), Budget::Epochs(1));
     let Ready { course, mut feed, mut learner, meter, .. } = ready(&spec);
     let options = StepOptions { learning_rate: 0.05, norms: Norms::None, meter };
-    let mut tape = LossTape::new(Device::Cpu).unwrap();
+    let mut tape = StepTape::new(Device::Cpu).unwrap();
     let batch = course.clone().next().unwrap();
     feed.start_epoch(0).unwrap();
     let before = (weights(&learner), buffers(&learner));

@@ -97,7 +97,7 @@ fn under_any_budget_the_gradient_is_that_of_the_whole_batch() {
         let (least, most) = (free.account.fixed.total(), free.plan.predicted.total());
         let budget = least + draw(most - least + 1);
         let step = |mut ready: Ready| {
-            let mut tape = worker::trainer::step::tape::LossTape::new(tch::Device::Cpu).unwrap();
+            let mut tape = worker::trainer::step::tape::StepTape::new(tch::Device::Cpu).unwrap();
             let options = StepOptions { learning_rate: 0.0, norms: Norms::None, meter: ready.meter };
             let batch = ready.course.clone().next().unwrap();
             let mut micro_batch = ready.plan.split.micro_batch();

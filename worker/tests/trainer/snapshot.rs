@@ -6,14 +6,14 @@ use tch::Device;
 use worker::trainer::session::Ready;
 use worker::trainer::state::snapshot::{Snapshot, SnapshotError};
 use worker::trainer::step::learner::{Norms, StepOptions};
-use worker::trainer::step::tape::LossTape;
+use worker::trainer::step::tape::StepTape;
 
 use crate::lab::{cnn_trial, exclusive, module, ready, stateful_trial, trial, with};
 
 /// Takes the steps after `done` up to `until`, as a trial that goes on does.
 fn take_steps(ready: &mut Ready, done: u64, until: u64) {
     let options = StepOptions { learning_rate: 0.05, norms: Norms::None, meter: ready.meter };
-    let mut tape = LossTape::new(Device::Cpu).unwrap();
+    let mut tape = StepTape::new(Device::Cpu).unwrap();
     let mut epoch = None;
     for batch in ready.course.clone().take(until as usize).skip(done as usize) {
         let Ready { learner, feed, .. } = &mut *ready;

@@ -8,7 +8,7 @@ use worker::shim::cpu_memory;
 use worker::trainer::data::Feed;
 use worker::trainer::session::Ready;
 use worker::trainer::step::learner::{Norms, StepOptions};
-use worker::trainer::step::tape::LossTape;
+use worker::trainer::step::tape::StepTape;
 
 use crate::lab::{exclusive, host, lasting, numbers, ready, run, trial, with, within};
 
@@ -98,7 +98,7 @@ fn examples_ahead_are_those_of_the_epochs_order_and_go_when_others_are_wanted() 
 fn allocations(spec: &TrialSpec, mut micro_batch: u64) -> Vec<u64> {
     let Ready { course, mut feed, mut learner, meter, .. } = ready(spec);
     let options = StepOptions { learning_rate: 0.05, norms: Norms::None, meter };
-    let mut tape = LossTape::new(Device::Cpu).unwrap();
+    let mut tape = StepTape::new(Device::Cpu).unwrap();
     feed.start_epoch(0).unwrap();
     let counts = course.take(5).map(|batch| {
         let before = cpu_memory::stats().allocations;
@@ -130,7 +130,7 @@ fn a_finer_split_in_the_middle_of_a_trial_leaves_nothing_of_the_old_one_ahead() 
     spec.settings.batch_size = BatchSize::try_new(12).unwrap();
     let Ready { course, mut feed, mut learner, meter, .. } = ready(&spec);
     let options = StepOptions { learning_rate: 0.05, norms: Norms::None, meter };
-    let mut tape = LossTape::new(Device::Cpu).unwrap();
+    let mut tape = StepTape::new(Device::Cpu).unwrap();
     feed.start_epoch(0).unwrap();
     let mut micro_batch = 12;
     for batch in course.take(4) {

@@ -1,11 +1,12 @@
 //! Data that stays on the device: micro-batches are views of it.
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::dataset::Dataset;
 use super::rows::{Rows, gather};
 use crate::shim::TorchError;
 use crate::shim::optimizer::bytes;
+use crate::shim::transfer::host_tensor;
 
 /// All rows in file order, and the training rows once more in the order of the epoch.
 #[derive(Debug)]
@@ -109,8 +110,10 @@ impl Resident {
 
 impl Shuffled {
     fn gather(&self, start: i64, order: &[i64]) -> Result<(), TorchError> {
-        let index = Tensor::f_from_slice(order)?.f_to_device(self.inputs.device())?;
-        let length = order.len() as i64;
+        let (length, device) = (order.len() as i64, self.inputs.device());
+        let index = host_tensor(&[length], Kind::Int64, device, order.iter().map(|row| row.to_ne_bytes()))?;
+        // An accelerator fetches it when it comes to that: an epoch may be one step long, and no step is to wait.
+        let index = index.f_to_device_(device, Kind::Int64, true, false)?;
         for (to, from) in [(&self.inputs, &self.train_inputs), (&self.targets, &self.train_targets)] {
             let _ = from.f_index_select_out(&to.f_narrow(0, start, length)?, 0, &index)?;
         }

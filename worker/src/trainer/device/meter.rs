@@ -1,6 +1,6 @@
 //! One device's memory as a trial sees it: live bytes, peak, limit.
 
-use tch::Device;
+use tch::{Device, Kind, Tensor};
 
 use super::host_memory::available_bytes;
 use crate::shim::{TorchError, cpu_memory, device_memory};
@@ -11,7 +11,7 @@ use crate::shim::{TorchError, cpu_memory, device_memory};
 pub struct Meter {
     device: Device,
     base: u64,
-    base_reserved: u64,
+    base_allocated: u64,
     base_ooms: u64,
 }
 
@@ -21,19 +21,27 @@ pub const READING: &str = "reading the device's memory";
 /// What a call that sets its limit is doing.
 pub const LIMITING: &str = "limiting the device's memory";
 
+/// What a call that gives memory back is doing.
+pub const RELEASING: &str = "giving memory back to the device";
+
 /// Below this a GPU budget is not told apart from the room that fragmentation takes.
 const GPU_MARGIN_BYTES: u64 = 256 << 20;
+
+/// The caching allocator takes memory in segments of up to 20 MiB, for small and for large tensors: so much more than
+/// tensors ask for it may hold, or a trial would be refused what its plan rightly promised.
+const SEGMENTS_BYTES: u64 = 40 << 20;
 
 impl Meter {
     /// Starts at zero from what is live now.
     pub fn start(device: Device) -> Result<Self, TorchError> {
-        if device == Device::Cpu {
-            // What an earlier trial needed, others may have now.
-            cpu_memory::release_freed();
+        // What an earlier trial needed, others may have now: this trial too, for which it would otherwise be taken.
+        match device {
+            Device::Cpu => cpu_memory::release_freed(),
+            _ => device_memory::empty_cache()?,
         }
-        let zero = Self { device, base: 0, base_reserved: 0, base_ooms: 0 };
+        let zero = Self { device, base: 0, base_allocated: 0, base_ooms: 0 };
         let reading = zero.read()?;
-        Ok(Self { device, base: reading.live, base_reserved: reading.reserved, base_ooms: reading.ooms })
+        Ok(Self { device, base: reading.live, base_allocated: reading.allocated, base_ooms: reading.ooms })
     }
 
     /// Bytes in live tensors.
@@ -46,9 +54,9 @@ impl Meter {
         Ok(self.read()?.peak.saturating_sub(self.base))
     }
 
-    /// The most bytes that the allocator held; on the CPU it holds no more than tensors do.
+    /// The most bytes that the allocator held beyond what was live at the start; on the CPU it holds no more than tensors do.
     pub fn reserved_peak(&self) -> Result<u64, TorchError> {
-        Ok(self.read()?.reserved_peak.saturating_sub(self.base_reserved))
+        Ok(self.read()?.reserved_peak.saturating_sub(self.base_allocated))
     }
 
     /// Allocations refused.
@@ -73,14 +81,28 @@ impl Meter {
             cpu_memory::set_limit(limit.map(|limit| limit.saturating_add(self.base)));
             return Ok(());
         }
-        let total = device_memory::stats(self.device)?.total.max(1);
-        let allowed = limit.map_or(total, |limit| limit.saturating_add(self.base_reserved));
-        device_memory::set_memory_fraction((allowed as f64 / total as f64).min(1.0))
+        let held = self.base_allocated.saturating_add(SEGMENTS_BYTES);
+        device_memory::set_limit(self.device, limit.unwrap_or(u64::MAX).saturating_add(held))
     }
 
     /// Gives memory that no tensor uses back to the device.
     pub fn release_cache(&self) -> Result<(), TorchError> {
         if self.device == Device::Cpu { Ok(()) } else { device_memory::empty_cache() }
+    }
+
+    /// Takes what is missing to so many bytes from an accelerator and keeps it for the trial's tensors: nobody else is promised
+    /// it then. Where that is not to be had, because a program that knows of no promise was faster, the trial goes on without.
+    pub fn hold(&self, bytes: u64) -> Result<(), TorchError> {
+        if self.device == Device::Cpu {
+            return Ok(());
+        }
+        // In one piece, beside no pieces that are free already: those that the steps take are cut from it.
+        device_memory::empty_cache()?;
+        let missing = i64::try_from(bytes.saturating_sub(self.live()?)).unwrap_or(i64::MAX);
+        match Tensor::f_empty([missing], (Kind::Uint8, self.device)).map_err(TorchError::from) {
+            Err(error) if !error.is_out_of_memory() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Bytes that a trial may take when nobody set a budget: what is free now, less a margin for what libtorch does
@@ -90,7 +112,9 @@ impl Meter {
             // The system's own estimate, and no more than nine tenths of it: the kernel kills without asking.
             return Ok(available_bytes().map_or(u64::MAX, |free| free / 10 * 9));
         }
-        let free = device_memory::stats(self.device)?.free;
+        let stats = device_memory::stats(self.device)?;
+        // What the allocator holds and no tensor uses is free to this process, if to no other.
+        let free = stats.free + stats.reserved.saturating_sub(stats.allocated);
         Ok(free.saturating_sub(GPU_MARGIN_BYTES.max(free / 20)))
     }
 
@@ -100,7 +124,7 @@ impl Meter {
             return Ok(Reading {
                 live: stats.current,
                 peak: stats.peak,
-                reserved: stats.current,
+                allocated: stats.current,
                 reserved_peak: stats.peak,
                 ooms: stats.ooms,
             });
@@ -109,7 +133,7 @@ impl Meter {
         Ok(Reading {
             live: stats.requested,
             peak: stats.requested_peak,
-            reserved: stats.reserved,
+            allocated: stats.allocated,
             reserved_peak: stats.reserved_peak,
             ooms: stats.ooms,
         })
@@ -119,7 +143,7 @@ impl Meter {
 struct Reading {
     live: u64,
     peak: u64,
-    reserved: u64,
+    allocated: u64,
     reserved_peak: u64,
     ooms: u64,
 }

@@ -1,18 +1,23 @@
-//! The device a trainer runs on, and its memory: [`meter`] counts and limits bytes.
+//! The device a trainer runs on, and its memory: [`meter`] counts and limits bytes, [`warm_up`] takes what libraries take
+//! for good, and processes that share a device plan one after another, by [`turn`].
 
 mod host_memory;
 pub mod meter;
+pub mod turn;
+mod warm_up;
 
 use std::os::unix::process::CommandExt;
+use std::sync::OnceLock;
 use std::{env, fs};
 
 use anyhow::Context;
-use tch::{Cuda, Device};
+use tch::{Cuda, Device, Kind, Tensor};
 
 use super::error::{Doing, TrialError};
-use crate::own_program;
-use crate::shim::{cpu_memory, device_memory, reproducibility};
+use crate::shim::{TorchError, cpu_memory, device_memory, reproducibility, warnings};
+use crate::{gpus, own_program};
 pub use meter::Meter;
+use warm_up::warm_up;
 
 /// The libtorch that tch is bound to, and that `scripts/setup` installs.
 pub const LIBTORCH_VERSION: &str = "2.13.0";
@@ -24,12 +29,12 @@ pub const LIBTORCH_VERSION: &str = "2.13.0";
 ///   They spin for a few microseconds first, which is what lies between two operations of a step: on two idle cores a
 ///   step of an MLP at batch size 512 took 1.87 ms without and 0.68 ms with that, with one core busy 1.4 and 2.0 ms.
 /// - cuBLAS needs a fixed workspace to give the same bits twice.
-/// - Segments that grow keep memory from fragmenting when micro-batch sizes change.
+/// - Devices are counted by their place in the machine. CUDA would count the fastest first.
 pub const ENVIRONMENT: [(&str, &str); 4] = [
     ("OMP_WAIT_POLICY", "PASSIVE"),
     ("GOMP_SPINCOUNT", "1000"),
     ("CUBLAS_WORKSPACE_CONFIG", ":4096:8"),
-    ("PYTORCH_ALLOC_CONF", "expandable_segments:True"),
+    ("CUDA_DEVICE_ORDER", "PCI_BUS_ID"),
 ];
 
 /// Goes on when [`ENVIRONMENT`] is set, and otherwise starts this program anew with it, in the same process: whoever
@@ -56,28 +61,78 @@ pub fn open(name: &str, threads: u32) -> Result<Device, TrialError> {
     if let Ok(threads @ 1..) = i32::try_from(threads) {
         tch::set_num_threads(threads);
     }
-    let device = parse(name)?;
+    let mut device = parse(name)?;
     if let Device::Cuda(index) = device {
+        if let Some(gpu) = gpus::visible().get(index) {
+            device_memory::show_only(gpu);
+            device = Device::Cuda(0);
+            // One device a process: whoever opened another one first keeps its name.
+            let _ = OPENED.set(name.to_owned());
+        }
         device_memory::load_cuda().map_err(|error| {
             TrialError::Unsupported(format!(
                 "device {name} needs libtorch with CUDA, which is not installed here: {error}; run scripts/setup --cuda"
             ))
         })?;
         let found = if Cuda::is_available() { Cuda::device_count() } else { 0 };
-        if index as i64 >= found {
+        if !matches!(device, Device::Cuda(index) if (index as i64) < found) {
             return Err(TrialError::Unsupported(format!(
-                "there is no device {name}: libtorch finds {found} CUDA devices; check the driver with nvidia-smi, \
-                 or use --device cpu"
+                "there is no device {name}: {}, or use --device cpu",
+                why_not_there(device_memory::driver_version(), found)
             )));
         }
-        // The allocator has no numbers to tell before its first tensor.
-        let first = tch::Tensor::f_zeros([1], (tch::Kind::Float, device));
-        let _ = first.map_err(Into::into).doing("making a first tensor on the device")?;
+        make_first_tensor(device).doing("making a first tensor on the device")?;
     }
+    warnings::print_each_once().doing("setting up libtorch's warnings")?;
     reproducibility::set_deterministic(true).doing("asking for deterministic kernels")?;
     reproducibility::set_tf32(false).doing("switching TF32 off")?;
+    if device != Device::Cpu {
+        warm_up(device).doing("computing on the device for the first time")?;
+    }
     Ok(device)
 }
+
+/// The CUDA that libtorch was built for: an older driver cannot run it.
+const CUDA: (i32, i32) = (13, 0);
+
+/// What is missing of a device that is not there, and what to do.
+fn why_not_there(driver: Option<(i32, i32)>, found: i64) -> String {
+    let (wanted_major, wanted_minor) = CUDA;
+    let what_to_do = "install driver 580 or newer and check it with nvidia-smi";
+    match driver {
+        None => format!("no NVIDIA driver is installed on this machine, or in this container; {what_to_do}"),
+        Some((major, minor)) if (major, minor) < CUDA => format!(
+            "the NVIDIA driver here is for CUDA {major}.{minor}, and libtorch needs {wanted_major}.{wanted_minor}; {what_to_do}"
+        ),
+        Some(_) => {
+            let devices =
+                if found == 1 { "1 CUDA device".to_owned() } else { format!("{found} CUDA devices") };
+            format!(
+                "libtorch finds {devices}; see with nvidia-smi which there are, and in CUDA_VISIBLE_DEVICES which of them may be used"
+            )
+        }
+    }
+}
+
+/// Makes the device's allocator, which has no numbers before its first tensor.
+///
+/// Its segments grow where they can: that keeps memory from fragmenting when micro-batch sizes change. For that libtorch
+/// asks the driver's management library, and crashes where a container has none, or fails where a card does not answer.
+fn make_first_tensor(device: Device) -> Result<(), TorchError> {
+    let first = || Tensor::f_zeros([1], (Kind::Float, device)).map(drop).map_err(TorchError::from);
+    let is_users_choice = ALLOCATOR_VARIABLES.iter().any(|name| env::var_os(name).is_some());
+    if is_users_choice || !device_memory::has_management_library() {
+        return first();
+    }
+    device_memory::expand_segments(true)?;
+    first().or_else(|_| {
+        device_memory::expand_segments(false)?;
+        first()
+    })
+}
+
+/// Where users set up libtorch's allocator themselves.
+const ALLOCATOR_VARIABLES: [&str; 2] = ["PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"];
 
 /// What a device is, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,9 +153,10 @@ pub struct Description {
 #[must_use]
 pub fn describe(device: Device) -> Description {
     let (model, memory) = match device {
-        Device::Cuda(_) => {
-            (gpu_model(device), device_memory::stats(device).map(|stats| stats.total).unwrap_or_default())
-        }
+        Device::Cuda(index) => (
+            device_memory::model(index).ok(),
+            device_memory::stats(device).map(|stats| stats.total).unwrap_or_default(),
+        ),
         _ => (cpu_model(), host_memory::total_bytes().unwrap_or_default()),
     };
     Description {
@@ -112,11 +168,14 @@ pub fn describe(device: Device) -> Description {
     }
 }
 
+/// What this process opened its device as: it sees no other, so that to CUDA this is the first one.
+static OPENED: OnceLock<String> = OnceLock::new();
+
 /// "cpu" or "cuda:0".
 #[must_use]
 pub fn name(device: Device) -> String {
     match device {
-        Device::Cuda(index) => format!("cuda:{index}"),
+        Device::Cuda(index) => OPENED.get().cloned().unwrap_or_else(|| format!("cuda:{index}")),
         _ => "cpu".to_owned(),
     }
 }
@@ -135,17 +194,6 @@ fn cpu_model() -> Option<String> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;
     Some(line.split_once(':')?.1.trim().to_owned())
-}
-
-/// The driver lists devices by bus address, in the order in which CUDA counts them unless the user says otherwise.
-fn gpu_model(device: Device) -> Option<String> {
-    let Device::Cuda(index) = device else { return None };
-    let mut folders: Vec<_> =
-        fs::read_dir("/proc/driver/nvidia/gpus").ok()?.flatten().map(|entry| entry.path()).collect();
-    folders.sort();
-    let text = fs::read_to_string(folders.get(index)?.join("information")).ok()?;
-    let model = text.lines().find_map(|line| line.strip_prefix("Model:"))?;
-    Some(model.trim().to_owned())
 }
 
 #[cfg(test)]

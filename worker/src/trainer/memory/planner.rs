@@ -9,6 +9,7 @@ use domain::AccumulationPlan;
 use domain::memory::{KnownMemory, MemoryParts, MicroBatchSearch, Next};
 use domain::run::MemoryOfKind;
 use domain::spec::MicroBatchPolicy;
+use tch::Device;
 
 use super::account::{Account, Infeasible};
 use super::forecast::{self, grown, is_measured, missing_ahead};
@@ -293,9 +294,9 @@ impl Inquiry<'_> {
     /// known. Many take less than so many times one, without a backward; but kernels for one example can do with less
     /// than their share (a small CNN on the CPU: by a fifth), hence half of the room.
     fn evaluation_examples(&self) -> u64 {
-        let one = self.known().accumulated.envelope().predict(1).unwrap_or(0).max(1);
-        let room = (self.question.account.room().unwrap_or(0) / 2).min(EVALUATION_BYTES);
-        (room / one).clamp(1, MOST_EVALUATED_TOGETHER)
+        let one = self.known().accumulated.envelope().predict(1).unwrap_or(0);
+        let room = self.question.account.room().unwrap_or(0);
+        evaluated_together(self.learner.arithmetic().device, room / 2, one)
     }
 
     fn reason(&self, split: AccumulationPlan) -> String {
@@ -334,10 +335,33 @@ const CERTAIN: f64 = 0.005;
 const TOLERANCE: f64 = 0.01;
 const LEAST_DIFFERENCE: u64 = 4096;
 
-/// More examples at a time are not faster, and beyond this many bytes they leave the caches.
+/// How many examples, of `one` bytes each, are best evaluated together within so many bytes of room.
+fn evaluated_together(device: Device, room: u64, one: u64) -> u64 {
+    // Only a CPU has caches that more would not fit into.
+    let worthwhile = if device == Device::Cpu { CACHED_BYTES } else { u64::MAX };
+    (room.min(worthwhile) / one.max(1)).clamp(1, MOST_EVALUATED_TOGETHER)
+}
+
+/// More examples at a time are not faster.
 const MOST_EVALUATED_TOGETHER: u64 = 1024;
-const EVALUATION_BYTES: u64 = 32 << 20;
+
+/// Beyond this many bytes they leave a CPU's caches.
+const CACHED_BYTES: u64 = 32 << 20;
 
 fn probing_failed(source: TorchError) -> TrialError {
     TrialError::Torch { doing: "probing the memory of a step", source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_cpus_caches_keep_evaluations_small() {
+        let (room, one) = (4 << 30, 1 << 20);
+        assert_eq!(evaluated_together(Device::Cpu, room, one), 32);
+        assert_eq!(evaluated_together(Device::Cuda(0), room, one), 1024);
+        assert_eq!(evaluated_together(Device::Cuda(0), 3 << 20, one), 3);
+        assert_eq!(evaluated_together(Device::Cuda(0), 0, 0), 1);
+    }
 }

@@ -29,7 +29,7 @@ use domain::lifecycle::Outcome;
 use domain::run::{Findings, Phase, Progress, SplitKind, TrialResult};
 use domain::schedule;
 
-use crate::trainer::device::meter::READING;
+use crate::trainer::device::meter::{LIMITING, READING, RELEASING};
 use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::state::Peak;
 use crate::trainer::state::checkpoint::Checkpoints;
@@ -38,7 +38,7 @@ use crate::trainer::state::snapshot::fingerprint;
 use crate::trainer::state::summary::{StepPoint, Summary};
 use crate::trainer::step::course::Batch;
 use crate::trainer::step::learner::{Norms, StepError, StepOptions};
-use crate::trainer::step::tape::LossTape;
+use crate::trainer::step::tape::StepTape;
 
 use milestones::{Milestone, milestones};
 use noise::NoiseMeter;
@@ -97,7 +97,9 @@ pub fn train(
         Ok(ready) => {
             let meter = ready.meter;
             let ended = Session::new(trial, host, *ready, reporter, wishes)?.run(before);
-            meter.set_limit(None).doing("lifting the memory limit")?;
+            meter.set_limit(None).doing(LIMITING)?;
+            // Others may have it until the next trial.
+            meter.release_cache().doing(RELEASING)?;
             ended
         }
         Err(does_not_fit) => {
@@ -131,7 +133,6 @@ struct Session<'a, 'b> {
     stop: &'a AtomicBool,
     /// The largest micro-batch that may be used; it falls when a step runs out of memory.
     micro_batch: u64,
-    tape: LossTape,
     /// Steps whose losses are still on the tape.
     unread: Vec<StepPoint>,
     /// Evaluations to come, the next one last.
@@ -166,8 +167,7 @@ impl<'a, 'b> Session<'a, 'b> {
             // Replaced before the first step, when the loss is known.
             divergence: Divergence::new(f64::INFINITY, course.effective_batch_size()),
             noise: NoiseMeter::new(course.total_steps()),
-            tape: LossTape::new(host.device).doing("making room for step losses")?,
-            unread: Vec::with_capacity(LossTape::CAPACITY),
+            unread: Vec::with_capacity(StepTape::CAPACITY),
             milestones,
             summary: Summary::default(),
             watch: Stopwatch::default(),
@@ -200,7 +200,7 @@ impl<'a, 'b> Session<'a, 'b> {
             }
             let is_milestone =
                 self.milestones.last().is_some_and(|next| batch.examples_after >= next.examples);
-            let is_time = is_milestone || self.unread.len() == LossTape::CAPACITY || self.reporter.is_due();
+            let is_time = is_milestone || self.unread.len() == StepTape::CAPACITY || self.reporter.is_due();
             let is_saved = self.checkpoints.is_due(batch.step);
             if (is_time || is_saved)
                 && let Some(reason) = self.read_losses()?
@@ -241,8 +241,8 @@ impl<'a, 'b> Session<'a, 'b> {
         self.watch.start();
         let at_milestone = self.milestones.last().is_some_and(|next| batch.examples_after >= next.examples);
         let options = self.step_options(batch, at_milestone);
-        let Ready { learner, feed, .. } = &mut self.ready;
-        let report = match learner.train_batch(feed, batch, &mut self.micro_batch, &mut self.tape, &options) {
+        let Ready { learner, feed, tape, .. } = &mut self.ready;
+        let report = match learner.train_batch(feed, batch, &mut self.micro_batch, tape, &options) {
             Ok(report) => report,
             Err(StepError::DoesNotFit(message)) => {
                 let reason = does_not_fit_any_more(batch.step, &message);
@@ -258,10 +258,11 @@ impl<'a, 'b> Session<'a, 'b> {
                 return Err(TrialError::Torch { doing: "training a step", source });
             }
         };
-        self.noise.add(batch, &report);
+        if options.norms == Norms::BatchAndPart {
+            self.noise.count();
+        }
         let (learning_rate, seconds) = (options.learning_rate, self.watch.seconds());
-        let gradient_norm = report.gradient_norm.filter(|_| at_milestone);
-        self.unread.push(StepPoint { batch: *batch, seconds, learning_rate, gradient_norm });
+        self.unread.push(StepPoint { batch: *batch, seconds, learning_rate, at_milestone });
         if !report.refusals.is_empty() {
             self.report_refusals(batch.step, &report.refusals)?;
         }
@@ -284,13 +285,16 @@ impl<'a, 'b> Session<'a, 'b> {
     /// Fetches the losses of the steps since the last time and reports them; the reason if the trial has diverged.
     /// Steps after the one where it did are not reported.
     fn read_losses(&mut self) -> Result<Option<String>, TrialError> {
-        let losses = self.tape.fetch().doing("reading the step losses")?;
+        let readings = self.ready.tape.fetch().doing("reading the step losses")?;
         let mut diverged = None;
-        for (point, loss) in mem::take(&mut self.unread).iter().zip(losses) {
-            self.summary.add_step(point, loss);
-            self.reporter.step(point, loss);
-            diverged =
-                self.divergence.after_step(loss).map(|reason| format!("step {}: {reason}", point.batch.step));
+        for (point, reading) in mem::take(&mut self.unread).iter().zip(readings) {
+            self.noise.add(&point.batch, &reading);
+            self.summary.add_step(point, reading.loss);
+            self.reporter.step(point, &reading);
+            diverged = self
+                .divergence
+                .after_step(reading.loss)
+                .map(|reason| format!("step {}: {reason}", point.batch.step));
             if diverged.is_some() {
                 break;
             }

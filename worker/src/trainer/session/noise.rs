@@ -3,7 +3,7 @@
 use domain::noise_scale::{NoiseSample, NoiseScale, noise_scale};
 
 use crate::trainer::step::course::Batch;
-use crate::trainer::step::learner::StepReport;
+use crate::trainer::step::tape::Reading;
 
 /// A batch that is not split needs a forward and a backward of its half: half a step, so one step in this many costs a
 /// hundredth.
@@ -22,12 +22,14 @@ const MOST: usize = 4096;
 #[derive(Debug)]
 pub(super) struct NoiseMeter {
     from_step: u64,
+    /// Steps that were sampled. Their numbers come later, when others are read too, so these do not say how many.
+    sampled: usize,
     samples: Vec<NoiseSample>,
 }
 
 impl NoiseMeter {
     pub fn new(total_steps: u64) -> Self {
-        Self { from_step: total_steps / 2, samples: Vec::new() }
+        Self { from_step: total_steps / 2, sampled: 0, samples: Vec::new() }
     }
 
     /// Whether a step is to tell its norms.
@@ -40,12 +42,17 @@ impl NoiseMeter {
         batch.examples > 1
             && batch.step > self.from_step
             && batch.step.is_multiple_of(every)
-            && self.samples.len() < MOST
+            && self.sampled < MOST
     }
 
-    /// Takes what a step told.
-    pub fn add(&mut self, batch: &Batch, report: &StepReport) {
-        if let (Some((part, part_norm)), Some(norm)) = (report.first_part, report.gradient_norm) {
+    /// A step was sampled.
+    pub fn count(&mut self) {
+        self.sampled += 1;
+    }
+
+    /// Takes the norms of a step that was sampled.
+    pub fn add(&mut self, batch: &Batch, reading: &Reading) {
+        if let (Some((part, part_norm)), Some(norm)) = (reading.first_part, reading.gradient_norm) {
             let (part_square, batch_square) = (part_norm * part_norm, norm * norm);
             self.samples.push(NoiseSample { part, part_square, batch: batch.examples, batch_square });
         }
@@ -58,6 +65,7 @@ impl NoiseMeter {
 
     /// Goes on from these.
     pub fn go_on_from(&mut self, samples: Vec<NoiseSample>) {
+        self.sampled = samples.len();
         self.samples = samples;
     }
 

@@ -4,7 +4,7 @@ use super::host::Host;
 use super::prepare::Preparation;
 use super::result::predicted;
 use super::trial::TrainTrial;
-use crate::trainer::device::meter::LIMITING;
+use crate::trainer::device::meter::{LIMITING, RELEASING};
 use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::event::PlannedTrial;
 
@@ -16,7 +16,8 @@ pub fn plan(trial: &TrainTrial, host: &mut Host) -> Result<PlannedTrial, TrialEr
     let probes_before = host.planner.probes();
     let prepared = host.prepare(trial, None)?;
     let probes = host.planner.probes() - probes_before;
-    Ok(match prepared {
+    let meter = prepared.as_ref().ok().map(|ready| ready.meter);
+    let planned = match prepared {
         Ok(ready) => PlannedTrial {
             train_examples: ready.shape.train_examples,
             validation_examples: ready.shape.validation_examples,
@@ -39,7 +40,13 @@ pub fn plan(trial: &TrainTrial, host: &mut Host) -> Result<PlannedTrial, TrialEr
             facts: trial.facts,
             ..PlannedTrial::default()
         },
-    })
+    };
+    // Nothing is trained, so nothing of it is held.
+    if let Some(meter) = meter {
+        meter.set_limit(None).doing(LIMITING)?;
+        meter.release_cache().doing(RELEASING)?;
+    }
+    Ok(planned)
 }
 
 /// Opens a trial's data and builds its model, and runs no more of it than a few examples: whether they can be read, built and

@@ -16,7 +16,8 @@ use crate::shim::TorchError;
 use crate::trainer::data::dataset::Scaling;
 use crate::trainer::data::feed::FeedOptions;
 use crate::trainer::data::{Dataset, Feed};
-use crate::trainer::device::meter::{LIMITING, Meter, READING};
+use crate::trainer::device::meter::{LIMITING, Meter, READING, RELEASING};
+use crate::trainer::device::turn::Turn;
 use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::memory::planner::Question;
 use crate::trainer::memory::{Account, Infeasible, MicroBatchCap, Plan, TrialKind};
@@ -24,6 +25,7 @@ use crate::trainer::step::blueprint::Blueprint;
 use crate::trainer::step::course::Course;
 use crate::trainer::step::exactness;
 use crate::trainer::step::learner::{Arithmetic, Learner};
+use crate::trainer::step::tape::StepTape;
 use crate::trainer::step::{untrainable, whole_numbers};
 
 /// A trial that can take its first step.
@@ -39,6 +41,8 @@ pub struct Ready {
     pub feed: Feed,
     /// Model, optimizer and loss.
     pub learner: Learner,
+    /// Takes what its steps leave behind.
+    pub tape: StepTape,
     /// How its batches are split.
     pub plan: Plan,
     /// What it may take, and what is fixed of that.
@@ -88,6 +92,7 @@ impl Host {
         as_saved: Option<&AsSaved>,
     ) -> Result<Prepared, TrialError> {
         self.planner.merge_known(&trial.known_memory);
+        let _turn = Turn::wait(self.device);
         let mut preparation = Preparation::begin(self, trial, as_saved)?;
         let planned = match preparation.untrainable() {
             Some(infeasible) => Err(infeasible),
@@ -106,6 +111,7 @@ pub(super) struct Preparation<'a> {
     pub(super) dataset: Rc<Dataset>,
     pub(super) course: Course,
     blueprint: Blueprint,
+    tape: StepTape,
     pub(super) meter: Meter,
     /// What the device has free, in bytes.
     available: u64,
@@ -140,6 +146,8 @@ impl<'a> Preparation<'a> {
     ) -> Result<Self, TrialError> {
         let TrainTrial { spec, micro_batch_cap, .. } = trial;
         let (settings, micro_batch_cap) = (&spec.settings, micro_batch_cap.as_ref());
+        // Before the meter starts: it is ours, not the trial's.
+        let tape = StepTape::new(host.device).doing("making room for step losses")?;
         let meter = Meter::start(host.device).doing(READING)?;
         // An earlier trial may have ended in an error, with its limit still in force.
         meter.set_limit(None).doing(LIMITING)?;
@@ -165,6 +173,7 @@ impl<'a> Preparation<'a> {
             dataset,
             course,
             blueprint,
+            tape,
             meter,
             available,
             account,
@@ -353,11 +362,15 @@ impl<'a> Preparation<'a> {
     }
 
     /// All that memory depends on besides the micro-batch. A CUDA library may choose its workspace by what is left, so
-    /// there the limit is part of it.
+    /// there the limit is part of it; the threads of the host are not.
     fn kind(&self, placement: Placement) -> TrialKind {
-        let limit = if self.host.device == Device::Cpu { None } else { self.account.budget };
+        let (limit, threads) = match self.host.device {
+            Device::Cpu => (None, tch::get_num_threads()),
+            _ => (self.account.budget, 1),
+        };
         TrialKind(format!(
-            "{} on {:?} of {:?} normalize {:?} resident {} ahead {} {} threads {} limit {limit:?} on {:?} by batchsweep {}",
+            "{} on {:?} of {:?} normalize {:?} resident {} ahead {} {} threads {threads} limit {limit:?} on {:?} by \
+             batchsweep {}",
             self.blueprint.identity(),
             self.dataset.shape.features,
             self.dataset.inputs.storage,
@@ -365,7 +378,6 @@ impl<'a> Preparation<'a> {
             self.account.resident > 0,
             placement.fetch_ahead,
             training(&self.spec.settings.train),
-            tch::get_num_threads(),
             self.host.device_kind,
             env!("CARGO_PKG_VERSION"),
         ))
@@ -387,23 +399,29 @@ impl<'a> Preparation<'a> {
     fn end(self, planned: Result<Planned, Infeasible>) -> Result<Prepared, TrialError> {
         let planned = planned.and_then(|planned| self.without_micro_batch_of_one(planned));
         let facts = self.facts(planned.as_ref().ok().map(|planned| &planned.learner));
-        let Self { dataset, course, meter, account, .. } = self;
+        let Self { dataset, course, tape, meter, account, .. } = self;
         let (shape, data_sha256) = (dataset.shape.clone(), dataset.sha256);
         Ok(match planned {
-            Ok(Planned { learner, feed, plan, kind }) => Ok(Box::new(Ready {
-                course,
-                shape,
-                data_sha256,
-                feed,
-                learner,
-                plan,
-                account,
-                meter,
-                kind,
-                facts,
-            })),
+            Ok(Planned { learner, feed, plan, kind }) => {
+                // What was measured may have been freed since; others that plan next are not to be promised it.
+                meter.hold(plan.predicted.total()).doing("taking the memory that the trial was promised")?;
+                Ok(Box::new(Ready {
+                    course,
+                    shape,
+                    data_sha256,
+                    feed,
+                    learner,
+                    tape,
+                    plan,
+                    account,
+                    meter,
+                    kind,
+                    facts,
+                }))
+            }
             Err(infeasible) => {
                 let ooms = meter.ooms().doing(READING)?;
+                meter.release_cache().doing(RELEASING)?;
                 meter.set_limit(None).doing(LIMITING)?;
                 let budget = account.budget;
                 Err(Box::new(DoesNotFit { course, shape, data_sha256, infeasible, budget, ooms, facts }))

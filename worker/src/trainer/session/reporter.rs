@@ -7,6 +7,7 @@ use domain::run::{Findings, LogLevel, LogLine, MetricName, MetricPoint, Place, P
 
 use crate::trainer::event::{Event, SavedTrial};
 use crate::trainer::state::summary::StepPoint;
+use crate::trainer::step::tape::Reading;
 
 /// Gathers records and sends them, in order, a few times a second. Every call that sends fails where the agent no longer
 /// listens.
@@ -57,16 +58,16 @@ impl<'a> Reporter<'a> {
         self.sent_at.elapsed() >= INTERVAL
     }
 
-    /// A finished step: its loss, its learning rate where that changed, its gradient norm where there is one.
-    pub fn step(&mut self, point: &StepPoint, loss: f64) {
-        let StepPoint { batch, seconds, learning_rate, gradient_norm } = *point;
+    /// A finished step: its loss, its learning rate where that changed, at a milestone the norm of its gradient.
+    pub fn step(&mut self, point: &StepPoint, reading: &Reading) {
+        let StepPoint { batch, seconds, learning_rate, at_milestone } = *point;
         let place = Place { step: batch.step, examples: batch.examples_after, seconds };
         if self.learning_rate != Some(learning_rate) {
             self.learning_rate = Some(learning_rate);
             self.metric(MetricName::LearningRate, place, learning_rate);
         }
-        self.metric(MetricName::TrainLoss, place, loss);
-        if let Some(norm) = gradient_norm {
+        self.metric(MetricName::TrainLoss, place, reading.loss);
+        if let Some(norm) = reading.gradient_norm.filter(|_| at_milestone) {
             self.metric(MetricName::GradientNorm, place, norm);
         }
     }

@@ -14,8 +14,8 @@ pub struct StepPoint {
     pub seconds: f64,
     /// The learning rate it used.
     pub learning_rate: f64,
-    /// The norm of its gradient, where it is to be reported.
-    pub gradient_norm: Option<f64>,
+    /// Whether it reached a milestone, where the norm of the gradient is reported.
+    pub at_milestone: bool,
 }
 
 /// Numbers gathered over a trial's steps and evaluations.
@@ -129,7 +129,7 @@ mod tests {
 
     fn step(step: u64, epoch: u64, examples: u64) -> StepPoint {
         let batch = Batch { step, epoch, start: 0, examples, examples_after: step * 10 };
-        StepPoint { batch, seconds: step as f64, learning_rate: 0.1, gradient_norm: None }
+        StepPoint { batch, seconds: step as f64, learning_rate: 0.1, at_milestone: false }
     }
 
     #[test]

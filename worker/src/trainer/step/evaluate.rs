@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use tch::{Device, Kind, Tensor};
+
 use super::learner::Learner;
 use crate::shim::TorchError;
 use crate::trainer::data::Feed;
@@ -27,14 +29,15 @@ pub fn evaluate(
     rows: Range<u64>,
     at_a_time: &mut u64,
 ) -> Result<Evaluation, TorchError> {
-    let (mut loss, mut right) = (0.0, 0);
+    let device = learner.arithmetic().device;
+    // Loss and number of right answers. They are added up where they arise: the device is waited for once, at the end.
+    let mut sums = Tensor::f_zeros([2], (Kind::Double, device))?;
     let mut next = rows.start;
     while next < rows.end {
         let count = (*at_a_time).clamp(1, rows.end - next);
         match TorchError::catch(|| evaluate_some(learner, feed, next, count)) {
-            Ok((sum, some_right)) => {
-                loss += sum;
-                right += some_right;
+            Ok(some) => {
+                let _ = sums.f_add_(&some)?;
                 next += count;
             }
             Err(error) if error.is_out_of_memory() && count > 1 => *at_a_time = count / 2,
@@ -42,24 +45,27 @@ pub fn evaluate(
         }
     }
     let examples = rows.end - rows.start;
+    let mut totals = [0.0; 2];
+    sums.f_to_device(Device::Cpu)?.f_copy_data(&mut totals, 2)?;
+    let [loss, right] = totals;
     Ok(Evaluation {
         loss: loss / learner.criterion.terms(examples) as f64,
-        accuracy: right as f64 / examples as f64,
+        accuracy: right / examples as f64,
     })
 }
 
-/// The summed loss, and how many are right.
+/// The summed loss, and how many are right, as two numbers on the device.
 fn evaluate_some(
     learner: &mut Learner,
     feed: &mut Feed,
     start: u64,
     count: u64,
-) -> Result<(f64, i64), TorchError> {
+) -> Result<Tensor, TorchError> {
     let examples = feed.rows(start, count)?;
     let outputs = learner.evaluate(&examples.inputs)?;
     let loss = learner.criterion.sum(&outputs, &examples.targets)?;
-    let right = outputs.f_argmax(1, false)?.f_eq_tensor(&examples.targets)?.f_sum(tch::Kind::Int64)?;
-    let told = (loss.f_double_value(&[])?, right.f_int64_value(&[])?);
+    let right = outputs.f_argmax(1, false)?.f_eq_tensor(&examples.targets)?.f_sum(Kind::Double)?;
+    let some = Tensor::f_stack(&[loss.f_to_kind(Kind::Double)?, right], 0)?;
     pulse::beat();
-    Ok(told)
+    Ok(some)
 }

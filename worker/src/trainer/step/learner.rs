@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 use super::course::Batch;
 use super::loss::Criterion;
 use super::optimizer::Optimizer;
-use super::tape::LossTape;
+use super::tape::StepTape;
 use crate::shim::TorchError;
 use crate::shim::chain;
 use crate::shim::optimizer::gradient_norm;
@@ -60,10 +60,6 @@ pub struct Refusal {
 pub struct StepReport {
     /// Splits that did not fit, in order; mostly none. The step was then redone from its beginning.
     pub refusals: Vec<Refusal>,
-    /// Euclidean norm of the whole batch's gradient, where it was wanted.
-    pub gradient_norm: Option<f64>,
-    /// Norm of the mean gradient of the batch's first examples, and how many they are, where it was wanted.
-    pub first_part: Option<(u64, f64)>,
 }
 
 /// Why a step did not happen. Parameters, optimizer state and buffers are as before it.
@@ -92,7 +88,7 @@ pub struct StepOptions {
     pub meter: Meter,
 }
 
-/// Which gradient norms a step tells. They wait for the device.
+/// Which gradient norms a step leaves on the tape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Norms {
     /// None.
@@ -136,7 +132,7 @@ impl Learner {
         feed: &mut Feed,
         batch: &Batch,
         micro_batch: &mut u64,
-        tape: &mut LossTape,
+        tape: &mut StepTape,
         options: &StepOptions,
     ) -> Result<StepReport, StepError> {
         let mut report = StepReport::default();
@@ -145,14 +141,8 @@ impl Learner {
             return Err(StepError::OneExample(*micro_batch + 1));
         }
         self.model.keep_buffers()?;
-        loop {
-            let error = match TorchError::catch(|| self.accumulate(feed, batch, split, tape, options.norms)) {
-                Ok(first_part) => {
-                    report.first_part = first_part;
-                    break;
-                }
-                Err(error) => error,
-            };
+        while let Err(error) = TorchError::catch(|| self.accumulate(feed, batch, split, tape, options.norms))
+        {
             feed.drop_ahead();
             self.roll_back(tape, &options.meter)?;
             if !error.is_out_of_memory() {
@@ -169,42 +159,46 @@ impl Learner {
         }
         if options.norms != Norms::None {
             // A few bytes for a number that nobody needs: without them there is just no number.
-            report.gradient_norm = gradient_norm(self.model.parameters()).ok();
+            if let Ok(norm) = gradient_norm(self.model.parameters()) {
+                tape.set_gradient_norm(&norm)?;
+            }
         }
         self.optimizer.step(self.model.parameters(), options.learning_rate, batch.step)?;
         tape.commit(self.criterion.terms(batch.examples));
         Ok(report)
     }
 
-    /// Leaves the gradient of the batch's mean loss in the parameters, and that loss on the tape; gives
-    /// [`StepReport::first_part`].
+    /// Leaves the gradient of the batch's mean loss in the parameters; on the tape that loss, and where it is wanted the
+    /// norm of the gradient of the first part.
     fn accumulate(
         &mut self,
         feed: &mut Feed,
         batch: &Batch,
         split: AccumulationPlan,
-        tape: &mut LossTape,
+        tape: &mut StepTape,
         norms: Norms,
-    ) -> Result<Option<(u64, f64)>, TorchError> {
+    ) -> Result<(), TorchError> {
         let wants_part = norms == Norms::BatchAndPart && batch.examples > 1;
-        let mut first_part = None;
         if wants_part && split.accumulation_steps() == 1 {
-            first_part = self.norm_of_half(feed, batch)?;
+            let half = batch.examples / 2;
+            if let Some(norm) = self.norm_of_first(half, feed, batch)? {
+                tape.set_first_part(&norm, half, 1.0)?;
+            }
         }
         self.model.clear_gradients()?;
         let mut next = batch.start;
         for (size, ahead) in feed.micro_batches(batch.start, split) {
             let examples = feed.micro_batch(next, size, ahead)?;
             let draws = Purpose::Forward { step: batch.step, first: next };
-            tape.add(&self.add_gradient(&examples, draws, batch.examples)?)?;
+            tape.add_loss(&self.add_gradient(&examples, draws, batch.examples)?)?;
             if wants_part && next == batch.start && size < batch.examples {
                 // The gradient so far is that of the first micro-batch, divided by the terms of the whole batch.
                 let norm = gradient_norm(self.model.parameters())?;
-                first_part = Some((size, norm * batch.examples as f64 / size as f64));
+                tape.set_first_part(&norm, size, batch.examples as f64 / size as f64)?;
             }
             next += size;
         }
-        Ok(first_part)
+        Ok(())
     }
 
     /// Forward and backward of some examples, as a part of `examples_in_batch`; adds to the gradients and gives the
@@ -246,20 +240,24 @@ impl Learner {
         Ok(loss)
     }
 
-    /// The norm of the mean gradient of the batch's first half. Changes nothing that training sees. Where there is no
-    /// memory for it, or it would be one example for a model that needs two, there is no number.
-    fn norm_of_half(&mut self, feed: &mut Feed, batch: &Batch) -> Result<Option<(u64, f64)>, TorchError> {
-        let half = batch.examples / 2;
+    /// The norm of the mean gradient of so many of the batch's first examples. Changes nothing that training sees. Where
+    /// there is no memory for it, or it would be one example for a model that needs two, there is no number.
+    fn norm_of_first(
+        &mut self,
+        count: u64,
+        feed: &mut Feed,
+        batch: &Batch,
+    ) -> Result<Option<Tensor>, TorchError> {
         let draws = Purpose::Forward { step: batch.step, first: batch.start };
         self.model.clear_gradients()?;
         let norm = TorchError::catch(|| {
-            let examples = feed.epoch_examples(batch.start, half)?;
-            let _ = self.add_gradient(&examples, draws, half)?;
+            let examples = feed.epoch_examples(batch.start, count)?;
+            let _ = self.add_gradient(&examples, draws, count)?;
             gradient_norm(self.model.parameters())
         });
         self.model.restore_buffers()?;
         match norm {
-            Ok(norm) => Ok(Some((half, norm))),
+            Ok(norm) => Ok(Some(norm)),
             Err(error) if error.is_out_of_memory() || error.is_of_one_value() => Ok(None),
             Err(error) => Err(error),
         }
@@ -267,7 +265,7 @@ impl Learner {
 
     /// Undoes a step that stopped before its update: partial gradients, the loss so far, running statistics. The
     /// tensors of the failed micro-batch are gone with its scope; random numbers are drawn anew by their place.
-    fn roll_back(&mut self, tape: &mut LossTape, meter: &Meter) -> Result<(), TorchError> {
+    fn roll_back(&mut self, tape: &mut StepTape, meter: &Meter) -> Result<(), TorchError> {
         self.model.clear_gradients()?;
         self.model.restore_buffers()?;
         tape.discard()?;
@@ -280,8 +278,12 @@ impl Learner {
     /// [`TorchError`], such as when memory runs out.
     pub fn evaluate(&mut self, inputs: &Tensor) -> Result<Tensor, TorchError> {
         let _no_grad = tch::no_grad_guard();
-        let _bfloat16 = self.arithmetic.autocast()?;
-        self.model.forward(inputs, Mode::Evaluating)
+        let outputs = {
+            let _bfloat16 = self.arithmetic.autocast()?;
+            self.model.forward(inputs, Mode::Evaluating)?
+        };
+        // Autocast takes the loss in float32 too; without it, bfloat16 outputs would be summed up in 8 bits.
+        Ok(outputs.f_to_kind(self.arithmetic.kind)?)
     }
 
     /// Drops what is only kept for speed.
@@ -314,10 +316,9 @@ impl Scale {
         match self.last.take() {
             Some((known, scale)) if known == terms => Ok(&self.last.insert((known, scale)).1),
             _ => {
-                let scale = Tensor::f_from_slice(&[1.0 / terms as f64])?
-                    .f_reshape([0i64; 0])?
-                    .f_to_kind(arithmetic.kind)?
-                    .f_to_device(arithmetic.device)?;
+                // Filled in place: a number copied from the host would make it wait for the device.
+                let place = (arithmetic.kind, arithmetic.device);
+                let scale = Tensor::f_full([0i64; 0], 1.0 / terms as f64, place)?;
                 Ok(&self.last.insert((terms, scale)).1)
             }
         }

@@ -3,7 +3,7 @@
 //! - [`blueprint`]: from a model's description to a learner,
 //! - [`course`]: which examples each step takes,
 //! - [`learner`]: the step, whole or not at all; [`loss`] is what it minimises, [`optimizer`] how it updates, [`tape`]
-//!   where its losses are kept,
+//!   where its losses and norms are kept,
 //! - [`exactness`]: whether splitting a batch is exact, [`whole_numbers`]: whether a module sees only whole numbers,
 //!   [`untrainable`]: batches that cannot be trained on whatever memory there is,
 //! - [`evaluate`]: loss and accuracy, without training.

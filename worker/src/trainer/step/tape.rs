@@ -1,38 +1,72 @@
-//! Step losses, kept where they arise and fetched in bulk: no step waits for the device.
+//! What steps leave behind in numbers, kept where it arises and fetched in bulk: no step waits for the device.
+
+use std::mem;
 
 use tch::{Device, Kind, Tensor};
 
 use crate::shim::TorchError;
 
-/// Records one loss a step, up to [`LossTape::CAPACITY`] between two fetches.
+/// Records one [`Reading`] a step, up to [`StepTape::CAPACITY`] between two fetches.
 #[derive(Debug)]
-pub struct LossTape {
-    sums: Sums,
-    /// One over the terms of each finished step's batch.
-    scales: Vec<f64>,
+pub struct StepTape {
+    numbers: Numbers,
+    /// Of finished steps.
+    finished: Vec<Step>,
+    /// The step in progress.
+    current: Step,
 }
 
-/// Summed losses.
+/// A step in numbers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    /// The mean loss of its batch.
+    pub loss: f64,
+    /// Euclidean norm of the whole batch's gradient, where it was wanted.
+    pub gradient_norm: Option<f64>,
+    /// Norm of the mean gradient of the batch's first examples, and how many they are, where it was wanted.
+    pub first_part: Option<(u64, f64)>,
+}
+
+/// What is known of a step without asking the device: which numbers it has, and what they are multiplied with.
+#[derive(Debug, Clone, Copy, Default)]
+struct Step {
+    loss_scale: f64,
+    has_gradient_norm: bool,
+    /// Examples, and the scale of their norm.
+    first_part: Option<(u64, f64)>,
+}
+
+/// Which number of a step.
+#[derive(Debug, Clone, Copy)]
+enum Column {
+    Loss,
+    GradientNorm,
+    FirstPart,
+}
+
+const COLUMNS: usize = 3;
+
+/// The numbers themselves.
 #[derive(Debug)]
-enum Sums {
+enum Numbers {
     /// Beside the CPU there is nothing to wait for: numbers are read at once.
     Host {
         /// Of finished steps.
-        finished: Vec<f64>,
+        finished: Vec<[f64; COLUMNS]>,
         /// Of the step in progress.
-        current: f64,
+        current: [f64; COLUMNS],
     },
-    /// On an accelerator, one slot a step in a buffer that exists from the start.
+    /// On an accelerator, slots in a buffer that exists from the start.
     Device {
-        /// All slots.
+        /// All slots: (columns, steps).
         buffer: Tensor,
-        /// A view of each.
-        slots: Vec<Tensor>,
+        /// A view of each, step by step.
+        slots: Vec<[Tensor; COLUMNS]>,
     },
 }
 
-impl LossTape {
-    /// Losses that fit between two fetches.
+impl StepTape {
+    /// Steps that fit between two fetches.
     pub const CAPACITY: usize = 256;
 
     /// An empty tape.
@@ -40,25 +74,53 @@ impl LossTape {
     /// # Errors
     /// [`TorchError`], such as when memory runs out.
     pub fn new(device: Device) -> Result<Self, TorchError> {
-        let sums = if device == Device::Cpu {
-            Sums::Host { finished: Vec::with_capacity(Self::CAPACITY), current: 0.0 }
+        let numbers = if device == Device::Cpu {
+            Numbers::Host { finished: Vec::with_capacity(Self::CAPACITY), current: [0.0; COLUMNS] }
         } else {
-            let buffer = Tensor::f_zeros([Self::CAPACITY as i64], (Kind::Double, device))?;
-            let slots = (0..Self::CAPACITY as i64).map(|slot| buffer.f_select(0, slot));
-            Sums::Device { slots: slots.collect::<Result<_, _>>()?, buffer }
+            let shape = [COLUMNS as i64, Self::CAPACITY as i64];
+            let buffer = Tensor::f_zeros(shape, (Kind::Double, device))?;
+            let slot = |column: usize, step: i64| buffer.f_select(0, column as i64)?.f_select(0, step);
+            let slots = (0..Self::CAPACITY as i64)
+                .map(|step| Ok([slot(0, step)?, slot(1, step)?, slot(2, step)?]))
+                .collect::<Result<_, TorchError>>()?;
+            Numbers::Device { slots, buffer }
         };
-        Ok(Self { sums, scales: Vec::with_capacity(Self::CAPACITY) })
+        Ok(Self { numbers, finished: Vec::with_capacity(Self::CAPACITY), current: Step::default() })
     }
 
     /// Adds a micro-batch's summed loss to the step in progress.
     ///
     /// # Errors
     /// [`TorchError`] when the device fails.
-    pub fn add(&mut self, sum: &Tensor) -> Result<(), TorchError> {
-        match &mut self.sums {
-            Sums::Host { current, .. } => *current += sum.f_double_value(&[])?,
-            Sums::Device { slots, .. } => {
-                let _ = slots[self.scales.len()].f_add_(&sum.f_detach()?)?;
+    pub fn add_loss(&mut self, sum: &Tensor) -> Result<(), TorchError> {
+        self.add(Column::Loss, sum)
+    }
+
+    /// The norm of the gradient of the step in progress.
+    ///
+    /// # Errors
+    /// [`TorchError`] when the device fails.
+    pub fn set_gradient_norm(&mut self, norm: &Tensor) -> Result<(), TorchError> {
+        self.add(Column::GradientNorm, norm)?;
+        self.current.has_gradient_norm = true;
+        Ok(())
+    }
+
+    /// The norm of the gradient of the step's first examples, to be multiplied with a scale.
+    ///
+    /// # Errors
+    /// [`TorchError`] when the device fails.
+    pub fn set_first_part(&mut self, norm: &Tensor, examples: u64, scale: f64) -> Result<(), TorchError> {
+        self.add(Column::FirstPart, norm)?;
+        self.current.first_part = Some((examples, scale));
+        Ok(())
+    }
+
+    fn add(&mut self, column: Column, number: &Tensor) -> Result<(), TorchError> {
+        match &mut self.numbers {
+            Numbers::Host { current, .. } => current[column as usize] += number.f_double_value(&[])?,
+            Numbers::Device { slots, .. } => {
+                let _ = slots[self.finished.len()][column as usize].f_add_(&number.f_detach()?)?;
             }
         }
         Ok(())
@@ -66,10 +128,10 @@ impl LossTape {
 
     /// The step in progress is done; its loss is a mean over so many terms.
     pub fn commit(&mut self, terms: u64) {
-        if let Sums::Host { finished, current } = &mut self.sums {
-            finished.push(std::mem::take(current));
+        if let Numbers::Host { finished, current } = &mut self.numbers {
+            finished.push(mem::take(current));
         }
-        self.scales.push(1.0 / terms as f64);
+        self.finished.push(Step { loss_scale: 1.0 / terms as f64, ..mem::take(&mut self.current) });
     }
 
     /// The step in progress is done over.
@@ -77,10 +139,13 @@ impl LossTape {
     /// # Errors
     /// [`TorchError`] when the device fails.
     pub fn discard(&mut self) -> Result<(), TorchError> {
-        match &mut self.sums {
-            Sums::Host { current, .. } => *current = 0.0,
-            Sums::Device { slots, .. } => {
-                let _ = slots[self.scales.len()].f_zero_()?;
+        self.current = Step::default();
+        match &mut self.numbers {
+            Numbers::Host { current, .. } => *current = [0.0; COLUMNS],
+            Numbers::Device { slots, .. } => {
+                for slot in &mut slots[self.finished.len()] {
+                    let _ = slot.f_zero_()?;
+                }
             }
         }
         Ok(())
@@ -89,32 +154,41 @@ impl LossTape {
     /// Finished steps since the last fetch.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.scales.len()
+        self.finished.len()
     }
 
     /// Whether there is nothing to fetch.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.scales.is_empty()
+        self.finished.is_empty()
     }
 
-    /// The losses of the finished steps, in order; the tape is empty afterwards. Waits for the device.
+    /// The finished steps, in order; the tape is empty afterwards. Waits for the device, once.
     ///
     /// # Errors
     /// [`TorchError`] when the device fails.
-    pub fn fetch(&mut self) -> Result<Vec<f64>, TorchError> {
-        let mut losses = match &mut self.sums {
-            Sums::Host { finished, .. } => std::mem::replace(finished, Vec::with_capacity(Self::CAPACITY)),
-            Sums::Device { buffer, .. } => {
-                let done = self.scales.len();
-                let mut sums = vec![0.0; done];
-                let told = buffer.f_narrow(0, 0, done as i64)?.f_to_device(Device::Cpu)?;
-                told.f_copy_data(&mut sums, done)?;
+    pub fn fetch(&mut self) -> Result<Vec<Reading>, TorchError> {
+        let numbers = match &mut self.numbers {
+            Numbers::Host { finished, .. } => mem::replace(finished, Vec::with_capacity(Self::CAPACITY)),
+            Numbers::Device { buffer, .. } => {
+                let mut all = vec![0.0; COLUMNS * Self::CAPACITY];
+                let count = all.len();
+                buffer.f_to_device(Device::Cpu)?.f_copy_data(&mut all, count)?;
                 let _ = buffer.f_zero_()?;
-                sums
+                let at = |column: usize, step: usize| all[column * Self::CAPACITY + step];
+                (0..self.finished.len()).map(|step| [at(0, step), at(1, step), at(2, step)]).collect()
             }
         };
-        losses.iter_mut().zip(self.scales.drain(..)).for_each(|(loss, scale)| *loss *= scale);
-        Ok(losses)
+        Ok(self.finished.drain(..).zip(numbers).map(|(step, numbers)| step.reading(numbers)).collect())
+    }
+}
+
+impl Step {
+    fn reading(self, [loss, gradient_norm, first_part]: [f64; COLUMNS]) -> Reading {
+        Reading {
+            loss: loss * self.loss_scale,
+            gradient_norm: self.has_gradient_norm.then_some(gradient_norm),
+            first_part: self.first_part.map(|(examples, scale)| (examples, first_part * scale)),
+        }
     }
 }

@@ -73,11 +73,12 @@ impl Optimizer {
     }
 }
 
-/// One tensor of zeros for each parameter.
+/// One tensor of zeros for each parameter, laid out as it is: fused kernels on CUDA take no other.
 fn zeros_like(parameters: &TensorList) -> Result<TensorList, TorchError> {
-    let zeros = parameters.as_slice().iter().map(|parameter| {
-        Tensor::f_zeros(parameter.size(), (parameter.kind(), parameter.device())).map_err(TorchError::from)
-    });
+    let zeros = parameters
+        .as_slice()
+        .iter()
+        .map(|parameter| parameter.f_detach()?.f_zeros_like().map_err(TorchError::from));
     Ok(TensorList::new(zeros.collect::<Result<_, _>>()?))
 }
 

@@ -1,0 +1,87 @@
+//! Processes that share a GPU plan one after another.
+//!
+//! What a device has free is free to whoever takes it. Two trials that look at the same moment would both be promised it.
+//! So a trial looks, measures and takes what it was promised within its turn, which a lock on a file gives it; the kernel
+//! gives it back for a process that is killed. A GPU is known by its UUID, so this holds for all processes that share the
+//! machine's folder for temporary files; containers with folders of their own do not see each other's turns.
+
+use std::fmt::Write;
+use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use tch::Device;
+
+use crate::shim::device_memory;
+use crate::trainer::pulse;
+
+/// The turn; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _lock: Option<File>,
+}
+
+/// How often it is looked for. Planning takes seconds.
+const INTERVAL: Duration = Duration::from_millis(20);
+
+/// Longer than anybody plans. Whoever takes so long is stuck, and no reason for others to be.
+const LONGEST: Duration = Duration::from_secs(300);
+
+impl Turn {
+    /// Waits until no other process plans on the device. Where there can be no lock, and on the CPU, the turn comes at once:
+    /// then what is free is a promise to nobody.
+    #[must_use]
+    pub fn wait(device: Device) -> Self {
+        let Device::Cuda(index) = device else { return Self { _lock: None } };
+        let file = device_memory::uuid(index).ok().and_then(|uuid| open(&path(&uuid)));
+        let since = Instant::now();
+        let lock = file.and_then(|file| {
+            loop {
+                match file.try_lock() {
+                    Ok(()) => return Some(file),
+                    Err(TryLockError::WouldBlock) if since.elapsed() < LONGEST => {
+                        pulse::beat();
+                        thread::sleep(INTERVAL);
+                    }
+                    Err(_) => return None,
+                }
+            }
+        });
+        Self { _lock: lock }
+    }
+}
+
+fn path(uuid: &[u8; 16]) -> PathBuf {
+    let mut name = "batchsweep-plans-on-".to_owned();
+    for byte in uuid {
+        // Writing to a string does not fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    env::temp_dir().join(name)
+}
+
+/// Another user's file is locked as it is: in a folder that all may write to, it may not be opened to write.
+fn open(path: &PathBuf) -> Option<File> {
+    File::open(path)
+        .or_else(|_| File::options().write(true).create_new(true).open(path))
+        .or_else(|_| File::open(path))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_found_by_the_uuid_and_can_be_locked_by_one_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(path(&[0xab; 16]).file_name().unwrap());
+        assert!(path.ends_with(format!("batchsweep-plans-on-{}", "ab".repeat(16))));
+        let (first, second) = (open(&path).unwrap(), open(&path).unwrap());
+        first.lock().unwrap();
+        assert!(matches!(second.try_lock(), Err(TryLockError::WouldBlock)));
+        drop(first);
+        second.try_lock().unwrap();
+    }
+}

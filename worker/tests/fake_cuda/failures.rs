@@ -1,0 +1,66 @@
+//! What goes wrong on a device, and what becomes of the trial.
+
+use std::collections::HashMap;
+
+use proto::v1::{FailureKind, Outcome};
+
+use crate::board::Word;
+use crate::machine::Machine;
+use crate::trials::{seed_example, wide};
+
+#[test]
+fn an_illegal_address_ends_the_trainer_and_says_so() {
+    let machine = Machine::new();
+    let mut trainer = machine.trainer("cuda:0");
+    trainer.train(&seed_example(32));
+    machine.board().change(0, Word::BreakAtLaunch, 50);
+    let problem = trainer.try_to_train(&seed_example(32)).unwrap_err();
+    assert!(problem.fatal && problem.kind() == FailureKind::Trainer, "{problem:?}");
+    assert!(problem.message.contains("illegal memory access"), "{}", problem.message);
+    // Whoever starts another trainer has a device that works.
+    assert_eq!(machine.trainer("cuda:0").train(&seed_example(32)).result.outcome(), Outcome::Succeeded);
+}
+
+/// So often in a row an allocation fails before libtorch gives up: it empties its cache in two steps and tries again.
+const FAILURES: u64 = 3;
+
+#[test]
+fn an_allocation_that_fails_is_got_over_wherever_it_happens() {
+    let machine = Machine::new();
+    let mut trainer = machine.trainer("cuda:0");
+    let spec = wide(4096, 3);
+    let clean = trainer.train(&spec);
+    assert_eq!(clean.result.outcome(), Outcome::Succeeded);
+    let held = machine.board().used_bytes(0);
+    let (before, lines) = (machine.board().read(0, Word::Allocations), machine.trace().len());
+    trainer.train(&spec);
+    let mut launches = HashMap::from([(clean.result.micro_batch, launches_since(&machine, lines))]);
+    let allocations = machine.board().read(0, Word::Allocations) - before;
+    assert!(allocations > 1);
+    // The first is for the model itself: without it there is no trial.
+    for k in 2..=allocations {
+        machine.board().change(0, Word::FailMore, FAILURES - 1);
+        machine.board().change(0, Word::FailAllocation, k);
+        let trained = trainer.train(&spec);
+        assert_eq!(
+            trained.result.outcome(),
+            Outcome::Succeeded,
+            "allocation {k}: {}",
+            trained.result.message
+        );
+        assert!(machine.board().read(0, Word::RefusedAllocations) >= k, "allocation {k} was not reached");
+        let before = machine.trace().len();
+        let next = trainer.train(&spec);
+        let now = machine.board().used_bytes(0);
+        assert!(now <= held, "after allocation {k} there are {now} bytes in use, not {held}");
+        // What a trial does depends on its split, and on nothing that went wrong before.
+        let done = launches_since(&machine, before);
+        let known = launches.entry(next.result.micro_batch).or_insert_with(|| done.clone());
+        assert_eq!(*known, done, "after allocation {k}, in micro-batches of {}", next.result.micro_batch);
+    }
+}
+
+/// The kernels that were launched after so many lines of the trace, in order.
+fn launches_since(machine: &Machine, lines: usize) -> Vec<String> {
+    machine.trace().into_iter().skip(lines).filter(|line| line.starts_with("launch ")).collect()
+}
