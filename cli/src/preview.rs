@@ -81,9 +81,7 @@ impl TryOut {
     /// When data or model cannot be read or built.
     pub async fn end(mut self) -> Result<Preview, Failure> {
         match tokio::time::timeout(PATIENCE, &mut self.found).await {
-            Ok(Ok(Err(failure))) if failure.exit == Exit::Usage => {
-                Err(failure.hint("nothing was submitted; to see what each trial would take: batchsweep plan"))
-            }
+            Ok(Ok(Err(failure))) if failure.exit == Exit::Usage => Err(failure.hint("nothing was submitted")),
             Ok(Ok(Ok(found))) => Ok(found),
             // No device, a trainer that ended, or no answer in time.
             Ok(_) | Err(_) => Ok(Preview::default()),

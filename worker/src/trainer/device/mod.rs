@@ -12,6 +12,7 @@ use tch::{Cuda, Device};
 use super::error::{Doing, TrialError};
 use crate::own_program;
 use crate::shim::{cpu_memory, device_memory, reproducibility};
+pub(in crate::trainer) use host_memory::total_bytes as host_memory_bytes;
 pub use meter::Meter;
 
 /// The libtorch that tch is bound to, and that `scripts/setup` installs.
