@@ -56,14 +56,19 @@ pub fn warn(warnings: &[Warning], most: usize, sweep: &str, talk: Talk) {
         talk.say("");
     }
     for Warning { id, message } in warnings.iter().take(most) {
-        const SIGN: &str = "warning: ";
-        let lines = wrap(&format!("{SIGN}{message} [{id}]"), talk::width(), 0);
-        talk.say(warning(lines.trim_start_matches(SIGN).trim_end()));
+        warn_of(&format!("{message} [{id}]"), talk);
     }
     if warnings.len() > most {
         let more = human::count((warnings.len() - most) as u64, "more warning");
         talk.say(format_args!("({more}: batchsweep best {sweep})"));
     }
+}
+
+/// Shows one warning, broken into lines.
+pub fn warn_of(text: &str, talk: Talk) {
+    const SIGN: &str = "warning: ";
+    let lines = wrap(&format!("{SIGN}{text}"), talk::width(), 0);
+    talk.say(warning(lines.trim_start_matches(SIGN).trim_end()));
 }
 
 /// One heatmap a group of comparable trials that has a grid, the one chosen from first where there are too many to draw

@@ -7,11 +7,13 @@ use domain::analysis::warnings::same_weights;
 use domain::run::SeedSets;
 use domain::{PlannedTrial, expand};
 use proto::{Wire, v1};
+use report::wrap::wrap;
 use tokio::sync::oneshot;
 
+use crate::conclusion::warn_of;
 use crate::failure::{Exit, Failure};
 use crate::local::programs;
-use crate::talk::Talk;
+use crate::talk::{self, Talk};
 use crate::trainer::{Trainer, TrainerEnd, TrainerOptions};
 
 /// How long a sweep is tried out before it is submitted as it is: reading much data may take longer, and a model may never
@@ -41,13 +43,13 @@ impl Preview {
 
     /// Shows it.
     pub fn show(&self, sweep: &SweepSpec, talk: Talk) {
-        self.data.iter().for_each(|data| talk.say(data));
-        self.remarks.iter().for_each(|remark| talk.warn(remark));
+        self.data.iter().for_each(|data| talk.say(wrap(data, talk::width(), 2).trim_end()));
+        self.remarks.iter().for_each(|remark| warn_of(remark, talk));
         let mut seeds: Vec<u64> = expand(sweep).iter().map(|trial| trial.settings.seed).collect();
         seeds.sort_unstable();
         seeds.dedup();
         if let Some(warning) = self.seed_sets.and_then(|sets| same_weights(seeds.len(), sets)) {
-            talk.warn(format_args!("{} [{}]", warning.message, warning.id));
+            warn_of(&format!("{} [{}]", warning.message, warning.id), talk);
         }
     }
 }
@@ -79,9 +81,7 @@ impl TryOut {
     /// When data or model cannot be read or built.
     pub async fn end(mut self) -> Result<Preview, Failure> {
         match tokio::time::timeout(PATIENCE, &mut self.found).await {
-            Ok(Ok(Err(failure))) if failure.exit == Exit::Usage => {
-                Err(failure.hint("nothing was submitted; to see what each trial would take: batchsweep plan"))
-            }
+            Ok(Ok(Err(failure))) if failure.exit == Exit::Usage => Err(failure.hint("nothing was submitted")),
             Ok(Ok(Ok(found))) => Ok(found),
             // No device, a trainer that ended, or no answer in time.
             Ok(_) | Err(_) => Ok(Preview::default()),

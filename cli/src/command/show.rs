@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use proto::v1::{QueryRequest, Sweep, View};
+use report::wrap::wrap;
 use report::{Table, human};
 use serde_json::json;
 
@@ -97,9 +98,11 @@ fn page(sweep: &Sweep, data: Option<&str>) -> String {
     if sweep.weight != 1.0 {
         line("weight", &human::exact(sweep.weight));
     }
-    line("data", data.unwrap_or_default());
     line("created", &sweep.created_at.as_ref().map(timestamp::text).unwrap_or_default());
     line("finished", &sweep.finished_at.as_ref().map(timestamp::text).unwrap_or_default());
+    if let Some(data) = data {
+        page.push_str(&wrap(&format!("{:<9} {data}", "data"), output::look().width, 10));
+    }
     page
 }
 

@@ -53,6 +53,6 @@ mod tests {
         let expected = folder.path().canonicalize().unwrap();
         assert_eq!(folder_of(&own), Some(expected));
         assert_eq!(folder_of(&folder.path().join("batchsweep (deleted)")), Some(folder.path().to_owned()));
-        assert_eq!(folder_of(Path::new("/nowhere/batchsweep (deleted)")), None);
+        assert_eq!(folder_of(&folder.path().join("gone/batchsweep (deleted)")), None);
     }
 }

@@ -16,6 +16,7 @@ pub mod inputs;
 pub mod library;
 mod prepare;
 mod resident;
+mod room;
 mod rows;
 pub mod safetensors;
 mod statistics;
@@ -86,6 +87,12 @@ pub enum DataError {
          them down in the file"
     )]
     TooLargeToNormalize,
+    /// More than the machine can hold.
+    #[error("data of {} does not fit in the host's memory; use fewer or smaller examples", domain::Bytes(*bytes))]
+    OverMemory {
+        /// What it takes.
+        bytes: u64,
+    },
     /// libtorch failed while making synthetic data.
     #[error("making synthetic data: {0}")]
     Torch(#[from] crate::shim::TorchError),

@@ -5,6 +5,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::dataset::Raw;
 use super::inputs::{Inputs, Storage};
+use super::{DataError, room};
 use crate::shim::TorchError;
 use crate::trainer::seed::{Purpose, derive};
 
@@ -16,14 +17,14 @@ const TEACHER_WIDTH: i64 = 32;
 const ROWS_AT_A_TIME: u64 = 1 << 14;
 
 /// The examples of a seed.
-pub(super) fn make(data: &SyntheticData, seed: u64) -> Result<Raw, TorchError> {
+pub(super) fn make(data: &SyntheticData, seed: u64) -> Result<Raw, DataError> {
     let row: u64 = data.features.iter().product();
     tch::manual_seed(derive(seed, Purpose::Inputs) as i64);
     let number = Storage::F32.size();
-    let mut inputs = vec![0; (data.examples * row) as usize * number];
+    let bytes = data.examples.saturating_mul(row).saturating_mul(number as u64);
+    let mut inputs = room::zeros(bytes)?;
     for piece in inputs.chunks_mut((ROWS_AT_A_TIME * row) as usize * number) {
-        let numbers = piece.len() / number;
-        Tensor::f_randn([numbers as i64], (Kind::Float, Device::Cpu))?.f_copy_data_u8(piece, numbers)?;
+        draw(piece, number)?;
     }
     let targets = match data.labels {
         Labels::Random => random_labels(data, derive(seed, Purpose::Labels))?,
@@ -38,6 +39,13 @@ pub(super) fn make(data: &SyntheticData, seed: u64) -> Result<Raw, TorchError> {
         origin: None,
         remarks: Vec::new(),
     })
+}
+
+/// Fills a piece with numbers of that size.
+fn draw(piece: &mut [u8], number: usize) -> Result<(), TorchError> {
+    let numbers = piece.len() / number;
+    Tensor::f_randn([numbers as i64], (Kind::Float, Device::Cpu))?.f_copy_data_u8(piece, numbers)?;
+    Ok(())
 }
 
 fn random_labels(data: &SyntheticData, seed: u64) -> Result<Vec<i64>, TorchError> {

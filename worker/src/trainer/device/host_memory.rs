@@ -3,7 +3,7 @@
 use std::fs;
 
 /// The size of the host's memory, or of what its control group allows.
-pub(super) fn total_bytes() -> Option<u64> {
+pub(in crate::trainer) fn total_bytes() -> Option<u64> {
     [meminfo("MemTotal:"), cgroup_limit()].into_iter().flatten().min()
 }
 

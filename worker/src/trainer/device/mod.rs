@@ -16,6 +16,7 @@ use tch::{Cuda, Device, Kind, Tensor};
 use super::error::{Doing, TrialError};
 use crate::shim::{TorchError, cpu_memory, device_memory, reproducibility, warnings};
 use crate::{gpus, own_program};
+pub(in crate::trainer) use host_memory::total_bytes as host_memory_bytes;
 pub use meter::Meter;
 use warm_up::warm_up;
 

@@ -187,6 +187,13 @@ impl<'a> Preparation<'a> {
         let needs_two = self.blueprint.needs_two_examples(&shape.features);
         untrainable::no_batch(&self.course, shape.train_examples, settings.batch_size.get())
             .or_else(|| untrainable::batch_of_one(&self.course).filter(|_| needs_two))
+            .map(|infeasible| self.with_fixed_memory(infeasible))
+    }
+
+    /// What is known of its memory all the same.
+    fn with_fixed_memory(&self, infeasible: Infeasible) -> Infeasible {
+        let needed = MemoryParts { fixed: self.account.fixed, ..infeasible.needed };
+        Infeasible { needed, ..infeasible }
     }
 
     fn build_and_plan(&mut self) -> Result<Result<Planned, Infeasible>, TrialError> {
@@ -390,7 +397,8 @@ impl<'a> Preparation<'a> {
         match smallest {
             Some(1) if planned.learner.model.needs_two_examples() => {
                 let batch = untrainable::batch_of_one(&self.course);
-                Err(batch.unwrap_or_else(untrainable::micro_batch_of_one))
+                let infeasible = batch.unwrap_or_else(untrainable::micro_batch_of_one);
+                Err(self.with_fixed_memory(infeasible))
             }
             _ => Ok(planned),
         }
