@@ -34,7 +34,7 @@ fn an_allocation_that_fails_is_got_over_wherever_it_happens() {
     let held = machine.board().used_bytes(0);
     let (before, lines) = (machine.board().read(0, Word::Allocations), machine.trace().len());
     trainer.train(&spec);
-    let mut launches = HashMap::from([(clean.result.micro_batch, launches_since(&machine, lines))]);
+    let mut steps = HashMap::from([(clean.result.micro_batch, last_step(&machine, lines))]);
     let allocations = machine.board().read(0, Word::Allocations) - before;
     assert!(allocations > 1);
     // The first is for the model itself: without it there is no trial.
@@ -53,14 +53,18 @@ fn an_allocation_that_fails_is_got_over_wherever_it_happens() {
         let next = trainer.train(&spec);
         let now = machine.board().used_bytes(0);
         assert!(now <= held, "after allocation {k} there are {now} bytes in use, not {held}");
-        // What a trial does depends on its split, and on nothing that went wrong before.
-        let done = launches_since(&machine, before);
-        let known = launches.entry(next.result.micro_batch).or_insert_with(|| done.clone());
-        assert_eq!(*known, done, "after allocation {k}, in micro-batches of {}", next.result.micro_batch);
+        // What a step does depends on its split, and on nothing that went wrong before.
+        let (split, done) = (next.result.micro_batch, last_step(&machine, before));
+        let is_as_ever = *steps.entry(split).or_insert_with(|| done.clone()) == done;
+        assert!(is_as_ever, "after allocation {k}, in micro-batches of {split}: {done:#?}");
     }
 }
 
-/// The kernels that were launched after so many lines of the trace, in order.
-fn launches_since(machine: &Machine, lines: usize) -> Vec<String> {
-    machine.trace().into_iter().skip(lines).filter(|line| line.starts_with("launch ")).collect()
+/// The kernels that the last step launched, and the evaluation after it, as the trace has them after so many lines.
+fn last_step(machine: &Machine, lines: usize) -> Vec<String> {
+    let trace = machine.trace().split_off(lines);
+    let launches: Vec<_> = trace.into_iter().filter(|line| line.starts_with("launch ")).collect();
+    let updates = launches.iter().enumerate().filter(|(_, launch)| launch.contains("FusedSgd"));
+    let before_last = updates.map(|(place, _)| place).rev().nth(1).expect("two steps at least");
+    launches[before_last..].to_vec()
 }
