@@ -131,20 +131,3 @@ fn nothing_outlives_a_killed_run_and_the_next_one_sets_its_sweep_aside() {
     assert_one_result_each(&sandbox, 2);
     assert!(sandbox.state().has_database());
 }
-
-#[test]
-fn a_trial_that_cannot_be_trained_is_exit_code_1_with_its_reason() {
-    let sandbox = Sandbox::new();
-    let text = SWEEP.replace(
-        "format = \"synthetic\"\nexamples = 2000\nfeatures = [20]\nclasses = 2",
-        "format = \"idx\"\npath = \"nowhere\"",
-    );
-    let sweep = sandbox.file("nowhere.toml", &text);
-    let output = sandbox.call(&["run", &sweep.to_string_lossy(), "--set", "grid.seed=[0]"]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(
-        said.contains("failed") && said.contains("nowhere") && said.contains("batchsweep logs"),
-        "{said}"
-    );
-}

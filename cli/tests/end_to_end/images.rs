@@ -42,6 +42,6 @@ fn a_residual_network_trains_on_images_in_cifars_format_and_a_folder_without_the
     let nothing = format!("data.path='{}'", sandbox.state().path().display());
     let output = sandbox.call(&["run", &sweep, "--set", &nothing, "--set", "grid.batch_size=[20]"]);
     let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("data_batch_1.bin") && said.contains("binary version"), "{said}");
 }

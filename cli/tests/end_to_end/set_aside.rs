@@ -38,16 +38,20 @@ fn data() -> Vec<u8> {
 #[test]
 fn a_sweep_whose_trials_all_fail_is_set_aside_and_ends_well_once_the_cause_is_mended() {
     let sandbox = Sandbox::new();
-    let file = sandbox.file("no-file.toml", SWEEP);
+    let later = sandbox.file("later.safetensors", "");
+    fs::remove_file(&later).unwrap();
+    let file = sandbox.file("no-file.toml", &SWEEP.replace("later.safetensors", &later.to_string_lossy()));
     let text = file.to_string_lossy();
+    sandbox.read(&["up"]);
     let started = Instant::now();
-    let run = sandbox.call(&["run", &text]);
+    // `run` would have looked for the file first; `submit` leaves that to the workers.
+    let run = sandbox.call(&["submit", &text, "--wait"]);
     let said = String::from_utf8_lossy(&run.stderr).into_owned();
     assert_eq!(run.status.code(), Some(1), "{said}");
     for part in [
         "the sweep is paused: 10 attempts in a row failed, the last with: cannot read",
         "later.safetensors",
-        "batchsweep up && batchsweep resume ",
+        "next: batchsweep resume ",
         " && batchsweep retry ",
         "once the cause is mended",
     ] {
@@ -70,7 +74,6 @@ fn a_sweep_whose_trials_all_fail_is_set_aside_and_ends_well_once_the_cause_is_me
     let shown = sandbox.read(&["show", &sweep, "-o", "json"]);
     assert!(shown.contains("\"pause_reason\": \"10 attempts in a row failed"), "{shown}");
 
-    sandbox.read(&["up"]);
     for waits in [&["wait", "no-file"], &["watch", "no-file"]] {
         let output = sandbox.call(waits);
         let said = String::from_utf8_lossy(&output.stderr);
@@ -84,7 +87,7 @@ fn a_sweep_whose_trials_all_fail_is_set_aside_and_ends_well_once_the_cause_is_me
     // Another sweep is not held up by it.
     sandbox.read(&["submit", &example("seed.toml"), "--wait"]);
 
-    fs::write(file.with_file_name("later.safetensors"), data()).unwrap();
+    fs::write(&later, data()).unwrap();
     sandbox.read(&["resume", &sweep]);
     sandbox.read(&["retry", &sweep]);
     sandbox.read(&["wait", &sweep]);
