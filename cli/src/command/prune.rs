@@ -62,7 +62,7 @@ async fn old(session: &mut Session, args: &Args, now: SystemTime) -> Result<Vec<
 fn is_old(sweep: &Sweep, age: Duration, keep_tagged: bool, now: SystemTime) -> bool {
     let ended = sweep.finished_at.and_then(|time| SystemTime::try_from(time).ok());
     let is_old = ended.and_then(|ended| now.duration_since(ended).ok()).is_some_and(|passed| passed > age);
-    is_old && !(keep_tagged && !sweep.tags.is_empty())
+    is_old && (!keep_tagged || sweep.tags.is_empty())
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ pub struct Args {
 /// What is to be trained.
 enum Wanted {
     /// A sweep that nobody has seen before.
-    New(SpecFile),
+    New(Box<SpecFile>),
     /// What is left of this one.
     Again(String),
 }
@@ -72,7 +72,7 @@ impl Args {
         if let Some(sweep) = &self.resume {
             return Ok(Wanted::Again(sweep.clone()));
         }
-        self.spec_args().load(Readers::LocalWorkers).map(Wanted::New)
+        self.spec_args().load(Readers::LocalWorkers).map(|spec| Wanted::New(Box::new(spec)))
     }
 
     fn spec_args(&self) -> SpecArgs {
@@ -322,7 +322,7 @@ async fn conclude(
     match exit {
         Exit::Failed => talk.next("batchsweep logs INDEX  (what a failed trial said)"),
         Exit::Interrupted => {
-            talk.next(format_args!("batchsweep run --resume {}  (trains the rest)", last.sweep_id))
+            talk.next(format_args!("batchsweep run --resume {}  (trains the rest)", last.sweep_id));
         }
         _ => talk.next("batchsweep best @last  (each batch size, and every warning)"),
     }

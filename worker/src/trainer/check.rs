@@ -87,13 +87,16 @@ fn load(path: &Path, arithmetic: Arithmetic) -> Result<Script, TrialError> {
     Ok(script)
 }
 
+/// Why a module takes none of the shapes, and what to do where that is known.
+type Refusal = (String, Option<&'static str>);
+
 /// The first shape of an example that the module takes, and the width of its outputs; otherwise what is wrong with the last
-/// one, and what to do where that is known.
+/// one.
 fn first_accepted(
     model: &mut Model,
     shapes: &[Vec<u64>],
     arithmetic: Arithmetic,
-) -> Result<(Vec<u64>, u64), (String, Option<&'static str>)> {
+) -> Result<(Vec<u64>, u64), Refusal> {
     let mut problem = String::new();
     for features in shapes {
         problem = match TorchError::catch(|| output_shape(model, features, 2, arithmetic)) {
