@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod gpus;
+pub mod host_memory;
 pub mod own_program;
 pub mod shim;
 pub mod trainer;

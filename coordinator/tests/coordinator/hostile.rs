@@ -94,6 +94,14 @@ fn sensible(path: &str) -> Vec<u8> {
         "CancelSweep" => v1::CancelSweepRequest { sweep: sweep(), drain: true }.encode_to_vec(),
         "RetrySweep" => v1::RetrySweepRequest { sweep: sweep() }.encode_to_vec(),
         "WeighSweep" => v1::WeighSweepRequest { sweep: sweep(), weight: 2.0 }.encode_to_vec(),
+        "RenameSweep" => v1::RenameSweepRequest { sweep: sweep(), name: "mlp".to_owned() }.encode_to_vec(),
+        "TagSweep" => {
+            let (add, remove) = (vec!["paper".to_owned()], vec!["draft".to_owned()]);
+            v1::TagSweepRequest { sweep: sweep(), add, remove }.encode_to_vec()
+        }
+        "RemoveSweeps" => {
+            v1::RemoveSweepsRequest { sweeps: vec![sweep()], validate_only: true }.encode_to_vec()
+        }
         "GetSweep" => v1::GetSweepRequest { sweep: sweep() }.encode_to_vec(),
         "WatchSweep" => v1::WatchSweepRequest { sweep: sweep() }.encode_to_vec(),
         "ListSweeps" => v1::ListSweepsRequest { page_size: 10, page_token: id() }.encode_to_vec(),

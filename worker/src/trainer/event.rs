@@ -6,7 +6,7 @@ use domain::run::{Accumulation, Failure, Findings, PeakMemory, Progress, Record,
 use domain::units::ContentHash;
 
 use super::device::Description;
-use super::session::Facts;
+use super::facts::Facts;
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,8 @@
 //! From the outside in, none of them using one before it:
 //! - [`process`]: the protocol with the agent, on standard input and output,
 //! - [`check`]: what is in a scripted module, before anything is trained,
-//! - [`session`]: one trial from its description to its result, with the training loop; [`event`]: what it reports,
+//! - [`session`]: one trial from its description to its result, with the training loop; [`event`]: what it reports, [`facts`]: what is to
+//!   be said of a trial before it begins,
 //! - [`state`]: a trial between two steps, and as a file,
 //! - [`memory`]: how large a micro-batch may be, and what is known of that,
 //! - [`step`]: one optimizer step, whole or not at all,
@@ -17,6 +18,7 @@ pub mod device;
 mod digest;
 pub mod error;
 pub mod event;
+pub mod facts;
 pub mod memory;
 pub mod model;
 pub mod process;

@@ -1,13 +1,13 @@
 //! Room in the host's memory for what is known to be large.
 
 use super::DataError;
-use crate::trainer::device;
+use crate::host_memory;
 
 /// So many zeros; a refusal, not an abort, where the host has less memory than that.
 pub(super) fn zeros(bytes: u64) -> Result<Vec<u8>, DataError> {
     let over = || DataError::OverMemory { bytes };
     // The system may promise more than there is, and end the process once it is used.
-    if device::host_memory_bytes().is_some_and(|total| bytes > total) {
+    if host_memory::total_bytes().is_some_and(|total| bytes > total) {
         return Err(over());
     }
     let length = usize::try_from(bytes).map_err(|_| over())?;

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::host_memory::available_bytes;
+use crate::host_memory::available_bytes;
 use crate::shim::{TorchError, cpu_memory, device_memory};
 
 /// Counts bytes on a device since it was started, to the byte on the CPU and as requested (before the caching

@@ -1,7 +1,6 @@
 //! The device a trainer runs on, and its memory: [`meter`] counts and limits bytes, [`warm_up`] takes what libraries take
 //! for good, and processes that share a device plan one after another, by [`turn`].
 
-mod host_memory;
 pub mod meter;
 pub mod turn;
 mod warm_up;
@@ -15,8 +14,7 @@ use tch::{Cuda, Device, Kind, Tensor};
 
 use super::error::{Doing, TrialError};
 use crate::shim::{TorchError, cpu_memory, device_memory, reproducibility, warnings};
-use crate::{gpus, own_program};
-pub(in crate::trainer) use host_memory::total_bytes as host_memory_bytes;
+use crate::{gpus, host_memory, own_program};
 pub use meter::Meter;
 use warm_up::warm_up;
 

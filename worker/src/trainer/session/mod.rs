@@ -1,14 +1,13 @@
 //! One trial, from its description to its result. The training loop is [`Session::run`].
 //!
 //! - [`trial`]: what is to be trained; [`host`]: what a process keeps between trials,
-//! - [`facts`]: what is to be said of it before,
-//! - [`prepare`]: data opened, model built, memory planned; [`planned`]: that alone, as an answer,
+//! - [`prepare`]: data opened, model built, memory planned; [`planned`]: that alone, as an answer; [`untrainable`]: batches
+//!   that cannot be trained on whatever memory there is,
 //! - [`mod@milestones`] and [`evaluations`]: when a trial is evaluated, and what that means,
 //! - [`saving`]: its state saved, and gone on from,
 //! - [`stopwatch`], [`noise`], [`reporter`], [`reporting`], [`result`]: what is measured and reported.
 
 mod evaluations;
-mod facts;
 mod host;
 pub mod milestones;
 mod noise;
@@ -20,6 +19,7 @@ mod result;
 mod saving;
 mod stopwatch;
 mod trial;
+mod untrainable;
 
 use std::mem;
 use std::sync::Arc;
@@ -46,7 +46,6 @@ use reporting::{does_not_fit_any_more, no_split, one_example_is_too_few};
 use saving::Before;
 use stopwatch::Stopwatch;
 
-pub use facts::Facts;
 pub use host::Host;
 pub use planned::{plan, try_out};
 pub use prepare::{DoesNotFit, Prepared, Ready};

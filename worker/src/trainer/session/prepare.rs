@@ -9,9 +9,9 @@ use domain::units::ContentHash;
 use domain::{AccumulationPlan, TrialSpec};
 use tch::Device;
 
-use super::facts::Facts;
 use super::host::Host;
 use super::trial::{AsSaved, TrainTrial};
+use super::untrainable;
 use crate::shim::TorchError;
 use crate::trainer::data::dataset::Scaling;
 use crate::trainer::data::feed::FeedOptions;
@@ -19,6 +19,7 @@ use crate::trainer::data::{Dataset, Feed};
 use crate::trainer::device::meter::{LIMITING, Meter, READING, RELEASING};
 use crate::trainer::device::turn::Turn;
 use crate::trainer::error::{Doing, TrialError};
+use crate::trainer::facts::Facts;
 use crate::trainer::memory::planner::Question;
 use crate::trainer::memory::{Account, Infeasible, MicroBatchCap, Plan, TrialKind};
 use crate::trainer::step::blueprint::Blueprint;
@@ -26,7 +27,7 @@ use crate::trainer::step::course::Course;
 use crate::trainer::step::exactness;
 use crate::trainer::step::learner::{Arithmetic, Learner};
 use crate::trainer::step::tape::StepTape;
-use crate::trainer::step::{untrainable, whole_numbers};
+use crate::trainer::step::whole_numbers;
 
 /// A trial that can take its first step.
 #[derive(Debug)]

@@ -4,12 +4,12 @@ use domain::AccumulationPlan;
 use domain::run::{Findings, Phase, Progress, Split, SplitKind};
 
 use super::Session;
-use super::facts::Facts;
 use super::prepare::Ready;
+use super::untrainable;
 use crate::trainer::error::TrialError;
+use crate::trainer::facts::Facts;
 use crate::trainer::memory::planner::Trained;
 use crate::trainer::step::learner::Refusal;
-use crate::trainer::step::untrainable;
 
 impl Session<'_, '_> {
     /// A step was done over in smaller micro-batches, which hold from then on.

@@ -5,7 +5,6 @@
 //! - [`learner`]: the step, whole or not at all; [`loss`] is what it minimises, [`optimizer`] how it updates, [`tape`]
 //!   where its losses and norms are kept,
 //! - [`exactness`]: whether splitting a batch is exact, [`whole_numbers`]: whether a module sees only whole numbers,
-//!   [`untrainable`]: batches that cannot be trained on whatever memory there is,
 //! - [`evaluate`]: loss and accuracy, without training.
 
 pub mod blueprint;
@@ -16,5 +15,4 @@ pub mod learner;
 pub mod loss;
 pub mod optimizer;
 pub mod tape;
-pub mod untrainable;
 pub mod whole_numbers;

@@ -2,8 +2,8 @@
 
 use domain::memory::MemoryParts;
 
-use super::course::Course;
 use crate::trainer::memory::Infeasible;
+use crate::trainer::step::course::Course;
 
 /// There is no step to take.
 pub fn no_batch(course: &Course, examples: u64, batch_size: u64) -> Option<Infeasible> {

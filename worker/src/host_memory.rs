@@ -2,13 +2,15 @@
 
 use std::fs;
 
-/// The size of the host's memory, or of what its control group allows.
-pub(in crate::trainer) fn total_bytes() -> Option<u64> {
+/// The size of the host's memory, or of what its control group allows, in bytes; `None` where the system does not say.
+#[must_use]
+pub fn total_bytes() -> Option<u64> {
     [meminfo("MemTotal:"), cgroup_limit()].into_iter().flatten().min()
 }
 
-/// What the host, and its control group, can still give.
-pub(super) fn available_bytes() -> Option<u64> {
+/// What the host, and its control group, can still give, in bytes; `None` where the system does not say.
+#[must_use]
+pub fn available_bytes() -> Option<u64> {
     let group = cgroup_limit().map(|limit| limit.saturating_sub(cgroup_used().unwrap_or(0)));
     [meminfo("MemAvailable:"), group].into_iter().flatten().min()
 }
