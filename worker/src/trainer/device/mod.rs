@@ -1,4 +1,4 @@
-//! The device a trainer runs on, and its memory: [`meter`] counts and limits bytes, [`warm_up`] takes what libraries take
+//! The device a trainer runs on, and its memory: [`meter`] counts and limits bytes, `warm_up` takes what libraries take
 //! for good, and processes that share a device plan one after another, by [`turn`].
 
 pub mod meter;
