@@ -102,7 +102,7 @@ impl Stack {
         ended.map_or(Ok(()), Err)
     }
 
-    /// Looks after the stack, until [`Stack::stop`]; tells what became of it.
+    /// Looks after the stack, until [`Stack::stop`], and reports what became of it.
     pub fn supervise(&mut self) -> mpsc::UnboundedReceiver<Event> {
         let (sender, events) = mpsc::unbounded_channel();
         let supervisor = Supervisor {

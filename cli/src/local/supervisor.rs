@@ -49,11 +49,11 @@ impl Supervisor {
                 ));
                 return;
             }
-            let (told, changed) = self.tend_all();
+            let (happened, changed) = self.tend_all();
             if changed {
                 self.note_processes();
             }
-            if told.into_iter().any(|event| events.send(event).is_err()) {
+            if happened.into_iter().any(|event| events.send(event).is_err()) {
                 return;
             }
             if looked.elapsed() >= LOOK {
@@ -91,9 +91,9 @@ impl Supervisor {
         let services = &mut self.parts.lock().services;
         let before: Vec<_> = services.iter().map(Service::process).collect();
         let now = Instant::now();
-        let told = services.iter_mut().filter_map(|service| service.tend(now)).collect();
+        let happened = services.iter_mut().filter_map(|service| service.tend(now)).collect();
         let changed = services.iter().map(Service::process).ne(before);
-        (told, changed)
+        (happened, changed)
     }
 
     /// After a restart the record names the new processes.
