@@ -87,6 +87,20 @@ class Nothing(nn.Module):
         return x.flatten(1)
 
 
+class Endless(nn.Module):
+    """Never returns."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 2)
+
+    def forward(self, x):
+        y = self.linear(x)
+        while True:
+            y = -y
+        return y
+
+
 class Tokens(nn.Module):
     """Takes whole numbers: of a fraction it sees the whole part."""
 
@@ -125,6 +139,6 @@ class Normalised(nn.Module):
 OTHERS = {"tokens": Tokens, "indices": Indices, "normalised": Normalised}
 
 # Not usable, each for a reason of its own.
-UNUSABLE = {"pair": Pair, "two-inputs": TwoInputs, "nothing": Nothing}
+UNUSABLE = {"pair": Pair, "two-inputs": TwoInputs, "nothing": Nothing, "endless": Endless}
 
 MODULES = {"seeded": Seeded, "convolutional": Convolutional, "odd": Odd}

@@ -65,6 +65,7 @@ async fn watch(
     let mut client = session.client.clone();
     let mut states = client.watch_sweep(WatchSweepRequest { sweep: sweep.to_owned() }).await?.into_inner();
     let mut last: Option<Sweep> = None;
+    let mut results_again_at = Instant::now();
     loop {
         let mut next = std::pin::pin!(states.message());
         let state = tokio::select! {
@@ -76,7 +77,7 @@ async fn watch(
         };
         let Some(state) = state else { return Ok(last.filter(has_ended)) };
         *away_since = None;
-        show(session, sweep, &state, display).await;
+        show(session, &state, display, &mut results_again_at).await;
         last = state.sweep;
         if last.as_ref().is_some_and(is_set_aside) {
             return Ok(last);
@@ -102,14 +103,27 @@ fn waits_for_a_worker(sweep: &Sweep) -> bool {
     sweep.state() == SweepState::Active && counts.pending > 0 && counts.running == 0
 }
 
-async fn show(session: &Session, sweep: &str, state: &WatchSweepResponse, display: &RefCell<Display>) {
+/// Between two looks at all results lies so many times what one takes: of a sweep of 100,000 trials it takes seconds.
+const REST: u32 = 4;
+
+async fn show(
+    session: &Session,
+    state: &WatchSweepResponse,
+    display: &RefCell<Display>,
+    results_again_at: &mut Instant,
+) {
     display.borrow_mut().update(state);
-    let (_, ended) = trials(state.sweep.as_ref().and_then(|sweep| sweep.counts.as_ref()));
-    if display.borrow().wants_ended(ended) {
-        // Told with the next state, if not now.
-        if let Ok(results) = rows::list(&mut session.client.clone(), View::Result, sweep, "").await {
+    let Some(sweep) = &state.sweep else { return };
+    let (_, ended) = trials(sweep.counts.as_ref());
+    let start = Instant::now();
+    let is_time = start >= *results_again_at || has_ended(sweep);
+    if is_time && display.borrow().wants_ended(ended) {
+        // Shown with the next state, if not now.
+        if let Ok(results) = rows::list(&mut session.client.clone(), View::Result, &sweep.sweep_id, "").await
+        {
             display.borrow_mut().ended(&results);
         }
+        *results_again_at = Instant::now() + start.elapsed() * REST;
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::env;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+use domain::Bytes;
 
 use crate::failure::Failure;
 use crate::spec_file::{self, Mistakes, Paths, Readers, SpecFile, nearest};
@@ -33,7 +35,7 @@ impl SpecArgs {
         let file_folder = file.parent().map_or_else(|| working_folder.clone(), Path::to_owned);
         let paths = Paths { file_folder, working_folder, readers };
         let name = self.spec.display().to_string();
-        let bytes = fs::read(&self.spec).map_err(|error| {
+        let bytes = read(&self.spec).map_err(|error| {
             let failure = Failure::io(format!("cannot read the sweep file {name}"), &error);
             let failure = Failure { exit: crate::failure::Exit::Usage, ..failure };
             match beside(&self.spec) {
@@ -49,6 +51,18 @@ impl SpecArgs {
         })?;
         spec_file::parse(&name, &text, &self.set, &paths).map_err(|mistakes| tell_all(&name, &mistakes))
     }
+}
+
+/// No sweep file is as large. It may be a pipe, as of a shell's `<(...)`, and so may have no end.
+const MOST_BYTES: u64 = 16 << 20;
+
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(file)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(io::Error::other(format!("it has more than {}", Bytes(MOST_BYTES))));
+    }
+    Ok(bytes)
 }
 
 /// The file in the same folder with the name most like this one.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
+use domain::text::printable;
 
 use crate::failure::Failure;
 
@@ -75,9 +76,10 @@ pub fn warning(text: impl fmt::Display) -> String {
 /// Tells why a command did not succeed, and what to do.
 pub fn tell(failure: &Failure) {
     if !failure.message.is_empty() {
-        line(format_args!("{ERROR}error:{ERROR:#} {}", failure.message));
+        // A part of it may be somebody else's: a coordinator's, a worker's, a library's.
+        line(format_args!("{ERROR}error:{ERROR:#} {}", printable(&failure.message)));
     }
     if let Some(hint) = &failure.hint {
-        line(format_args!("{HINT}hint:{HINT:#} {hint}"));
+        line(format_args!("{HINT}hint:{HINT:#} {}", printable(hint)));
     }
 }

@@ -4,8 +4,10 @@
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use domain::TrialSpec;
 use domain::units::Bytes;
@@ -16,6 +18,7 @@ use proto::v1::{
 use proto::{Wire, frame};
 
 use crate::failure::Failure;
+use crate::talk::Talk;
 
 /// Where it is to train.
 #[derive(Debug, Clone)]
@@ -24,16 +27,25 @@ pub struct TrainerOptions {
     pub device: String,
     /// Device memory it may use.
     pub memory_limit: Option<Bytes>,
+    /// How much is said while it works.
+    pub talk: Talk,
 }
+
+/// After so long without any work done, the user is told of it. Reading, planning and each micro-batch count as work.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// After so long it is ended, as a worker ends it by default.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A running trainer; it ends when dropped, as its standard input does.
 #[derive(Debug)]
 pub struct Trainer {
     child: Arc<Mutex<Child>>,
     stdin: Option<ChildStdin>,
-    stdout: BufReader<ChildStdout>,
+    events: Receiver<io::Result<Option<TrainerEvent>>>,
     said: Option<JoinHandle<String>>,
     device: Device,
+    talk: Talk,
 }
 
 impl Trainer {
@@ -58,9 +70,10 @@ impl Trainer {
         let mut trainer = Self {
             child: Arc::new(Mutex::new(child)),
             stdin: Some(stdin),
-            stdout: BufReader::new(stdout),
+            events: read_events(stdout),
             said: Some(said),
             device: Device::default(),
+            talk: options.talk,
         };
         let start = StartTrainer {
             device: options.device.clone(),
@@ -141,7 +154,7 @@ impl Trainer {
     fn ask(&mut self, kind: trainer_request::Kind) -> Result<trainer_event::Kind, Failure> {
         let sent = self.send(kind);
         loop {
-            match frame::read::<TrainerEvent>(&mut self.stdout) {
+            match self.next_event()? {
                 Ok(Some(TrainerEvent {
                     kind:
                         Some(
@@ -155,6 +168,26 @@ impl Trainer {
                 Ok(Some(TrainerEvent { kind: None }) | None) => return Err(self.ended(sent.err().as_ref())),
                 Err(error) => return Err(self.ended(Some(&error))),
             }
+        }
+    }
+
+    /// The next thing it says, or that it has done nothing for too long.
+    fn next_event(&mut self) -> Result<io::Result<Option<TrainerEvent>>, Failure> {
+        match self.events.recv_timeout(SILENCE) {
+            Err(RecvTimeoutError::Timeout) => self.talk.warn(format_args!(
+                "no micro-batch and no piece of a file was finished for {SILENCE:?}: this is slow, or the model does not return; \
+                 Ctrl-C ends it"
+            )),
+            received => return Ok(received.unwrap_or(Ok(None))),
+        }
+        match self.events.recv_timeout(PATIENCE - SILENCE) {
+            Err(RecvTimeoutError::Timeout) => {
+                end(&self.child);
+                let minutes = PATIENCE.as_secs() / 60;
+                Err(Failure::failed(format!("no micro-batch and no piece of a file was finished for {minutes} minutes, so the trainer was ended"))
+                    .hint("see that the model's `forward` returns, and that its files can be read"))
+            }
+            received => Ok(received.unwrap_or(Ok(None))),
         }
     }
 
@@ -183,6 +216,22 @@ impl Drop for Trainer {
         self.stdin = None;
         end(&self.child);
     }
+}
+
+/// What it says, read beside: a pipe cannot be waited on for a time.
+fn read_events(stdout: ChildStdout) -> Receiver<io::Result<Option<TrainerEvent>>> {
+    let (sender, events) = mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        let mut stdout = BufReader::new(stdout);
+        loop {
+            let event = frame::read::<TrainerEvent>(&mut stdout);
+            let is_last = !matches!(event, Ok(Some(_)));
+            if sender.send(event).is_err() || is_last {
+                return;
+            }
+        }
+    });
+    events
 }
 
 /// Ends a trainer, and with it whatever waits for its answer.

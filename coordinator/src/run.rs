@@ -86,6 +86,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RunError> {
     config.check()?;
+    connections::raise_descriptor_limit();
     // What files hold is looked at first: a mistake there is reported before anything is waited for.
     let server = config.tls.apply(rpc::server(&config.limits))?;
     let administrator = config.auth.admin_token_file.as_deref().map(Token::read).transpose();

@@ -9,7 +9,8 @@ use tokio::sync::OnceCell;
 use tonic::Status;
 
 use crate::access::status::of_store;
-use crate::store::{Store, upload};
+use crate::store::Store;
+use crate::store::upload::{self, Read};
 
 /// The folder of such files within the store, which may hold more than them.
 const FOLDER: &str = "uploads";
@@ -74,6 +75,28 @@ pub fn unreadable(error: &StorageError) -> Status {
     Status::unavailable(format!("the coordinator's store cannot be read: {error}"))
 }
 
+/// Removes those of these files that no sweep reads any more; how many bytes that frees.
+///
+/// # Errors
+/// As [`forget`], which removes them later.
+pub async fn forget_left(store: &Store, uploads: &Uploads, read: &[Read]) -> Result<u64, Status> {
+    if read.is_empty() {
+        return Ok(0);
+    }
+    let mut transaction = store.begin().await.map_err(of_store)?;
+    let forgotten = upload::forget_left(&mut transaction, read).await.map_err(of_store)?;
+    remove(uploads, forgotten.iter().map(|&(hash, _)| hash)).await?;
+    transaction.commit().await.map_err(|error| of_store(error.into()))?;
+    Ok(forgotten.iter().map(|(_, bytes)| bytes).sum())
+}
+
+async fn remove(uploads: &Uploads, hashes: impl Iterator<Item = ContentHash>) -> Result<(), Status> {
+    for hash in hashes {
+        uploads.storage().await?.delete(&path(hash)).await.map_err(|error| unreadable(&error))?;
+    }
+    Ok(())
+}
+
 /// Removes files that no sweep reads and nobody asked for since `age`; how many.
 ///
 /// # Errors
@@ -81,9 +104,7 @@ pub fn unreadable(error: &StorageError) -> Status {
 pub async fn forget(store: &Store, uploads: &Uploads, age: Duration) -> Result<usize, Status> {
     let mut transaction = store.begin().await.map_err(of_store)?;
     let forgotten = upload::forget(&mut transaction, age).await.map_err(of_store)?;
-    for &hash in &forgotten {
-        uploads.storage().await?.delete(&path(hash)).await.map_err(|error| unreadable(&error))?;
-    }
+    remove(uploads, forgotten.iter().copied()).await?;
     transaction.commit().await.map_err(|error| of_store(error.into()))?;
     Ok(forgotten.len())
 }

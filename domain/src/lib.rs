@@ -15,6 +15,7 @@
 //! - [`run`]: what a run says: records, results, progress, failures, checkpoints, and the lease they belong to,
 //! - [`statistics`], [`noise_scale`] and [`analysis`]: what a finished sweep says, and what it does not,
 //! - [`table`]: rows of any query, as text,
+//! - [`text`]: what others wrote, made fit to be shown,
 //! - [`access`]: who may do what.
 
 pub mod units;
@@ -44,6 +45,8 @@ pub mod noise_scale;
 pub mod analysis;
 
 pub mod table;
+
+pub mod text;
 
 pub mod access;
 

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use domain::text::printable;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 /// The `domain` of every `ErrorInfo`.
 pub const ERROR_DOMAIN: &str = "batchsweep";
@@ -132,7 +133,16 @@ impl Reason {
         let about: HashMap<String, String> =
             about.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         details.set_error_info(self.word(), ERROR_DOMAIN, about);
-        Status::with_error_details(self.code(), message, details)
+        if let Some(bad) = details.bad_request() {
+            let violations = bad.field_violations.iter().take(MOST_VIOLATIONS).map(|violation| {
+                FieldViolation::new(
+                    sayable(&violation.field, MOST_OF_A_FIELD),
+                    sayable(&violation.description, MOST_OF_A_FIELD),
+                )
+            });
+            details.set_bad_request(violations.collect::<Vec<_>>());
+        }
+        Status::with_error_details(self.code(), sayable(&message.into(), MOST_TEXT), details)
     }
 
     /// A status with this reason that asks its caller to wait.
@@ -150,6 +160,25 @@ impl Reason {
     }
 }
 
+/// Fields of one request that a status names.
+const MOST_VIOLATIONS: usize = 24;
+
+/// The most bytes of what a status says. All of it travels in headers, of which a client takes 16 KiB.
+const MOST_TEXT: usize = 2_048;
+
+/// The most bytes of each text about one field.
+const MOST_OF_A_FIELD: usize = 200;
+
+/// What a status says, with what others sent in it: no control characters for whoever prints it, and not without end.
+fn sayable(text: &str, most: usize) -> String {
+    let end = text.floor_char_boundary(most);
+    let mut said = printable(&text[..end]).into_owned();
+    if end < text.len() {
+        said.push_str(&format!(" … ({} bytes more)", text.len() - end));
+    }
+    said
+}
+
 /// How long a refused caller is asked to wait before it asks again; `None` when it was not.
 #[must_use]
 pub fn retry_delay(status: &Status) -> Option<Duration> {
@@ -159,6 +188,21 @@ pub fn retry_delay(status: &Status) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_status_says_no_control_characters_and_not_without_end() {
+        let status = Reason::QueryFailed.status("one\nhint: \u{1b}[31mtwo\u{9b}");
+        assert_eq!(status.message(), "one\nhint: \u{fffd}[31mtwo\u{fffd}");
+        let mut details = ErrorDetails::new();
+        for index in 0..1_000 {
+            details.add_bad_request_violation(format!("grid[{index}]"), "x".repeat(1 << 20));
+        }
+        let status = Reason::InvalidSpec.status_with("ä".repeat(1 << 20), details);
+        assert!(status.message().ends_with("ä … (2095104 bytes more)"), "{}", status.message());
+        let violations = status.get_details_bad_request().unwrap().field_violations;
+        assert_eq!(violations.len(), MOST_VIOLATIONS);
+        assert!(violations.iter().all(|violation| violation.description.len() < 2 * MOST_OF_A_FIELD));
+    }
 
     #[test]
     fn a_caller_is_told_how_long_to_wait_and_what_is_missing() {

@@ -9,6 +9,7 @@
 //! - [`rows`]: any table as a sheet,
 //! - [`results`]: what a sweep found, as a sheet,
 //! - [`records`]: the same rows for the analysis, [`gather`]: all the way to it,
+//! - [`data_line`]: what it was trained on,
 //! - [`heatmap`] and [`conclusion`]: its grid in a terminal, and what it comes to,
 //! - [`best`]: what to train with, a row a batch size, and [`compare`]: several sweeps side by side,
 //! - [`plan`]: what a sweep would take, as a sheet,
@@ -34,6 +35,8 @@ pub mod records;
 mod sql;
 
 mod evaluations;
+
+pub mod data_line;
 
 pub mod gather;
 

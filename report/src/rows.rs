@@ -72,7 +72,7 @@ fn cell(name: &str, kind: ColumnKind, text: &str) -> Cell {
         ColumnKind::Number if name.ends_with("seconds") => number().map(human::seconds),
         ColumnKind::Number if name == "learning_rate" => number().map(human::exact),
         ColumnKind::Number => number().map(rounded),
-        ColumnKind::Text | ColumnKind::Timestamp if name.ends_with("_at") => Some(minute(text)),
+        ColumnKind::Text | ColumnKind::Timestamp if name.ends_with("_at") => Some(second(text)),
         _ => None,
     };
     let tone = if name == "status" || name == "state" { tone(text) } else { Tone::Plain };
@@ -84,10 +84,14 @@ fn rounded(number: f64) -> String {
     human::significant(number, 5).parse().map_or_else(|_| number.to_string(), human::exact)
 }
 
-/// `2026-11-24T03:12:45.123456Z` without its fraction: `2026-11-24 03:12:45`.
-fn minute(text: &str) -> String {
-    let end = text.find(['.', '+', 'Z']).unwrap_or(text.len());
-    text[..end].replacen('T', " ", 1)
+/// A point in time to the second, with its zone: `2026-11-24T03:12:45.123456+00:00` as `2026-11-24 03:12:45Z`.
+fn second(text: &str) -> String {
+    let Some((date, rest)) = text.split_once('T') else { return text.to_owned() };
+    let end = rest.find(['.', '+', '-', 'Z']).unwrap_or(rest.len());
+    let (time, zone) = rest.split_at(end);
+    let zone = zone.trim_start_matches(|letter: char| letter == '.' || letter.is_ascii_digit());
+    let zone = if zone == "+00:00" { "Z" } else { zone };
+    format!("{date} {time}{zone}")
 }
 
 #[cfg(test)]
@@ -111,7 +115,7 @@ mod tests {
             ],
             rows: vec![
                 row(["local-0", "idle", "16642998272", "2026-11-24T03:12:45.123456Z", ""]),
-                row(["local-1", "lost", "", "2026-11-24T03:10:00Z", ""]),
+                row(["local-1", "lost", "", "2026-11-24T03:10:00+01:00", ""]),
             ],
         }
     }
@@ -120,8 +124,8 @@ mod tests {
     fn a_readable_table_has_human_units_and_no_empty_column() {
         insta::assert_snapshot!(readable(&table(), &[]).render(Look::PLAIN), @r"
         worker   state  memory bytes  last seen at
-        local-0  idle      15.50 GiB  2026-11-24 03:12:45
-        local-1  lost                 2026-11-24 03:10:00
+        local-0  idle      15.50 GiB  2026-11-24 03:12:45Z
+        local-1  lost                 2026-11-24 03:10:00+01:00
         ");
     }
 
@@ -130,7 +134,7 @@ mod tests {
         insta::assert_snapshot!(verbatim(&table()).render(Look::PLAIN), @r"
         worker   state  memory_bytes  last_seen_at                 note
         local-0  idle    16642998272  2026-11-24T03:12:45.123456Z  null
-        local-1  lost           null  2026-11-24T03:10:00Z         null
+        local-1  lost           null  2026-11-24T03:10:00+01:00    null
         ");
     }
 }

@@ -1,6 +1,7 @@
 //! Columns of text that fit a terminal: numbers to the right, headers in one or two lines, and where it gets too
 //! narrow the least important columns left out, never a wrapped row.
 
+use domain::text::is_printable;
 use unicode_width::UnicodeWidthStr;
 
 /// A table of short texts.
@@ -266,7 +267,7 @@ fn pad(text: &str, width: usize, align: Align) -> String {
 
 /// Control characters would tear the table (and may come from a user's file): they become spaces.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if c.is_control() || !is_printable(c) { ' ' } else { c }).collect()
 }
 
 fn cut(text: &str, room: usize) -> String {

@@ -14,6 +14,7 @@ use crate::local::postgres::{self, Binaries};
 use crate::local::record::Record;
 use crate::local::{programs, socket};
 use crate::output::{self, Format, OutputArgs};
+use crate::talk::Talk;
 use crate::trainer::{Trainer, TrainerOptions};
 
 use super::up;
@@ -130,7 +131,7 @@ fn coordinator_program() -> Finding {
 fn worker(device: &str) -> Finding {
     let check = || {
         let program = programs::find(programs::WORKER)?;
-        let options = TrainerOptions { device: device.to_owned(), memory_limit: None };
+        let options = TrainerOptions { device: device.to_owned(), memory_limit: None, talk: Talk::Quiet };
         let trainer = Trainer::start(&program, &options)?;
         let found = trainer.device();
         Ok(format!(

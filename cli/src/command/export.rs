@@ -8,12 +8,11 @@ use proto::v1::{GetSweepRequest, ListRowsRequest, View};
 use report::{Table, human};
 
 use crate::context::Context;
-use crate::coordinator::rows;
+use crate::coordinator::rows::{self, Pages};
 use crate::coordinator::session::{self, Purpose, Session};
 use crate::export::TableFile;
 use crate::export::csv::CsvFile;
 use crate::export::folder::Folder;
-use crate::export::pages::Pages;
 use crate::export::parquet::ParquetFile;
 use crate::export::tensorboard::{Run, Trial};
 use crate::failure::{Exit, Failure};
@@ -104,7 +103,7 @@ async fn tables<F: TableFile>(
     ] {
         let mut file = begin(name)?;
         let mut pages = Pages::new(rows::of_sweep(view, sweep_id));
-        while let Some(page) = pages.next(session).await? {
+        while let Some(page) = next(&mut pages, session).await? {
             if view == View::Result {
                 begun.extend(objects(&page).filter_map(|row| begun_trial(&row)));
             }
@@ -116,13 +115,14 @@ async fn tables<F: TableFile>(
     let mut points = 0;
     if begun.is_empty() {
         // The columns alone.
-        if let Some(page) = Pages::new(rows::of_sweep(View::Metric, sweep_id)).next(session).await? {
+        let mut pages = Pages::new(rows::of_sweep(View::Metric, sweep_id));
+        if let Some(page) = next(&mut pages, session).await? {
             file.add(page)?;
         }
     }
     for trial in begun {
         let mut pages = Pages::new(ListRowsRequest { trial, ..rows::of_sweep(View::Metric, sweep_id) });
-        while let Some(page) = pages.next(session).await? {
+        while let Some(page) = next(&mut pages, session).await? {
             points += page.rows.len() as u64;
             file.add(page)?;
         }
@@ -131,18 +131,22 @@ async fn tables<F: TableFile>(
     Ok(Done { files: 5, what: "file", points })
 }
 
+async fn next(pages: &mut Pages, session: &mut Session) -> Result<Option<Table>, Failure> {
+    pages.next(&mut session.client).await.map_err(|status| session.refused(&status))
+}
+
 /// A run a trial that somebody has begun.
 async fn runs(session: &mut Session, sweep_id: &str, folder: &Folder) -> Result<Done, Failure> {
     let mut done = Done { files: 0, what: "run", points: 0 };
     let mut results = Pages::new(rows::of_sweep(View::Result, sweep_id));
-    while let Some(page) = results.next(session).await? {
+    while let Some(page) = next(&mut results, session).await? {
         for row in objects(&page) {
             let Some(trial) = Trial::from_result(&row) else { continue };
             let wanted =
                 ListRowsRequest { trial: trial.index.to_string(), ..rows::of_sweep(View::Metric, sweep_id) };
             let mut run = Run::begin(folder, trial)?;
             let mut pages = Pages::new(wanted);
-            while let Some(page) = pages.next(session).await? {
+            while let Some(page) = next(&mut pages, session).await? {
                 run.add(&page)?;
             }
             done.points += run.finish()?;

@@ -1,11 +1,12 @@
 //! `ls`: sweeps, newest first.
 
-use proto::v1::{ListSweepsRequest, Sweep, SweepState};
+use proto::v1::{Sweep, SweepState};
 use report::rows;
 use report::{Column, ColumnKind, Table};
 
 use crate::context::Context;
 use crate::coordinator::session::{self, Purpose};
+use crate::coordinator::sweeps;
 use crate::display::trials;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, OutputArgs};
@@ -28,22 +29,8 @@ pub struct Args {
 /// When no coordinator answers.
 pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let sweeps = session::with(context, Purpose::Stored, async |session| {
-        let mut sweeps: Vec<Sweep> = Vec::new();
-        let mut page_token = String::new();
-        while sweeps.len() < args.limit as usize {
-            let page_size =
-                args.limit.saturating_sub(u32::try_from(sweeps.len()).unwrap_or(u32::MAX)).min(1_000);
-            let request = ListSweepsRequest { page_size, page_token };
-            let answer =
-                session.client.list_sweeps(request).await.map_err(|status| session.refused(&status))?;
-            let page = answer.into_inner();
-            sweeps.extend(page.sweeps);
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                break;
-            }
-        }
-        Ok(sweeps)
+        let newest = sweeps::newest(&mut session.client, args.limit as usize).await;
+        newest.map_err(|status| session.refused(&status))
     });
     let sweeps = sweeps.await?;
     output::table(args.output.format, &table(&sweeps), |table| rows::readable(table, &[]))?;

@@ -51,7 +51,7 @@ struct CheckArgs {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let Action::Check(args) = &args.action;
     let path = std::path::absolute(&args.file).unwrap_or_else(|_| args.file.clone());
-    let options = TrainerOptions { device: args.device.clone(), memory_limit: None };
+    let options = TrainerOptions { device: args.device.clone(), memory_limit: None, talk: context.talk };
     let mut trainer = Trainer::start(&programs::find(programs::WORKER)?, &options)?;
     let request = CheckModule { path: path.display().to_string(), features: args.input.clone() };
     let module = trainer.check(request)?;

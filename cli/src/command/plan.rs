@@ -50,7 +50,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let trials = expand(&spec.sweep);
     let (rows, probes) = match programs::find(programs::WORKER) {
         Ok(program) => {
-            let options = TrainerOptions { device: args.device.clone(), memory_limit: args.memory_limit };
+            let options = TrainerOptions {
+                device: args.device.clone(),
+                memory_limit: args.memory_limit,
+                talk: context.talk,
+            };
             let mut trainer = Trainer::start(&program, &options)?;
             let known = known::ask(context, &spec.sweep, trainer.device())?;
             let (rows, probes, preview) = plan_with(&mut trainer, &spec.sweep, &trials, &known)?;

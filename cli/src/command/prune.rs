@@ -3,10 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use domain::units::TimeSpan;
-use proto::v1::{ListSweepsRequest, Sweep};
+use proto::v1::Sweep;
 
 use crate::context::Context;
 use crate::coordinator::session::{self, Purpose, Session};
+use crate::coordinator::sweeps;
 use crate::failure::{Exit, Failure};
 
 use super::rm;
@@ -45,18 +46,9 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 
 /// The ids of what is to go.
 async fn old(session: &mut Session, args: &Args, now: SystemTime) -> Result<Vec<String>, Failure> {
-    let (mut old, mut page_token) = (Vec::new(), String::new());
-    loop {
-        let request = ListSweepsRequest { page_size: 1_000, page_token };
-        let answer = session.client.list_sweeps(request).await.map_err(|status| session.refused(&status))?;
-        let page = answer.into_inner();
-        let wanted = |sweep: &&Sweep| is_old(sweep, args.older_than.0, args.keep_tagged, now);
-        old.extend(page.sweeps.iter().filter(wanted).map(|sweep| sweep.sweep_id.clone()));
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(old);
-        }
-    }
+    let all = sweeps::all(&mut session.client).await.map_err(|status| session.refused(&status))?;
+    let old = all.into_iter().filter(|sweep| is_old(sweep, args.older_than.0, args.keep_tagged, now));
+    Ok(old.map(|sweep| sweep.sweep_id).collect())
 }
 
 fn is_old(sweep: &Sweep, age: Duration, keep_tagged: bool, now: SystemTime) -> bool {

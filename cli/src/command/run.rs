@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use proto::v1::{
-    CancelSweepRequest, GetSweepRequest, ListSweepsRequest, PauseSweepRequest, ResumeSweepRequest,
-    RetrySweepRequest, Sweep, SweepState,
+    CancelSweepRequest, GetSweepRequest, PauseSweepRequest, ResumeSweepRequest, RetrySweepRequest, Sweep,
+    SweepState,
 };
 use report::human;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::coordinator::address::{Address, Origin};
 use crate::coordinator::presence::Presence;
 use crate::coordinator::session::Session;
-use crate::coordinator::{client, credentials, sign_in};
+use crate::coordinator::{client, credentials, sign_in, sweeps};
 use crate::display::Display;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::{Interrupt, Interrupts};
@@ -105,7 +105,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         ));
     }
     let start = Instant::now();
-    let try_out = begin_to_try_out(args, &workers)?;
+    let try_out = begin_to_try_out(args, &workers, context.talk)?;
     let mut stack = tokio::select! {
         stack = Stack::start(&state, &options, context.talk) => stack?,
         // What has been started so far ends with this command.
@@ -136,13 +136,13 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 /// Data and model are read and built beside the start of the stack, where the first worker will be.
-fn begin_to_try_out(args: &Args, workers: &Workers) -> Result<Option<TryOut>, Failure> {
+fn begin_to_try_out(args: &Args, workers: &Workers, talk: Talk) -> Result<Option<TryOut>, Failure> {
     if args.resume.is_some() {
         return Ok(None);
     }
     let device = workers.devices.first().cloned().unwrap_or_else(|| "cpu".to_owned());
     let spec = args.spec_args().load(Readers::ThisCommand)?;
-    Ok(Some(TryOut::begin(spec.sweep, TrainerOptions { device, memory_limit: None })))
+    Ok(Some(TryOut::begin(spec.sweep, TrainerOptions { device, memory_limit: None, talk })))
 }
 
 async fn tried_out(
@@ -333,8 +333,7 @@ async fn conclude(
 /// to go on.
 async fn set_leftovers_aside(session: &Session, kept: Option<&str>, talk: Talk) -> Result<(), Failure> {
     let mut client = session.client.clone();
-    let listed = client.list_sweeps(ListSweepsRequest { page_size: 1_000, page_token: String::new() }).await;
-    let sweeps = listed.map_err(|status| session.refused(&status))?.into_inner().sweeps;
+    let sweeps = sweeps::all(&mut client).await.map_err(|status| session.refused(&status))?;
     let is_left =
         |sweep: &Sweep| sweep.state() == SweepState::Active && kept != Some(sweep.sweep_id.as_str());
     for sweep in sweeps.into_iter().filter(is_left) {

@@ -1,10 +1,12 @@
 //! `show`: one sweep.
 
 use std::fmt::Write as _;
+use std::io::IsTerminal;
 
+use domain::text::printable;
 use proto::v1::{QueryRequest, Sweep, View};
 use report::wrap::wrap;
-use report::{Table, human};
+use report::{Table, data_line, human};
 use serde_json::json;
 
 use crate::analysis;
@@ -52,6 +54,8 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     .await?;
     let sweep = &analyzed.sweep;
     match args.output.format {
+        // Others may have written it; in a file it stays as it is.
+        _ if args.source && std::io::stdout().is_terminal() => output::text(&printable(&sweep.source))?,
         _ if args.source => output::text(&sweep.source)?,
         Format::Json => output::text(&format!("{:#}\n", object(sweep, &best, data.as_deref())))?,
         Format::Csv => output::text(&report::csv::render(&best))?,
@@ -71,15 +75,11 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// What its data is, as the first trial said in its log; nothing before, and where logs cannot be queried.
+/// What its data is; nothing before the first trial has read it, and where logs cannot be queried.
 async fn data_of(session: &Session, sweep_id: &str) -> Option<String> {
-    const SIGN: &str = "data: ";
-    let sql = format!(
-        "select text from batchsweep.log where sweep_id = '{sweep_id}' and level = 'info' and text like '{SIGN}%' limit 1"
-    );
+    let sql = data_line::sql(sweep_id);
     let answer = session.client.clone().query(QueryRequest { sql }).await.ok()?;
-    let table = proto::table::from_wire(answer.into_inner().table?);
-    table.text(0, "text").and_then(|line| line.strip_prefix(SIGN)).map(str::to_owned)
+    data_line::read(&proto::table::from_wire(answer.into_inner().table?))
 }
 
 fn page(sweep: &Sweep, data: Option<&str>) -> String {
@@ -93,14 +93,14 @@ fn page(sweep: &Sweep, data: Option<&str>) -> String {
     line("sweep", &sweep.sweep_id);
     line("name", &sweep.name);
     line("state", ls::state(sweep.state()));
-    line("paused", &sweep.pause_reason);
+    line("paused", &printable(&sweep.pause_reason));
     line("trials", &watch::by_state(sweep.counts.as_ref()));
     if sweep.weight != 1.0 {
         line("weight", &human::exact(sweep.weight));
     }
     line("created", &sweep.created_at.as_ref().map(timestamp::text).unwrap_or_default());
     line("finished", &sweep.finished_at.as_ref().map(timestamp::text).unwrap_or_default());
-    if let Some(data) = data {
+    if let Some(data) = data.map(printable) {
         page.push_str(&wrap(&format!("{:<9} {data}", "data"), output::look().width, 10));
     }
     page

@@ -53,13 +53,16 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 async fn print_url(context: &Context) -> Result<Exit, Failure> {
-    let info = session::with(context, Purpose::Stored, async |session| {
+    let info = session::with(context, Purpose::Work, async |session| {
         let answer = session.client.get_server_info(GetServerInfoRequest {}).await;
         answer.map_err(|status| session.refused(&status))
     });
     output::text(&format!("{}\n", info.await?.into_inner().reader_url))?;
     Ok(Exit::Success)
 }
+
+/// Of a statement, as much is read: standard input may have no end.
+const MOST_BYTES: u64 = 2 << 20;
 
 fn statement(args: &Args) -> Result<String, Failure> {
     if let Some(query) = &args.query {
@@ -71,8 +74,10 @@ fn statement(args: &Args) -> Result<String, Failure> {
             .hint("for example: batchsweep sql 'select * from batchsweep.result'; or pipe one in"));
     }
     let mut text = String::new();
+    // The coordinator takes a mebibyte; where there is more, it says so.
     stdin
         .lock()
+        .take(MOST_BYTES)
         .read_to_string(&mut text)
         .map_err(|error| Failure::io("cannot read the statement", &error))?;
     if text.trim().is_empty() { Err(Failure::usage("the statement is empty")) } else { Ok(text) }

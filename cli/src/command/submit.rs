@@ -6,9 +6,12 @@ use domain::units::SweepWeight;
 use report::human;
 
 use crate::context::Context;
+use crate::coordinator::address::Origin;
 use crate::coordinator::session::{self, Purpose};
+use crate::coordinator::sign_in;
 use crate::display::trials;
 use crate::failure::{Exit, Failure};
+use crate::local::record::Record;
 use crate::spec_args::SpecArgs;
 use crate::spec_file::Readers;
 use crate::{durations, output, submission};
@@ -48,6 +51,11 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         context
             .talk
             .say(format_args!("submitted {}", human::count(trials(sweep.counts.as_ref()).0, "trial")));
+        if session.address.origin == Origin::LocalStack {
+            let record = Record::load(&context.state_dir()?);
+            let path = format!("/sweeps/{}", sweep.sweep_id);
+            sign_in::tell(context, &record.url, &record.page, &path).await;
+        }
         if args.wait {
             return watch::follow(session, &sweep.sweep_id, args.timeout, context).await;
         }

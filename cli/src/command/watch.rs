@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use domain::text::printable;
 use proto::v1::{GetSweepRequest, Sweep, SweepState, TrialCounts};
 use report::human;
 
@@ -114,7 +115,7 @@ pub fn tell_set_aside(sweep: &Sweep, first: &str, talk: Talk) -> bool {
     if !follow::is_set_aside(sweep) {
         return false;
     }
-    talk.warn(format_args!("the sweep is paused: {}", sweep.pause_reason));
+    talk.warn(format_args!("the sweep is paused: {}", printable(&sweep.pause_reason)));
     let has_failed = sweep.counts.is_some_and(|counts| counts.failed > 0);
     let retry = if has_failed { format!(" && batchsweep retry {}", sweep.sweep_id) } else { String::new() };
     talk.next(format_args!("{first}batchsweep resume {}{retry}  (once the cause is mended)", sweep.sweep_id));

@@ -4,7 +4,7 @@
 //! - [`credentials`]: the token and certificates for it, [`client`]: a connection with them,
 //! - [`session`]: a coordinator for one command, started for it where need be,
 //! - [`refusal`]: what its errors mean,
-//! - [`rows`]: its tables, [`presence`]: whether there are workers,
+//! - [`rows`] and [`sweeps`]: its tables and its sweeps, page by page; [`presence`]: whether there are workers,
 //! - [`known`]: what it knows of the memory of trials,
 //! - [`sign_in`]: a link that signs a browser in to its page.
 
@@ -19,6 +19,8 @@ pub mod session;
 pub mod refusal;
 
 pub mod rows;
+
+pub mod sweeps;
 
 pub mod presence;
 

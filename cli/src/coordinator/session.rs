@@ -16,7 +16,7 @@ use crate::local::{Lifetime, Stack, StackOptions, lock};
 pub enum Purpose {
     /// To read or steer what is stored: a coordinator without workers will do.
     Stored,
-    /// To have something done: without workers it never would be.
+    /// To have something done, or to use it when the command has ended: one that is started for the command will not do.
     Work,
 }
 

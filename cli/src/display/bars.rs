@@ -50,13 +50,15 @@ impl Bars {
             }
             stays
         });
+        let grid = state.sweep.as_ref().and_then(|sweep| sweep.spec.as_ref()?.grid.as_ref());
+        let has_repeats = grid.is_some_and(|grid| grid.seed.len() > 1);
         for trial in running {
             let bar = self.trials.entry(trial.trial_id.clone()).or_insert_with(|| {
                 let bar = self.screen.insert_before(&self.total, ProgressBar::new(0));
                 bar.set_style(style("  {prefix}  {bar:16.green/dim}  {msg}"));
                 bar
             });
-            draw(bar, trial);
+            draw(bar, trial, has_repeats);
         }
         let (all, ended) = trials(state.sweep.as_ref().and_then(|sweep| sweep.counts.as_ref()));
         let left = self.remaining.estimate(state.progress, Instant::now());
@@ -83,10 +85,11 @@ impl Bars {
     }
 }
 
-fn draw(bar: &ProgressBar, trial: &RunningTrial) {
+fn draw(bar: &ProgressBar, trial: &RunningTrial, has_repeats: bool) {
     let progress = trial.progress.unwrap_or_default();
+    let seed = if has_repeats { format!(" seed {:<3}", trial.seed) } else { String::new() };
     bar.set_prefix(format!(
-        "batch size {:<6} learning rate {:<8}",
+        "batch size {:<6} learning rate {:<8}{seed}",
         trial.batch_size,
         human::exact(trial.learning_rate)
     ));

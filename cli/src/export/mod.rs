@@ -1,11 +1,8 @@
 //! A sweep as files for notebooks.
 //!
-//! - [`pages`]: the rows of a view, page by page, so that a sweep need not fit in memory,
 //! - [`folder`]: the folder that they go to, and whether it may be written,
 //! - [`csv`] and [`parquet`]: a table as a file,
 //! - [`tensorboard`]: a trial as a run; [`events`]: its messages, [`record_file`]: their framing.
-
-pub mod pages;
 
 pub mod folder;
 

@@ -137,10 +137,15 @@ impl<'a> Files<'a> {
 }
 
 fn measure(path: &Path) -> io::Result<(ContentHash, u64)> {
-    let mut file = File::open(path)?;
-    if file.metadata()?.is_dir() {
+    // Before it is opened: a device may have no end, and opening a pipe waits for whoever writes to it.
+    let kind = std::fs::metadata(path)?.file_type();
+    if kind.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
+    if !kind.is_file() {
+        return Err(io::Error::other("it is a device, a pipe or a socket, not a regular file"));
+    }
+    let mut file = File::open(path)?;
     let (mut hasher, mut piece) = (ContentHasher::default(), vec![0; 1 << 20]);
     loop {
         match file.read(&mut piece)? {

@@ -16,6 +16,8 @@ mod disturbances;
 
 mod recovery;
 
+mod storm;
+
 mod surroundings;
 
 mod memory;
@@ -31,6 +33,8 @@ mod uploads;
 mod traces;
 
 mod fleet;
+
+mod gpu;
 
 mod waiting;
 
@@ -58,5 +62,9 @@ mod old_state;
 mod s3_server;
 
 mod before_submission;
+
+mod endless;
+
+mod large;
 
 mod buckets;

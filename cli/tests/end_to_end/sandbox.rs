@@ -224,8 +224,12 @@ impl Running {
         }
     }
 
+    pub fn process(&self) -> ProcessId {
+        ProcessId::of(self.child.id()).expect("the command still runs")
+    }
+
     pub fn signal(&self, signal: Signal) {
-        ProcessId::of(self.child.id()).expect("the command still runs").signal(signal);
+        self.process().signal(signal);
     }
 
     /// Waits for its end; gives exit code, standard output and standard error.

@@ -1,6 +1,9 @@
 -- peek_lease: as lock_lease, without the lock, and with the turn of this trial's reports, which take_turn tells of
 with turn as materialized (
-    select pg_advisory_xact_lock(hashtextextended($1::uuid::text, 0))
+    select trial_id
+    from core.trial
+    where trial_id = $1
+    for no key update
 )
 select lease.acked_seq
 from turn

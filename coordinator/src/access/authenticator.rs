@@ -23,8 +23,14 @@ use crate::store::token::{self, Standing};
 /// How long a token that was looked up is taken as valid: so soon a revocation holds at every coordinator.
 pub const CACHE_TIME: Duration = Duration::from_secs(5);
 
-/// Tokens looked up at once: half of the connections that leases depend on, as heartbeats show tokens too.
+/// Tokens looked up at once: a part of the connections that leases depend on, as heartbeats show tokens too.
 const LOOKUPS: usize = 2;
+
+/// The same for tokens that were valid a while ago. They do not wait behind those that nobody knows.
+const RENEWALS: usize = 2;
+
+/// How long a token counts as one that was valid a while ago.
+const KEPT: Duration = Duration::from_secs(600);
 
 /// How long a call waits for its turn to be looked up.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -42,12 +48,23 @@ pub struct Authenticator {
     administrator: Option<Hash>,
     known: Arc<Mutex<HashMap<Hash, Known>>>,
     lookups: Arc<Semaphore>,
+    renewals: Arc<Semaphore>,
     strangers: Arc<Strangers>,
 }
 
 struct Known {
     principal: Principal,
     until: Instant,
+}
+
+/// What is known of a token without a look into the database.
+enum Memory {
+    /// It is valid.
+    Valid(Principal),
+    /// It was, a while ago.
+    Stale,
+    /// Nothing.
+    None,
 }
 
 impl Authenticator {
@@ -59,6 +76,7 @@ impl Authenticator {
             administrator: administrator.map(Token::hash),
             known: Arc::default(),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
+            renewals: Arc::new(Semaphore::new(RENEWALS)),
             strangers: Arc::default(),
         }
     }
@@ -74,24 +92,31 @@ impl Authenticator {
         if self.administrator.is_some_and(|administrator| bool::from(administrator.ct_eq(&hash))) {
             return Ok(Principal { name: "admin".to_owned(), scopes: vec![Scope::Admin], is_limited: false });
         }
-        if let Some(principal) = self.remembered(&hash) {
-            return Ok(principal);
+        match self.remembered(&hash) {
+            Memory::Valid(principal) => Ok(principal),
+            Memory::Stale => self.look_up(hash, &self.renewals).await,
+            Memory::None => {
+                peer.map_or(Ok(()), |peer| self.strangers.admit(peer))?;
+                self.look_up(hash, &self.lookups).await
+            }
         }
-        peer.map_or(Ok(()), |peer| self.strangers.admit(peer))?;
-        self.look_up(hash).await
     }
 
-    fn remembered(&self, hash: &Hash) -> Option<Principal> {
+    fn remembered(&self, hash: &Hash) -> Memory {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(hash).filter(|known| Instant::now() < known.until).map(|known| known.principal.clone())
+        match known.get(hash) {
+            Some(known) if Instant::now() < known.until => Memory::Valid(known.principal.clone()),
+            Some(_) => Memory::Stale,
+            None => Memory::None,
+        }
     }
 
-    async fn look_up(&self, hash: Hash) -> Result<Principal, Status> {
-        let Ok(_turn) = tokio::time::timeout(PATIENCE, self.lookups.acquire()).await else {
+    async fn look_up(&self, hash: Hash, turns: &Semaphore) -> Result<Principal, Status> {
+        let Ok(_turn) = tokio::time::timeout(PATIENCE, turns.acquire()).await else {
             return Err(Reason::DatabaseUnavailable.status("the token could not be looked up in time"));
         };
         // Many calls may have waited with the same token; the first has looked it up for all.
-        if let Some(principal) = self.remembered(&hash) {
+        if let Memory::Valid(principal) = self.remembered(&hash) {
             return Ok(principal);
         }
         let looked = Instant::now();
@@ -101,11 +126,18 @@ impl Authenticator {
         };
         let found = lookup.await.map_err(of_store)?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, known| looked < known.until);
+        known.retain(|_, known| looked < known.until + KEPT);
         let Some(found) = found else {
+            known.remove(&hash);
             return Err(Reason::TokenInvalid.status("this coordinator does not know the token"));
         };
+        if !matches!(found.standing, Standing::Valid { .. }) {
+            known.remove(&hash);
+        }
         match found.standing {
+            Standing::Valid { .. } if found.name == access::SIGN_IN => {
+                Err(Reason::TokenInvalid.status("this token signs a browser in, once, and does nothing else"))
+            }
             Standing::Valid { remaining } => {
                 let until = looked + remaining.map_or(CACHE_TIME, |remaining| remaining.min(CACHE_TIME));
                 let principal = Principal { name: found.name, scopes: found.scopes, is_limited: true };

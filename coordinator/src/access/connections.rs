@@ -1,17 +1,20 @@
 //! How many connections there may be. The ones past the limit are still answered, with the reason; past twice the limit
-//! they are closed without a word, as answering costs too.
+//! they are closed without a word, as answering costs too. One that makes no call that is let in is closed after a while: it
+//! takes a place, and nobody needs it.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use proto::Reason;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Sleep;
 use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
 use tonic::transport::server::Connected;
@@ -19,13 +22,16 @@ use tonic::transport::server::Connected;
 /// When those past the limit are told to ask again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// A connection on which no call was let in for so long after it was made is closed.
+const UNUSED: Duration = Duration::from_secs(20);
+
 /// Counts the connections of `incoming`, and closes those that are past twice the limit.
 pub fn limited(
     incoming: impl Stream<Item = io::Result<TcpStream>>,
     limit: u32,
 ) -> impl Stream<Item = io::Result<Counted>> {
     let open = Arc::new(AtomicU32::new(0));
-    incoming.filter_map(move |accepted| {
+    incoming.then(rest_after_error).filter_map(move |accepted| {
         let stream = match accepted {
             Ok(stream) => stream,
             Err(error) => return Some(Err(error)),
@@ -35,10 +41,32 @@ pub fn limited(
             tracing::debug!(open = place.number, "a connection too many is closed");
             return None;
         }
-        let connection =
-            Connection { peer: stream.peer_addr().ok(), too_many: (place.number > limit).then_some(limit) };
-        Some(Ok(Counted { stream, connection, _place: place }))
+        let connection = Connection {
+            peer: stream.peer_addr().ok(),
+            too_many: (place.number > limit).then_some(limit),
+            called: Arc::default(),
+        };
+        let unused = Box::pin(tokio::time::sleep(UNUSED));
+        Some(Ok(Counted { stream, connection, unused, _place: place }))
     })
+}
+
+/// Without a pause, a coordinator that is out of descriptors would ask for one all the time.
+async fn rest_after_error(accepted: io::Result<TcpStream>) -> io::Result<TcpStream> {
+    if let Err(error) = &accepted {
+        tracing::warn!("a connection cannot be accepted: {error}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    accepted
+}
+
+/// Lets this process have as many files and connections open as the system allows it; many systems begin with 1,024.
+pub fn raise_descriptor_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        tracing::warn!("the limit of open files stays as it is: {error}");
+    }
 }
 
 /// One of the open connections, until it is dropped.
@@ -61,14 +89,20 @@ impl Drop for Place {
 }
 
 /// What a call knows of its connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Connection {
     /// The other end.
     pub peer: Option<SocketAddr>,
     too_many: Option<u32>,
+    called: Arc<AtomicBool>,
 }
 
 impl Connection {
+    /// A call on it was let in: it stays.
+    pub fn is_used(&self) {
+        self.called.store(true, Ordering::Relaxed);
+    }
+
     /// Whether calls on it are answered.
     ///
     /// # Errors
@@ -91,6 +125,7 @@ impl Connection {
 pub struct Counted {
     stream: TcpStream,
     connection: Connection,
+    unused: Pin<Box<Sleep>>,
     _place: Place,
 }
 
@@ -108,7 +143,12 @@ impl AsyncRead for Counted {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if self.connection.called.load(Ordering::Relaxed) || self.unused.as_mut().poll(context).is_pending() {
+            return read;
+        }
+        // Whoever sends a byte now and then, too.
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 

@@ -5,9 +5,12 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use domain::access::Scope;
+use http_body_util::Limited;
 use proto::Reason;
+use tokio::sync::Semaphore;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -65,7 +68,13 @@ where
         Box::pin(async move {
             let (mut head, body) = request.into_parts();
             match admit(authenticator.as_deref(), &head).await {
+                Ok(_) if is_open(&head) => {
+                    Ok(with_reason(answer_anybody(inner, Request::from_parts(head, body)).await?))
+                }
                 Ok(caller) => {
+                    if let Some(connection) = head.extensions.get::<Connection>() {
+                        connection.is_used();
+                    }
                     head.extensions.insert(caller);
                     Ok(with_reason(inner.call(Request::from_parts(head, body)).await?))
                 }
@@ -76,6 +85,31 @@ where
                 }
             }
         })
+    }
+}
+
+fn is_open(head: &Head) -> bool {
+    methods::access(head.uri.path()) == Some(Access::Open)
+}
+
+/// What nobody needs a token for is small, comes at once, and is asked by few at a time.
+async fn answer_anybody<S>(mut inner: S, request: Request) -> Result<Response, S::Error>
+where
+    S: Service<Request, Response = Response>,
+{
+    const MOST_BYTES: usize = 64 << 10;
+    const PATIENCE: Duration = Duration::from_secs(10);
+    static TURNS: Semaphore = Semaphore::const_new(64);
+    let refused = |why: &str| Ok(Reason::LimitExceeded.status(why).into_http());
+    let Ok(_turn) = TURNS.try_acquire() else {
+        return refused("too many such calls at once; try again in a moment");
+    };
+    let (mut head, body) = request.into_parts();
+    head.extensions.insert(Caller::Anybody);
+    let request = Request::from_parts(head, Body::new(Limited::new(body, MOST_BYTES)));
+    match tokio::time::timeout(PATIENCE, inner.call(request)).await {
+        Ok(answered) => answered,
+        Err(_) => refused("the message did not come within 10 s"),
     }
 }
 

@@ -38,7 +38,9 @@ pub fn of_store(error: StoreError) -> Status {
 /// A statement's error.
 pub fn of_reader(error: &ReaderError) -> Status {
     let reason = match error {
-        ReaderError::Statement(_) | ReaderError::Login(_) => Reason::QueryFailed,
+        ReaderError::Statement(_) | ReaderError::NoSuchView { .. } | ReaderError::Login(_) => {
+            Reason::QueryFailed
+        }
         ReaderError::Busy => Reason::LimitExceeded,
         ReaderError::Unavailable(_) => Reason::DatabaseUnavailable,
     };

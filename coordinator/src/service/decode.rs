@@ -7,6 +7,7 @@ use domain::access::Scope;
 use domain::lifecycle::TrialStatus;
 use domain::run::{Checkpoint, Lease, Progress};
 use domain::table::View;
+use domain::text::is_printable;
 use domain::units::{Attempt, SweepWeight};
 use proto::{Wire, v1};
 use tonic::Status;
@@ -28,9 +29,23 @@ const SMALLEST_PAGE: u32 = 100;
 /// The most.
 const LARGEST_PAGE: u32 = 1_000_000;
 
+/// Leases that one message of a worker may name.
+pub const MAX_LEASES: usize = 1_000;
+
+/// Scopes that one request may name.
+const MAX_SCOPES: usize = 16;
+
+/// That a repeated field holds at most so many of these. Each is looked up or written, and others wait meanwhile.
+pub fn few<T>(field: &str, items: &[T], what: &str, most: usize) -> Result<(), Status> {
+    if items.len() > most {
+        return Err(invalid(field, &format!("holds {} {what}; send at most {most}", items.len())));
+    }
+    Ok(())
+}
+
 /// An id or a hash.
 pub fn parsed<T: FromStr<Err: Display>>(field: &str, text: &str) -> Result<T, Status> {
-    text.parse().map_err(|error: T::Err| invalid(field, &error.to_string()))
+    reference(field, text)?.parse().map_err(|error: T::Err| invalid(field, &error.to_string()))
 }
 
 /// What a field says that must be there.
@@ -113,15 +128,19 @@ fn cursor(token: &str) -> Result<Cursor, Status> {
 
 /// The name of a worker.
 pub fn worker_name(name: &str) -> Result<&str, Status> {
-    if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
+    if name.is_empty() || name.len() > MAX_NAME || !is_one_line(name) {
         return Err(invalid("name", &format!("must have 1 to {MAX_NAME} printable characters")));
     }
     Ok(name)
 }
 
+fn is_one_line(text: &str) -> bool {
+    text.chars().all(|letter| is_printable(letter) && !letter.is_control())
+}
+
 /// What names a sweep or a trial; errors repeat it, so it is short.
 pub fn reference<'a>(field: &str, text: &'a str) -> Result<&'a str, Status> {
-    if text.len() > MAX_REFERENCE || text.chars().any(char::is_control) {
+    if text.len() > MAX_REFERENCE || !is_one_line(text) {
         return Err(invalid(field, &format!("is over {MAX_REFERENCE} bytes, or not printable")));
     }
     Ok(text)
@@ -129,6 +148,7 @@ pub fn reference<'a>(field: &str, text: &'a str) -> Result<&'a str, Status> {
 
 /// What a token allows.
 pub fn scopes(words: &[String]) -> Result<Vec<Scope>, Status> {
+    few("scopes", words, "scopes", MAX_SCOPES)?;
     let mut scopes = Vec::new();
     for word in words {
         scopes.push(parsed("scopes", reference("scopes", word)?)?);

@@ -6,11 +6,12 @@ use domain::memory::{DeviceKind, training};
 use domain::run::{Findings, Lease};
 use domain::spec::SweepDraft;
 use domain::units::ContentHash;
-use domain::{SweepSpec, expand};
+use domain::{SpecIssue, SweepSpec, expand};
 use proto::{Reason, Wire, v1};
 use tonic::Status;
 
 use super::decode;
+use super::heavy::heavy;
 use crate::access::Caller;
 use crate::access::status::{invalid, of_issues, of_store};
 use crate::context::Context;
@@ -83,21 +84,23 @@ fn family(lease: &Lease, finder: &Finder) -> store::Result<String> {
     Ok(finder.device.family(&spec.model, &settings.train))
 }
 
+/// The families of a sweep's trials on this kind of device.
+fn families(draft: SweepDraft, device: &DeviceKind) -> Result<Vec<String>, Vec<SpecIssue>> {
+    let spec = SweepSpec::try_new(draft)?;
+    let mut seen = HashSet::new();
+    let trials = expand(&spec);
+    let kinds = trials.iter().map(|trial| &trial.settings.train).filter(|train| seen.insert(training(train)));
+    Ok(kinds.map(|train| device.family(&spec.model, train)).collect())
+}
+
 /// ListKnownMemory.
 pub async fn list(
     context: &Context,
     request: v1::ListKnownMemoryRequest,
 ) -> Result<v1::ListKnownMemoryResponse, Status> {
     let draft: SweepDraft = decode::required("spec", request.spec)?;
-    let spec = SweepSpec::try_new(draft).map_err(|issues| of_issues(&issues))?;
     let device = DeviceKind::new(&request.device, &request.device_description, &request.libtorch_version);
-    let mut seen = HashSet::new();
-    let families: Vec<String> = expand(&spec)
-        .iter()
-        .map(|trial| &trial.settings.train)
-        .filter(|train| seen.insert(training(train)))
-        .map(|train| device.family(&spec.model, train))
-        .collect();
+    let families = heavy(move || families(draft, &device)).await?.map_err(|issues| of_issues(&issues))?;
     let known = async {
         let mut connection = context.store.requests.acquire().await?;
         memory::known(&mut connection, &families).await

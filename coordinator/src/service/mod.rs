@@ -5,6 +5,7 @@ mod encode;
 mod ending;
 mod findings;
 mod fleet;
+mod heavy;
 mod lessons;
 mod register;
 mod removal;

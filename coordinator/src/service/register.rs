@@ -8,11 +8,8 @@ use super::decode;
 use crate::access::Caller;
 use crate::access::status::{invalid, of_store};
 use crate::context::Context;
-use crate::store::storable;
+use crate::store::storable_line;
 use crate::store::worker::{self, NewWorker, Registered};
-
-/// Leases that a worker may show when it registers.
-const MAX_HELD: usize = 1_000;
 
 /// RegisterWorker.
 pub async fn register(
@@ -29,13 +26,11 @@ pub async fn register(
             env!("CARGO_PKG_VERSION"),
         )));
     }
-    if request.held.len() > MAX_HELD {
-        return Err(invalid("held", &format!("are {} leases; show at most {MAX_HELD}", request.held.len())));
-    }
+    decode::few("held", &request.held, "leases", decode::MAX_LEASES)?;
     let held = request.held.into_iter().map(decode::wire).collect::<Result<Vec<Lease>, _>>()?;
     let device = request.device.ok_or_else(|| invalid("device", "is missing"))?;
     let texts = [&request.version, &device.name, &device.description, &device.libtorch_version];
-    let [version, device_name, device_description, libtorch_version] = texts.map(|text| storable(text));
+    let [version, device_name, device_description, libtorch_version] = texts.map(|text| storable_line(text));
     let new = NewWorker {
         name: decode::worker_name(&request.name)?,
         instance_id: decode::parsed("instance_id", &request.instance_id)?,

@@ -9,6 +9,7 @@ use proto::{Reason, Wire, v1};
 use tonic::Status;
 use uuid::Uuid;
 
+use super::heavy::heavy;
 use super::{decode, encode};
 use crate::access::Caller;
 use crate::access::status::{invalid, of_issues, of_store};
@@ -34,7 +35,7 @@ pub async fn create(
         return Err(Reason::LimitExceeded.status(problem));
     }
     let draft: SweepDraft = decode::wire(message)?;
-    let spec = SweepSpec::try_new(draft).map_err(|issues| of_issues(&issues))?;
+    let spec = heavy(move || SweepSpec::try_new(draft)).await?.map_err(|issues| of_issues(&issues))?;
     if request.source.len() > MAX_SOURCE || request.source.contains('\0') {
         return Err(invalid("source", &format!("is over {MAX_SOURCE} bytes, or no text")));
     }

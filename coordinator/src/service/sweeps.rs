@@ -204,7 +204,8 @@ impl SweepService for Sweeps {
         if sql.trim().is_empty() || sql.len() > MAX_SQL || sql.contains('\0') {
             return Err(invalid("sql", "is empty, too long, or no text"));
         }
-        let answer = reader::query(&self.context.reader, &sql).await.map_err(|error| of_reader(&error))?;
+        let answer = reader::query(&self.context.store, &self.context.reader, &sql).await;
+        let answer = answer.map_err(|error| of_reader(&error))?;
         let table = Some(table::to_wire(answer.table));
         Ok(Response::new(v1::QueryResponse { table, truncated: answer.truncated }))
     }

@@ -149,14 +149,9 @@ impl WorkerService for Workers {
         let by = Caller::of(&request).name().map(str::to_owned);
         let request = request.into_inner();
         let process = process(&request.worker_id, &request.instance_id)?;
+        decode::few("leases", &request.leases, "leases", decode::MAX_LEASES)?;
+        decode::few("removed", &request.removed, "trials' checkpoints", MAX_REMOVED)?;
         let beats = request.leases.into_iter().map(decode::beat).collect::<Result<Vec<_>, _>>()?;
-        if request.removed.len() > MAX_REMOVED {
-            let trials = request.removed.len();
-            return Err(invalid(
-                "removed",
-                &format!("are checkpoints of {trials} trials; send at most {MAX_REMOVED}"),
-            ));
-        }
         let removed = request.removed.iter().map(decode::stale).collect::<Result<Vec<_>, _>>()?;
         let sign = worker::Sign { process, by };
         let (orders, heard, remove) = self.beat(sign, &beats, &removed).await.map_err(of_store)?;

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use domain::text::printable;
 use domain::units::Attempt;
 
 use super::{Result, StoreError};
@@ -32,13 +33,18 @@ pub(crate) fn word<T: FromStr<Err: Display>>(what: &str, word: &str) -> Result<T
     word.parse().map_err(|error| StoreError::corrupt(what, error))
 }
 
-/// Words for people as Postgres takes them: without the zero character, and not endless.
+/// Words for people as Postgres and those who read them take them: without control characters, and not endless.
 pub(crate) fn storable(text: &str) -> String {
     let mut end = text.len().min(MAX_TEXT);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    text[..end].replace('\0', "\u{fffd}")
+    printable(&text[..end]).into_owned()
+}
+
+/// The same in one line: what is also written into a log, where another line would look like another event.
+pub(crate) fn storable_line(text: &str) -> String {
+    storable(text).replace(['\n', '\t'], " ")
 }
 
 /// One column of rows.
@@ -142,6 +148,8 @@ mod tests {
     #[test]
     fn long_and_odd_texts_are_made_storable() {
         assert_eq!(storable("a\0b"), "a\u{fffd}b");
+        assert_eq!(storable("\u{1b}[2Ja\nb"), "\u{fffd}[2Ja\nb");
+        assert_eq!(storable_line("one\ntwo"), "one two");
         let long = "é".repeat(MAX_TEXT);
         assert_eq!(storable(&long).len(), MAX_TEXT);
     }

@@ -48,7 +48,7 @@ use std::time::Duration;
 
 use sqlx::{PgPool, PgTransaction};
 
-pub(crate) use columns::{count, storable};
+pub(crate) use columns::{count, storable, storable_line};
 pub use error::StoreError;
 
 /// What store functions give.

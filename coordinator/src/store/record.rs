@@ -45,7 +45,7 @@ pub async fn append_ahead(
 /// # Errors
 /// As any query.
 pub async fn take_turn(connection: &mut PgConnection, trial_id: TrialId) -> Result<()> {
-    sqlx::query_file!("queries/record/take_turn.sql", trial_id.0).execute(connection).await?;
+    sqlx::query_file!("queries/record/take_turn.sql", trial_id.0).fetch_optional(connection).await?;
     Ok(())
 }
 

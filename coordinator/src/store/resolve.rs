@@ -10,6 +10,9 @@ use super::{Result, StoreError, sweep};
 /// The fewest hex digits that count as a prefix; shorter ones are more likely a slip.
 const MIN_PREFIX: usize = 4;
 
+/// The one character that Postgres's text cannot hold.
+const NO_TEXT: char = '\0';
+
 /// A trial and its sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrialIds {
@@ -25,6 +28,9 @@ pub struct TrialIds {
 /// [`StoreError::NotFound`] with the nearest name, [`StoreError::Ambiguous`] with the candidates.
 pub async fn sweep(connection: &mut PgConnection, text: &str) -> Result<SweepId> {
     let not_found = |near| StoreError::NotFound { kind: "sweep", name: text.to_owned(), near };
+    if text.contains(NO_TEXT) {
+        return Err(not_found(None));
+    }
     if text == "@last" {
         let newest = sqlx::query_file!("queries/sweep/newest_sweep.sql").fetch_optional(connection).await?;
         return newest.map(|sweep| sweep.sweep_id.into()).ok_or_else(|| not_found(None));
@@ -96,6 +102,9 @@ pub async fn trial(connection: &mut PgConnection, sweep_id: Option<SweepId>, tex
 /// # Errors
 /// [`StoreError::NotFound`] with the nearest name, [`StoreError::Ambiguous`] with the candidates.
 pub async fn worker(connection: &mut PgConnection, text: &str) -> Result<WorkerId> {
+    if text.contains(NO_TEXT) {
+        return Err(StoreError::NotFound { kind: "worker", name: text.to_owned(), near: None });
+    }
     let (low, high) = prefix_range(text).unzip();
     let found = sqlx::query_file!("queries/worker/find_workers.sql", text, low, high)
         .fetch_all(&mut *connection)
@@ -165,7 +174,7 @@ fn nearest_id(text: &str, ids: Vec<Uuid>) -> Option<String> {
 }
 
 /// The name most like what was typed, if any is much like it.
-fn nearest(text: &str, names: Vec<String>) -> Option<String> {
+pub(super) fn nearest(text: &str, names: Vec<String>) -> Option<String> {
     names
         .into_iter()
         .map(|name| (strsim::jaro_winkler(text, &name), name))

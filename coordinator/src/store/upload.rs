@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use domain::spec::Upload;
 use domain::units::{ContentHash, SweepId, TrialId};
 use sqlx::PgConnection;
 use sqlx::postgres::types::PgInterval;
 
-use super::columns::{bigint, count, word};
+use super::columns::{bigint, column, count, word};
 use super::{Result, StoreError};
 
 /// Notes a file whose bytes are in the store.
@@ -74,6 +75,38 @@ pub async fn of_trial(
 ) -> Result<Option<u64>> {
     let bytes = sqlx::query_file_scalar!("queries/upload/upload_of_trial.sql", trial_id.0, hash.to_string());
     Ok(bytes.fetch_optional(connection).await?.map(count))
+}
+
+/// A file that sweeps read, and when the last of them was submitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    sha256: String,
+    submitted_at: DateTime<Utc>,
+}
+
+/// The files that trials of these sweeps read.
+///
+/// # Errors
+/// As any query.
+pub async fn of_sweeps(connection: &mut PgConnection, sweep_ids: &[SweepId]) -> Result<Vec<Read>> {
+    let sweeps = column(sweep_ids, |sweep_id| sweep_id.0);
+    let rows =
+        sqlx::query_file!("queries/upload/uploads_of_sweeps.sql", &sweeps).fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|row| Read { sha256: row.sha256, submitted_at: row.submitted_at }).collect())
+}
+
+/// Forgets those of these files that no sweep reads any more, and gives their hashes and lengths. As of [`forget`], their
+/// bytes are removed within the transaction.
+///
+/// # Errors
+/// As any query.
+pub async fn forget_left(connection: &mut PgConnection, read: &[Read]) -> Result<Vec<(ContentHash, u64)>> {
+    let hashes = column(read, |file| file.sha256.clone());
+    let submitted = column(read, |file| file.submitted_at);
+    let rows = sqlx::query_file!("queries/upload/forget_left_uploads.sql", &hashes, &submitted)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| Ok((word("the hash of an upload", &row.sha256)?, count(row.bytes)))).collect()
 }
 
 /// Forgets files that no sweep reads and nobody asked for since `age`, and gives their hashes. Whoever sends one of them again

@@ -157,7 +157,7 @@ fn pieces(report: &Report) -> Vec<Piece> {
 
 /// A report without curves is still one, so that a statement which takes too long costs them and not the page.
 async fn curves_of(context: &Context, sql: &str) -> Result<Table, Refusal> {
-    match reader::query(&context.reader, sql).await {
+    match reader::query(&context.store, &context.reader, sql).await {
         Ok(answer) => Ok(answer.table),
         Err(reader::ReaderError::Unavailable(error)) => Err(reader::ReaderError::Unavailable(error).into()),
         Err(error) => {
@@ -182,13 +182,13 @@ async fn tables(
 ) -> Result<Tables, StoreError> {
     let mut transaction = context.store.begin_reading().await?;
     let wanted = Wanted { sweep_id: Some(sweep_id), trial_id, ..Wanted::default() };
-    let results = rows::list(&mut transaction, View::Result, &wanted).await?;
+    let results = rows::all(&mut transaction, View::Result, &wanted).await?;
     let workers = rows::list(&mut transaction, View::Worker, &Wanted::default()).await?;
     let mut of_trial = Vec::new();
     for of in trial_id.iter().flat_map(|_| &BESIDE) {
         of_trial.push((of, rows::list(&mut transaction, of.view, &wanted).await?.table));
     }
-    Ok(Tables { results: results.table, workers: workers.table, of_trial })
+    Ok(Tables { results, workers: workers.table, of_trial })
 }
 
 /// Off the threads that answer calls: a large sweep takes a second.

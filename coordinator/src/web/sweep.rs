@@ -186,6 +186,24 @@ fn chosen_words(analyzed: &Analyzed, chosen: &[usize]) -> String {
     }
 }
 
+/// The numbers of the first and the last page and of those near this one; `None` where some are left out.
+fn pages_near(page: usize, last: usize) -> Vec<Option<usize>> {
+    const NEAR: usize = 4;
+    let is_shown =
+        |&number: &usize| last <= 3 * NEAR || number == 1 || number == last || number.abs_diff(page) <= NEAR;
+    let shown = (1..=last).filter(is_shown);
+    let mut before = 0;
+    let mut numbers = Vec::new();
+    for number in shown {
+        if number > before + 1 {
+            numbers.push(None);
+        }
+        numbers.push(Some(number));
+        before = number;
+    }
+    numbers
+}
+
 pub async fn page(
     State(web): State<Web>,
     Path(sweep): Path<String>,
@@ -229,8 +247,11 @@ pub async fn page(
         }
         @if chosen.len() > PAGE {
             nav.pages aria-label="Pages of trials" {
-                @for number in 1..=chosen.len().div_ceil(PAGE) {
-                    a href={ (asked.query(number)) "#trials" } aria-current=[(number == asked.page()).then_some("page")] { (number) }
+                @for number in pages_near(asked.page(), chosen.len().div_ceil(PAGE)) {
+                    @match number {
+                        Some(number) => a href={ (asked.query(number)) "#trials" } aria-current=[(number == asked.page()).then_some("page")] { (human::whole(number as u64)) },
+                        None => span { "…" },
+                    }
                 }
             }
         }
@@ -250,4 +271,26 @@ pub async fn pieces(
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Value>, Refusal> {
     Ok(piece::changes(&made(&web, &caller, &sweep, &asked).await?.pieces, &PLACES, &known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pages_near;
+
+    #[test]
+    fn of_many_pages_the_ends_and_the_near_ones_are_shown() {
+        let shown = |page, last| {
+            let numbers = pages_near(page, last).into_iter();
+            numbers
+                .map(|number| number.map_or("…".to_owned(), |number| number.to_string()))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(shown(1, 3), "1 2 3");
+        assert_eq!(shown(1, 990), "1 2 3 4 5 … 990");
+        assert_eq!(shown(1, 10), "1 2 3 4 5 6 7 8 9 10");
+        assert_eq!(shown(500, 990), "1 … 496 497 498 499 500 501 502 503 504 … 990");
+        assert_eq!(shown(990, 990), "1 … 986 987 988 989 990");
+        assert_eq!(shown(4_000, 30), "1 … 30", "a page that there is not");
+    }
 }

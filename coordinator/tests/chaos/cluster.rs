@@ -156,6 +156,8 @@ impl Cluster {
         let done = match fault {
             Fault::Kill(who) => self.fleet.signal(who, choice, Signal::SIGKILL),
             Fault::Terminate(who) => self.fleet.signal(who, choice, Signal::SIGTERM),
+            Fault::HangUp(who) => self.fleet.signal(who, choice, Signal::SIGHUP),
+            Fault::Replace(who) => self.fleet.replace(who),
             Fault::Stop(who) => self.fleet.stop(who, choice, STOPPED),
             Fault::Hang => self.fleet.stop(Who::Trainer, choice, STOPPED * 4),
             Fault::Zombie => self.make_zombie(choice).await?,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::plan::Who;
@@ -74,6 +75,8 @@ impl Slot {
 
 pub struct Fleet {
     folder: PathBuf,
+    /// The programs, as links that may be replaced; beside the files, as links are made within one disk only.
+    programs: TempDir,
     coordinators: Vec<Slot>,
     workers: Vec<Slot>,
     proxy: Proxy,
@@ -92,9 +95,10 @@ impl Fleet {
         workers: usize,
         trainer: Option<&Path>,
     ) -> Self {
-        let binary = PathBuf::from(env!("CARGO_BIN_EXE_batchsweep-coordinator"));
-        let worker = binary.with_file_name("batchsweep-worker");
-        assert!(worker.exists(), "{} is not built; run `cargo build` first", worker.display());
+        let built = PathBuf::from(env!("CARGO_BIN_EXE_batchsweep-coordinator"));
+        let programs = tempfile::tempdir_in(built.parent().unwrap()).unwrap();
+        let [binary, worker] = [COORDINATOR, WORKER].map(|name| programs.path().join(name));
+        [COORDINATOR, WORKER].iter().for_each(|name| put(programs.path(), name));
         let text = |text: &str| text.to_owned();
         let coordinator = |index: usize| Program {
             path: binary.clone(),
@@ -140,6 +144,7 @@ impl Fleet {
         };
         Self {
             folder: folder.to_owned(),
+            programs,
             coordinators: (0..coordinators).map(|index| Slot::new(coordinator(index))).collect(),
             workers: (0..workers).map(|index| Slot::new(agent(index))).collect(),
             proxy,
@@ -189,6 +194,12 @@ impl Fleet {
         pick(&self.running(who), choice).is_some_and(|pid| signal(pid, what))
     }
 
+    /// Puts another file in the place of a program that runs.
+    pub fn replace(&self, who: Who) -> bool {
+        put(self.programs.path(), if who == Who::Coordinator { COORDINATOR } else { WORKER });
+        true
+    }
+
     /// Stops one of them for this long; false where there is none.
     pub fn stop(&mut self, who: Who, choice: u64, time: Duration) -> bool {
         pick(&self.running(who), choice).is_some_and(|pid| self.stop_process(pid, time))
@@ -227,6 +238,18 @@ impl Drop for Fleet {
             signal(*pid, Signal::SIGCONT);
         }
     }
+}
+
+const COORDINATOR: &str = "batchsweep-coordinator";
+const WORKER: &str = "batchsweep-worker";
+
+/// Links a program into the folder, in place of the link that is there.
+fn put(folder: &Path, name: &str) {
+    let built = Path::new(env!("CARGO_BIN_EXE_batchsweep-coordinator")).with_file_name(name);
+    assert!(built.exists(), "{} is not built; run `cargo build` first", built.display());
+    let place = folder.join(name);
+    let _ = fs::remove_file(&place);
+    fs::hard_link(built, place).unwrap();
 }
 
 fn said(slots: &[Slot], text: &str) -> usize {

@@ -20,6 +20,10 @@ pub enum Fault {
     Kill(Who),
     /// SIGTERM, as a node that is drained sends it.
     Terminate(Who),
+    /// SIGHUP, as a terminal that goes away sends it.
+    HangUp(Who),
+    /// Another file takes the place of the program, as at an upgrade.
+    Replace(Who),
     /// SIGSTOP for longer than a lease, then SIGCONT.
     Stop(Who),
     /// SIGSTOP for a worker until another one is well into its trial, then SIGCONT.
@@ -34,12 +38,16 @@ pub enum Fault {
     LoseCommit,
 }
 
-pub const FAULTS: [Fault; 14] = [
+pub const FAULTS: [Fault; 18] = [
     Fault::Kill(Who::Worker),
     Fault::Kill(Who::Trainer),
     Fault::Kill(Who::Coordinator),
     Fault::Terminate(Who::Worker),
     Fault::Terminate(Who::Coordinator),
+    Fault::HangUp(Who::Worker),
+    Fault::HangUp(Who::Coordinator),
+    Fault::Replace(Who::Worker),
+    Fault::Replace(Who::Coordinator),
     Fault::Stop(Who::Trainer),
     Fault::Stop(Who::Coordinator),
     Fault::Zombie,

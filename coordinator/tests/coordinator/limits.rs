@@ -71,6 +71,29 @@ async fn too_many_records_are_told_when_to_come_back(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn a_message_names_few_things_at_once_and_its_texts_come_back_short(pool: PgPool) {
+    let world = World::new(&pool);
+    let worker = world.worker("one").await;
+    let lease = v1::Lease { trial_id: Uuid::new_v4().to_string(), attempt: 1, token: vec![0; 16] };
+    let refused = world.heartbeat(&worker, &vec![lease; 1_001]).await;
+    assert!(
+        refused.as_ref().unwrap_err().message().contains("holds 1001 leases; send at most 1000"),
+        "{refused:?}"
+    );
+    assert_eq!(reason(refused), Reason::InvalidRequest);
+    let long = "\u{1b}[31m".repeat(1 << 18);
+    let claim = v1::ClaimTrialsRequest {
+        worker_id: long,
+        instance_id: worker.instance_id.clone(),
+        request_id: Uuid::new_v4().to_string(),
+        max_trials: 1,
+        wait: None,
+    };
+    let refused = world.workers.claim_trials(tonic::Request::new(claim)).await.unwrap_err();
+    assert!(refused.message().len() < 300 && !refused.message().contains('\u{1b}'), "{refused}");
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
 async fn messages_sweeps_and_names_have_a_greatest_length(pool: PgPool) {
     let server = start(&pool).await;
     let mut sweeps = SweepServiceClient::new(server.channel().await);

@@ -46,6 +46,7 @@ mod tls;
 mod token_command;
 mod tokens;
 mod uploads;
+mod visits;
 mod watching;
 mod web;
 mod workers;

@@ -47,18 +47,66 @@ async fn people_cannot_write_nor_look_behind_the_views(pool: PgPool) {
         ("select * from core.sweep", "permission denied"),
         ("select * from public._sqlx_migrations", "permission denied"),
         ("delete from batchsweep.result", "cannot delete from view"),
-        ("create table batchsweep.mine (x int)", "read-only"),
-        ("create table public.mine (x int)", "read-only"),
-        ("create temporary table mine (x int)", "read-only"),
+        ("create table batchsweep.mine (x int)", "only queries"),
+        ("create temporary table mine (x int)", "only queries"),
+        ("insert into batchsweep.result values (1) returning 1", "cannot insert into view"),
+        ("with gone as (delete from core.metric_name returning 1) select 1", "permission denied"),
+        ("select 1 into mine", "only queries"),
+        ("do $$ begin loop perform pg_sleep(1); end loop; end $$", "only queries"),
+        ("set statement_timeout = 0", "only queries"),
+        ("alter role batchsweep_reader password 'mine'", "only queries"),
+        ("listen trials", "only queries"),
+        ("explain analyze select lo_creat(-1)", "permission denied"),
+        ("select lo_from_bytea(0, 'x')", "permission denied"),
+        ("select pg_advisory_lock(1)", "permission denied"),
+        ("select pg_try_advisory_xact_lock_shared(1, 2)", "permission denied"),
+        ("select pg_terminate_backend(pid) from pg_stat_activity", "permission denied"),
+        ("select query_to_xml('select pg_advisory_lock(1)', true, true, '')", "permission denied"),
+        ("select repeat('x', 5000000)", "a cell has more than 4194304 characters"),
+        ("select nextval('core.x')", "permission denied"),
         ("select pg_read_file('/etc/passwd')", "permission denied"),
         ("select 1; select 2", "cannot insert multiple commands"),
         ("select $1::int", "parameters"),
-        ("copy (select 1) to stdout", "gives no rows"),
+        ("copy (select 1) to stdout", "only queries"),
     ] {
         let refused = query(&world, sql).await;
         let message = refused.as_ref().unwrap_err().message().to_owned();
         assert!(message.contains(because), "{sql}: {message}");
         assert_eq!(reason(refused), Reason::QueryFailed, "{sql}");
+    }
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn values_of_every_type_come_as_postgres_writes_them(pool: PgPool) {
+    let world = World::new(&pool);
+    let sql = "/* all */ (select true as a, 1.10::numeric as b, 'x'::char(3) as c, null::int as d, array[1, 2] as e, \
+               '{\"k\": [1]}'::jsonb as f, row(1, 'z') as a, '\\x01'::bytea as h, interval '1 day' as i, pg_sleep(0) as j, \
+               'a;b' as k, 'infinity'::float8 as l) ; -- that is it";
+    let table = query(&world, sql).await.unwrap().table.unwrap();
+    let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names, ["a", "b", "c", "d", "e", "f", "a", "h", "i", "j", "k", "l"]);
+    let cells: Vec<_> = table.rows[0].cells.iter().map(|cell| cell.text.as_deref()).collect();
+    let expected = [
+        Some("true"),
+        Some("1.10"),
+        Some("x"),
+        None,
+        Some("{1,2}"),
+        Some("{\"k\": [1]}"),
+        Some("(1,z)"),
+        Some("\\x01"),
+        Some("1 day"),
+        Some(""),
+        Some("a;b"),
+        Some("Infinity"),
+    ];
+    assert_eq!(cells, expected);
+    let ordered =
+        query(&world, "select n from generate_series(1, 1000) n order by -n").await.unwrap().table.unwrap();
+    assert_eq!((column(&ordered, "n")[0].as_deref(), ordered.rows.len()), (Some("1000"), 1000));
+    for about in ["explain select 1", "show statement_timeout", "table batchsweep.worker", "values (1), (2)"]
+    {
+        query(&world, about).await.unwrap();
     }
 }
 
@@ -135,6 +183,19 @@ async fn a_wrong_statement_comes_back_with_position_and_hint(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn a_misspelt_view_is_answered_with_the_nearest_and_all_there_are(pool: PgPool) {
+    let world = World::new(&pool);
+    let said = async |sql: &str| query(&world, sql).await.unwrap_err().message().to_owned();
+    let near = said("select * from results").await;
+    assert!(near.starts_with(
+        "relation \"results\" does not exist (at character 15)\nhint: did you mean batchsweep.result? "
+    ));
+    assert!(near.contains("best_learning_rate, log, metric, "), "{near}");
+    let far = said("select 1 from batchsweep.x").await;
+    assert!(far.contains("\nhint: the views of schema batchsweep: attempt, "), "{far}");
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
 async fn many_rows_are_cut_off_and_said_to_be(pool: PgPool) {
     let world = World::new(&pool);
     let exact = query(&world, "select * from generate_series(1, 10000)").await.unwrap();
@@ -151,7 +212,7 @@ async fn many_rows_are_cut_off_and_said_to_be(pool: PgPool) {
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
 async fn what_one_statement_sets_does_not_reach_the_next(pool: PgPool) {
     let world = World::new(&pool);
-    query(&world, "set statement_timeout = 0").await.unwrap();
+    query(&world, "select set_config('statement_timeout', '0', false)").await.unwrap();
     let table = query(&world, "show statement_timeout").await.unwrap().table.unwrap();
     assert_eq!(cell(&table, "statement_timeout").as_deref(), Some("30s"));
 }

@@ -28,6 +28,16 @@ fn wish(name: &str, scopes: &[&str]) -> v1::CreateTokenRequest {
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn a_token_that_signs_a_browser_in_is_good_for_no_call(pool: PgPool) {
+    let server = start_with(guarded(&pool)).await;
+    let link = token(&pool, "sign-in", &[Scope::Read]).await;
+    let refused =
+        SweepServiceClient::new(server.with(&link).await).list_sweeps(v1::ListSweepsRequest::default()).await;
+    assert!(refused.as_ref().unwrap_err().message().contains("signs a browser in"), "{refused:?}");
+    assert_eq!(reason(refused), Reason::TokenInvalid);
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
 async fn an_administrator_makes_lists_and_revokes_tokens(pool: PgPool) {
     let server = start_with(guarded(&pool)).await;
     let admin = token(&pool, "root", &[Scope::Admin]).await;

@@ -199,6 +199,34 @@ async fn a_file_that_no_sweep_reads_goes_after_a_while_and_others_stay(pool: PgP
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn a_file_goes_with_the_last_sweep_that_reads_it(pool: PgPool) {
+    let place = Place::new(&pool).await;
+    for content in [&b"one"[..], b"both", b"again"] {
+        place.send(messages(upload(content), content)).await.unwrap();
+    }
+    let mut sweeps = Vec::new();
+    for content in [&b"one"[..], b"both", b"again", b"both"] {
+        sweeps.push(place.submit(upload(content)).await.unwrap());
+    }
+    let other = sweeps.pop().unwrap();
+    // Somebody asks for it after its only sweep was submitted, and so is about to submit another.
+    assert!(place.find(b"again").await);
+    let remove = async |sweeps: Vec<String>| {
+        for sweep in &sweeps {
+            let request = v1::CancelSweepRequest { sweep: sweep.clone(), drain: false };
+            place.submitter.clone().cancel_sweep(request).await.unwrap();
+        }
+        let request = v1::RemoveSweepsRequest { sweeps, validate_only: false };
+        place.submitter.clone().remove_sweeps(request).await.unwrap();
+        files(&place.store()).len()
+    };
+    assert_eq!(remove(sweeps).await, 2, "the one that nobody wants any more is gone");
+    assert!(!place.find(b"one").await);
+    assert_eq!(remove(vec![other]).await, 1);
+    assert!(!place.find(b"both").await && place.find(b"again").await);
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
 async fn a_coordinator_without_a_store_says_so_and_does_all_the_rest(pool: PgPool) {
     let server =
         start_with(ServeConfig { upload_store: Some("/proc/none".to_owned()), ..guarded(&pool) }).await;

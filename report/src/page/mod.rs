@@ -19,6 +19,7 @@ pub mod parts;
 mod table;
 
 use domain::analysis::{self, Analysis, TrialRecord};
+use domain::text::is_printable;
 
 use crate::gather::Gathered;
 use crate::plot::theme::Theme;
@@ -80,10 +81,10 @@ pub struct Picture {
     pub svg: String,
 }
 
-/// Without control characters, which no page may have (and anybody's error message may bring).
+/// Without control characters and the like, which no page may have (and anybody's error message may bring).
 #[must_use]
 pub fn printable(mut page: String) -> String {
-    page.retain(|letter| !letter.is_control() || letter == '\n' || letter == '\t');
+    page.retain(is_printable);
     page
 }
 

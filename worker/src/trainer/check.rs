@@ -12,6 +12,7 @@ use super::data::feed::FeedOptions;
 use super::error::{Doing, TrialError};
 use super::event::CheckedModule;
 use super::model::{Model, Script};
+use super::regular_file;
 use super::session::Host;
 use super::step::blueprint::{failing, help_for, output_shape};
 use super::step::exactness;
@@ -69,7 +70,7 @@ fn unusable(path: &Path, reason: String, help: &'static str) -> TrialError {
 }
 
 fn load(path: &Path, arithmetic: Arithmetic) -> Result<Script, TrialError> {
-    if let Err(error) = std::fs::File::open(path) {
+    if let Err(error) = regular_file::open(path) {
         return Err(unusable(path, error.to_string(), "name a file that torch.jit.save wrote"));
     }
     let loaded = TorchError::catch(|| Script::load(path, 0, (arithmetic.kind, arithmetic.device)));

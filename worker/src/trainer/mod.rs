@@ -10,6 +10,7 @@
 //! - [`step`]: one optimizer step, whole or not at all,
 //! - [`device`] and [`threads`]: where, and on how many threads, a trial computes,
 //! - [`error`]: what goes wrong; [`data`] and [`model`]: what is trained, and on what,
+//! - [`regular_file`]: the user's files, opened so that reading them ends,
 //! - [`digest`], [`seed`], [`pulse`]: hashes of files, random numbers by purpose, and that work gets done.
 
 mod check;
@@ -23,6 +24,7 @@ pub mod memory;
 pub mod model;
 pub mod process;
 mod pulse;
+mod regular_file;
 mod seed;
 pub mod session;
 pub mod state;

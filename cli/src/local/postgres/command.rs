@@ -30,6 +30,8 @@ pub fn launch(
         // The log of a small database is small, and so is the state folder. Twice the 16 MiB of a segment is the least.
         setting("min_wal_size=32MB"),
         setting("max_wal_size=96MB"),
+        // A statement of a reader may sort much; the disk is for results.
+        setting("temp_file_limit=2GB"),
         // Every query here is short: compiling one takes longer than running it.
         setting("jit=off"),
     ];

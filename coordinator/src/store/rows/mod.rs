@@ -2,6 +2,7 @@
 
 mod cells;
 pub mod reader;
+mod statement;
 
 use domain::table::{Column, Table, View};
 use domain::units::{SweepId, TrialId};
@@ -13,6 +14,9 @@ use cells::{cells, kind};
 
 /// What one message may hold of rows, in MiB; the rest of `proto::MAX_MESSAGE_BYTES` is for the framing of cells.
 const LIMIT_MIB: usize = proto::MAX_MESSAGE_BYTES / (2 << 20);
+
+/// Rows of a page of [`all`].
+const PAGE_ROWS: u32 = 5_000;
 
 /// Which rows of a view.
 #[derive(Debug, Clone, Default)]
@@ -83,6 +87,24 @@ pub async fn list(connection: &mut PgConnection, view: View, wanted: &Wanted<'_>
         View::BestLearningRate => rows!("queries/rows/best_learning_rate_rows.sql", sweep),
     };
     Ok(Page { table: Table { columns: columns(connection, view).await?, rows }, next })
+}
+
+/// All rows of a view, page by page: more than one message holds.
+///
+/// # Errors
+/// As [`list`].
+pub async fn all(connection: &mut PgConnection, view: View, wanted: &Wanted<'_>) -> Result<Table> {
+    let mut wanted = Wanted { limit: Some(PAGE_ROWS), ..wanted.clone() };
+    let mut table = Table::default();
+    loop {
+        let page = list(connection, view, &wanted).await?;
+        table.columns = page.table.columns;
+        table.rows.extend(page.table.rows);
+        if page.next.is_none() {
+            return Ok(table);
+        }
+        wanted.after = page.next;
+    }
 }
 
 async fn columns(connection: &mut PgConnection, view: View) -> Result<Vec<Column>> {

@@ -150,6 +150,7 @@ fn check_data(data: &DataSpec, found: &mut Issues) {
 
 fn check_synthetic(data: &SyntheticData, found: &mut Issues) {
     const MAX_ELEMENTS: u64 = 1 << 34;
+    const MAX_DIMENSIONS: usize = 8;
     if data.examples == 0 {
         found.add("data.examples", "0 examples cannot be trained on", Some("ask for at least 1"));
     }
@@ -159,6 +160,10 @@ fn check_synthetic(data: &SyntheticData, found: &mut Issues) {
             "the shape of an example needs sizes of at least 1",
             Some("for example [10]"),
         );
+    }
+    if data.features.len() > MAX_DIMENSIONS {
+        let message = format!("{} dimensions of an example are too many", data.features.len());
+        found.add("data.features", message, Some("use at most 8"));
     }
     let elements = data.features.iter().try_fold(data.examples, |product, &size| product.checked_mul(size));
     if elements.is_none_or(|elements| elements > MAX_ELEMENTS) {

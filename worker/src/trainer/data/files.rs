@@ -1,6 +1,5 @@
 //! The files of a data set, read one after another, with a digest of what is in them.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +7,7 @@ use super::DataError;
 use super::identity::FileIdentity;
 use super::unpacked::Unpacked;
 use crate::trainer::digest::Hashed;
+use crate::trainer::regular_file;
 use domain::units::{ContentHash, ContentHasher};
 
 /// Refuses what would unpack to more than this: no data set for one machine is as large.
@@ -38,7 +38,7 @@ impl Files {
     /// # Errors
     /// [`DataError::Unreadable`].
     pub fn open(&mut self, path: &Path) -> Result<Contents<'_>, DataError> {
-        let file = File::open(path).map_err(|source| unreadable(path, source))?;
+        let file = regular_file::open(path).map_err(|source| unreadable(path, source))?;
         // Before the first byte: what is written while it is read makes it another file afterwards.
         self.identities.push(FileIdentity::of(path).map_err(|source| unreadable(path, source))?);
         let stream: Box<dyn Read> = if path.extension().is_some_and(|extension| extension == "gz") {
@@ -74,7 +74,7 @@ pub(super) fn malformed(path: &Path, reason: impl Into<String>) -> DataError {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, File};
     use std::io::Write;
 
     use flate2::Compression;

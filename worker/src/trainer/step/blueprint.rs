@@ -1,6 +1,5 @@
 //! From a model's description to a learner.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use domain::TrialSettings;
@@ -17,6 +16,7 @@ use crate::shim::TorchError;
 use crate::trainer::digest::sha256_of;
 use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::model::{Mode, Model, Script};
+use crate::trainer::regular_file;
 use crate::trainer::threads::threads_for;
 
 /// What a trial's model is to be.
@@ -50,7 +50,7 @@ impl Blueprint {
                     return Err(TrialError::Unsupported(problem.to_owned()));
                 };
                 let path = PathBuf::from(path);
-                let sha256 = File::open(&path).and_then(sha256_of).map_err(|error| TrialError::Module {
+                let sha256 = regular_file::open(&path).and_then(sha256_of).map_err(|error| TrialError::Module {
                     path: path.display().to_string(),
                     reason: error.to_string(),
                     help: "the file must be on the worker, under this path; or send it along with `upload` in place of `path`",
