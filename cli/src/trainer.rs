@@ -27,15 +27,19 @@ pub struct TrainerOptions {
     pub device: String,
     /// Device memory it may use.
     pub memory_limit: Option<Bytes>,
+    /// After so long without any work done it is ended.
+    pub patience: Duration,
     /// How much is said while it works.
     pub talk: Talk,
 }
 
+/// As long as a worker waits by default.
+pub const PATIENCE: Duration = Duration::from_secs(600);
+
 /// After so long without any work done, the user is told of it. Reading, planning and each micro-batch count as work.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// After so long it is ended, as a worker ends it by default.
-const PATIENCE: Duration = Duration::from_secs(600);
+const NOTHING_DONE: &str = "no micro-batch and no piece of a file was finished";
 
 /// A running trainer; it ends when dropped, as its standard input does.
 #[derive(Debug)]
@@ -45,6 +49,7 @@ pub struct Trainer {
     events: Receiver<io::Result<Option<TrainerEvent>>>,
     said: Option<JoinHandle<String>>,
     device: Device,
+    patience: Duration,
     talk: Talk,
 }
 
@@ -73,6 +78,7 @@ impl Trainer {
             events: read_events(stdout),
             said: Some(said),
             device: Device::default(),
+            patience: options.patience,
             talk: options.talk,
         };
         let start = StartTrainer {
@@ -175,16 +181,15 @@ impl Trainer {
     fn next_event(&mut self) -> Result<io::Result<Option<TrainerEvent>>, Failure> {
         match self.events.recv_timeout(SILENCE) {
             Err(RecvTimeoutError::Timeout) => self.talk.warn(format_args!(
-                "no micro-batch and no piece of a file was finished for {SILENCE:?}: this is slow, or the model does not return; \
-                 Ctrl-C ends it"
+                "{NOTHING_DONE} for {SILENCE:?}: this is slow, or the model does not return; Ctrl-C ends it"
             )),
             received => return Ok(received.unwrap_or(Ok(None))),
         }
-        match self.events.recv_timeout(PATIENCE - SILENCE) {
+        match self.events.recv_timeout(self.patience.saturating_sub(SILENCE)) {
             Err(RecvTimeoutError::Timeout) => {
                 end(&self.child);
-                let minutes = PATIENCE.as_secs() / 60;
-                Err(Failure::failed(format!("no micro-batch and no piece of a file was finished for {minutes} minutes, so the trainer was ended"))
+                let patience = self.patience;
+                Err(Failure::failed(format!("{NOTHING_DONE} for {patience:?}, so the trainer was ended"))
                     .hint("see that the model's `forward` returns, and that its files can be read"))
             }
             received => Ok(received.unwrap_or(Ok(None))),

@@ -15,7 +15,7 @@ use crate::local::record::Record;
 use crate::local::{programs, socket};
 use crate::output::{self, Format, OutputArgs};
 use crate::talk::Talk;
-use crate::trainer::{Trainer, TrainerOptions};
+use crate::trainer::{PATIENCE, Trainer, TrainerOptions};
 
 use super::up;
 
@@ -131,7 +131,12 @@ fn coordinator_program() -> Finding {
 fn worker(device: &str) -> Finding {
     let check = || {
         let program = programs::find(programs::WORKER)?;
-        let options = TrainerOptions { device: device.to_owned(), memory_limit: None, talk: Talk::Quiet };
+        let options = TrainerOptions {
+            device: device.to_owned(),
+            memory_limit: None,
+            patience: PATIENCE,
+            talk: Talk::Quiet,
+        };
         let trainer = Trainer::start(&program, &options)?;
         let found = trainer.device();
         Ok(format!(

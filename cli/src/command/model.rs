@@ -1,12 +1,14 @@
 //! `model check`: whether a scripted module can be trained, before a sweep is made of it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use proto::v1::{Accumulation, CheckModule, CheckedModule};
 use report::{Column, ColumnKind, Table, human, rows};
 
 use super::up;
 use crate::context::Context;
+use crate::durations;
 use crate::failure::{Exit, Failure};
 use crate::local::programs;
 use crate::output::{self, Format, OutputArgs};
@@ -40,6 +42,10 @@ struct CheckArgs {
     #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = up::parse_device)]
     device: String,
 
+    /// Give up where the module has not returned for so long, such as 30s or 5m
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = durations::parse)]
+    timeout: Duration,
+
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -51,7 +57,12 @@ struct CheckArgs {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let Action::Check(args) = &args.action;
     let path = std::path::absolute(&args.file).unwrap_or_else(|_| args.file.clone());
-    let options = TrainerOptions { device: args.device.clone(), memory_limit: None, talk: context.talk };
+    let options = TrainerOptions {
+        device: args.device.clone(),
+        memory_limit: None,
+        patience: args.timeout,
+        talk: context.talk,
+    };
     let mut trainer = Trainer::start(&programs::find(programs::WORKER)?, &options)?;
     let request = CheckModule { path: path.display().to_string(), features: args.input.clone() };
     let module = trainer.check(request)?;

@@ -18,7 +18,7 @@ use crate::output::{self, OutputArgs};
 use crate::preview::Preview;
 use crate::spec_args::SpecArgs;
 use crate::spec_file::Readers;
-use crate::trainer::{Trainer, TrainerOptions};
+use crate::trainer::{PATIENCE, Trainer, TrainerOptions};
 
 use super::up;
 
@@ -53,6 +53,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             let options = TrainerOptions {
                 device: args.device.clone(),
                 memory_limit: args.memory_limit,
+                patience: PATIENCE,
                 talk: context.talk,
             };
             let mut trainer = Trainer::start(&program, &options)?;

@@ -27,7 +27,7 @@ use crate::preview::TryOut;
 use crate::spec_args::SpecArgs;
 use crate::spec_file::{Readers, SpecFile};
 use crate::talk::Talk;
-use crate::trainer::TrainerOptions;
+use crate::trainer::{PATIENCE, TrainerOptions};
 use crate::{analysis, conclusion, follow, submission};
 
 use super::up::WorkerArgs;
@@ -142,7 +142,10 @@ fn begin_to_try_out(args: &Args, workers: &Workers, talk: Talk) -> Result<Option
     }
     let device = workers.devices.first().cloned().unwrap_or_else(|| "cpu".to_owned());
     let spec = args.spec_args().load(Readers::ThisCommand)?;
-    Ok(Some(TryOut::begin(spec.sweep, TrainerOptions { device, memory_limit: None, talk })))
+    Ok(Some(TryOut::begin(
+        spec.sweep,
+        TrainerOptions { device, memory_limit: None, patience: PATIENCE, talk },
+    )))
 }
 
 async fn tried_out(

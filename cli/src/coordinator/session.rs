@@ -9,7 +9,8 @@ use crate::coordinator::{credentials, refusal};
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupts;
 use crate::local::record::Record;
-use crate::local::{Lifetime, Stack, StackOptions, lock};
+use crate::local::{Lifetime, Stack, StackOptions, StateDir, lock, postgres};
+use crate::talk::Talk;
 
 /// What a command wants of a coordinator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +112,17 @@ impl Found {
     }
 }
 
+/// A stack that stays has nobody who looks after it: where its database was killed, it is started again.
+async fn mended(state: &StateDir, record: Record, talk: Talk) -> Result<Record, Failure> {
+    if record.coordinator.is_none() || !record.stays || postgres::running(state).is_some() {
+        return Ok(record);
+    }
+    talk.warn("the database of the local stack had ended; it is started again");
+    let options = StackOptions { workers: None, lifetime: Lifetime::Stays };
+    Stack::start_locked(state, &options, talk).await?;
+    Ok(Record::load(state))
+}
+
 async fn find(context: &Context, purpose: Purpose) -> Result<Found, Failure> {
     if let Some(address) = Address::named(context.globals.coordinator.as_deref())? {
         return Ok(Found::elsewhere(address));
@@ -120,7 +132,7 @@ async fn find(context: &Context, purpose: Purpose) -> Result<Found, Failure> {
         return Ok(Found::elsewhere(Address::default_port()));
     }
     let _change = lock::change(&state, context.talk).await?;
-    let record = Record::load(&state);
+    let record = mended(&state, Record::load(&state), context.talk).await?;
     if record.coordinator.is_some() {
         let in_use = lock::using(&state, context.talk).await?;
         let address = Address { url: record.url, origin: Origin::LocalStack };

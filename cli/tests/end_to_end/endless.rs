@@ -71,3 +71,13 @@ fn a_model_that_never_returns_is_told_of_and_an_interrupt_ends_it() {
     wait_for("the trainer's end", || (!trainer.is_alive()).then_some(()));
     assert!(ProcessId::of(command.pid).is_none_or(|process| process != command));
 }
+
+#[test]
+fn a_check_gives_up_after_its_time() {
+    let sandbox = Sandbox::new();
+    let module = format!("{}/../worker/tests/fixtures/modules/endless.pt", env!("CARGO_MANIFEST_DIR"));
+    let check = sandbox.call(&["model", "check", &module, "--input", "4", "--timeout", "11s"]);
+    let said = String::from_utf8_lossy(&check.stderr);
+    assert_eq!(check.status.code(), Some(1), "{said}");
+    assert!(said.contains("for 11s, so the trainer was ended"), "{said}");
+}

@@ -163,6 +163,22 @@ fn a_database_that_is_killed_with_a_busy_backend_comes_back() {
 }
 
 #[test]
+fn a_database_that_is_killed_under_a_stack_that_stays_is_started_by_the_next_command() {
+    let sandbox = Sandbox::new();
+    sandbox.read(&["up"]);
+    sandbox.read(&["run", &path(&sandbox, "short.toml", SHORT)]);
+    let database = postgres::running(sandbox.state()).unwrap().process;
+    database.signal(Signal::SIGKILL);
+    wait_for("its end", || (!database.is_alive()).then_some(()));
+    let listed = sandbox.call(&["ls", "-o", "json"]);
+    let said = String::from_utf8_lossy(&listed.stderr);
+    assert_eq!(listed.status.code(), Some(0), "{said}");
+    assert!(said.contains("it is started again"), "{said}");
+    assert_eq!(sandbox.rows(&["results", "short"]).len(), 1);
+    sandbox.read(&["run", &path(&sandbox, "short.toml", SHORT)]);
+}
+
+#[test]
 fn a_trainer_that_is_killed_while_it_starts_is_replaced() {
     let sandbox = Sandbox::new();
     let mut run = sandbox.start(&["run", &path(&sandbox, "short.toml", SHORT)]);

@@ -1,5 +1,7 @@
 //! A sweep, and everything that can be read of it.
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use super::sandbox::{Sandbox, example};
@@ -53,7 +55,10 @@ fn results_are_read_in_every_way() {
     assert_eq!(column(&sandbox.rows(&["sql", query]), "batch_size"), [32, 1024]);
     let refused = sandbox.call(&["sql", "delete from batchsweep.result"]);
     assert_eq!(refused.status.code(), Some(1), "{}", String::from_utf8_lossy(&refused.stderr));
-    assert!(sandbox.read(&["sql", "--url"]).starts_with("postgres"));
+    // A database that is started for this command alone is gone before anybody connects to it.
+    let no_url = sandbox.call(&["sql", "--url"]);
+    assert_eq!((no_url.status.code(), no_url.stdout.len()), (Some(3), 0));
+    assert!(String::from_utf8_lossy(&no_url.stderr).contains("batchsweep up"));
 
     let csv = sandbox.read(&["results", "short", "-o", "csv"]);
     assert_eq!(
@@ -102,6 +107,9 @@ fn a_sweep_ends_with_its_grid_and_what_to_train_with() {
     let file = file.to_string_lossy();
     // One stack for all that follows.
     sandbox.read(&["up"]);
+    let url = sandbox.read(&["sql", "--url"]);
+    let psql = Command::new("psql").args([url.trim(), "-AtXc", "select current_user"]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&psql.stdout).trim(), "batchsweep_reader", "{psql:?}");
     let output = sandbox.call(&["run", &file]);
     let (shown, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{said}");
