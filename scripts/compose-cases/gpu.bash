@@ -26,8 +26,8 @@ YML
     compose --profile cpu stop worker-cpu
     on_fake_gpu up -d --wait --wait-timeout 180 worker-gpu
     sweep=$(cli submit /examples/seed.toml --wait)
-    expect "where the sweep was trained" "$(sql "select string_agg(distinct left(device, 6) || ' ' || (worker like '%-cuda0'), ', ')
-        from batchsweep.result where sweep_id = '$sweep' and status = 'succeeded'")" "cuda:0 true"
+    expect "where the sweep was trained" "$(sql "select string_agg(distinct device, ', ') from batchsweep.result
+        where sweep_id = '$sweep' and status = 'succeeded'")" "cuda:0 NVIDIA Fake 0"
     on_fake_gpu rm --stop --force worker-gpu
     compose --profile cpu up -d --wait --wait-timeout 180
 }
