@@ -17,8 +17,8 @@ comment on function core.end_reader is 'Ends the process of this number where it
 revoke all on function core.end_reader from public;
 grant execute on function core.end_reader to batchsweep_coordinator;
 
--- These belong to Postgres itself: where the migration does not run as a superuser they stay as they are, with a warning. The
--- coordinator needs none of them.
+-- These belong to Postgres itself: where the migration does not run as a superuser they stay as they are, with a warning. A
+-- coordinator of an earlier version has reports of one trial wait for each other by them, so its role keeps them.
 do $$
 declare
     harmful regprocedure;
@@ -33,6 +33,7 @@ begin
             )
     loop
         execute format('revoke execute on function %s from public', harmful);
+        execute format('grant execute on function %s to batchsweep_coordinator', harmful);
     end loop;
 end
 $$;
