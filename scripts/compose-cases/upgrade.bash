@@ -23,14 +23,14 @@ upgrade_from() {
     git -C "$root" log -1 --format=%H -- "$first" 2>/dev/null || true
 }
 
-# The images of that commit, kept under its name for the next time. In a folder of another name, so that what cargo keeps of
-# the two does not mix.
+# The images of that commit, kept under its name for the next time. In a folder and with a cache of their own: cargo would take what
+# it keeps of one commit, which is younger, for the sources of the other.
 build_previous() {
     local commit=$1 target
     mkdir -p "$work/previous"
     git -C "$root" archive "$commit" | tar -x -C "$work/previous"
     cp .dockerignore "$work/previous/"
-    sed -i 's|/source|/previous|g' "$work/previous/deploy/Dockerfile"
+    sed -i 's|/source|/previous|g; s|id=batchsweep-target|id=batchsweep-target-before|' "$work/previous/deploy/Dockerfile"
     for target in batchsweep worker-cpu; do
         docker image inspect "batchsweep-before:${commit:0:12}-$target" >/dev/null 2>&1 ||
             docker build --quiet --file "$work/previous/deploy/Dockerfile" --target "$target" --build-arg LTO=off \
