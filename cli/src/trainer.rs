@@ -36,7 +36,7 @@ pub struct TrainerOptions {
 /// As long as a worker waits by default.
 pub const PATIENCE: Duration = Duration::from_secs(600);
 
-/// After so long without any work done, the user is told of it. Reading, planning and each micro-batch count as work.
+/// After so long without any work done, the user gets a warning. Reading, planning and each micro-batch count as work.
 const SILENCE: Duration = Duration::from_secs(10);
 
 const NOTHING_DONE: &str = "no micro-batch and no piece of a file was finished";
@@ -179,13 +179,15 @@ impl Trainer {
 
     /// The next thing it says, or that it has done nothing for too long.
     fn next_event(&mut self) -> Result<io::Result<Option<TrainerEvent>>, Failure> {
-        match self.events.recv_timeout(SILENCE) {
-            Err(RecvTimeoutError::Timeout) => self.talk.warn(format_args!(
+        let silence = SILENCE.min(self.patience);
+        match self.events.recv_timeout(silence) {
+            Err(RecvTimeoutError::Timeout) if silence < self.patience => self.talk.warn(format_args!(
                 "{NOTHING_DONE} for {SILENCE:?}: this is slow, or the model does not return; Ctrl-C ends it"
             )),
+            Err(RecvTimeoutError::Timeout) => {}
             received => return Ok(received.unwrap_or(Ok(None))),
         }
-        match self.events.recv_timeout(self.patience.saturating_sub(SILENCE)) {
+        match self.events.recv_timeout(self.patience - silence) {
             Err(RecvTimeoutError::Timeout) => {
                 end(&self.child);
                 let patience = self.patience;

@@ -24,7 +24,7 @@ pub struct Args {
 /// What to do with it.
 #[derive(Debug, Clone, clap::Subcommand)]
 enum Action {
-    /// Load a TorchScript file, run it once, and tell what is in it
+    /// Load a TorchScript file, run it once, and print what is in it
     Check(CheckArgs),
 }
 

@@ -76,8 +76,8 @@ fn a_model_that_never_returns_is_told_of_and_an_interrupt_ends_it() {
 fn a_check_gives_up_after_its_time() {
     let sandbox = Sandbox::new();
     let module = format!("{}/../worker/tests/fixtures/modules/endless.pt", env!("CARGO_MANIFEST_DIR"));
-    let check = sandbox.call(&["model", "check", &module, "--input", "4", "--timeout", "11s"]);
+    let check = sandbox.call(&["model", "check", &module, "--input", "4", "--timeout", "2s"]);
     let said = String::from_utf8_lossy(&check.stderr);
     assert_eq!(check.status.code(), Some(1), "{said}");
-    assert!(said.contains("for 11s, so the trainer was ended"), "{said}");
+    assert!(said.contains("for 2s, so the trainer was ended"), "{said}");
 }

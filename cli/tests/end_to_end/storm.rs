@@ -147,7 +147,7 @@ fn strike(
     None
 }
 
-/// Everything that was trained is there once, and what was left can be told from what has ended.
+/// Everything that was trained is there once, and each sweep is either finished or paused.
 fn assert_nothing_lost(sandbox: &Sandbox, finished: usize) {
     let trials = "select count(*) as n, min(steps) as least, max(steps) as most from batchsweep.result \
                   join batchsweep.sweep using (sweep_id) where state = 'finished' and status = 'succeeded'";

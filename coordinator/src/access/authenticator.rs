@@ -127,13 +127,10 @@ impl Authenticator {
         let found = lookup.await.map_err(of_store)?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, known| looked < known.until + KEPT);
+        known.remove(&hash);
         let Some(found) = found else {
-            known.remove(&hash);
             return Err(Reason::TokenInvalid.status("this coordinator does not know the token"));
         };
-        if !matches!(found.standing, Standing::Valid { .. }) {
-            known.remove(&hash);
-        }
         match found.standing {
             Standing::Valid { .. } if found.name == access::SIGN_IN => {
                 Err(Reason::TokenInvalid.status("this token signs a browser in, once, and does nothing else"))

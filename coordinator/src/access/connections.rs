@@ -99,7 +99,7 @@ pub struct Connection {
 
 impl Connection {
     /// A call on it was let in: it stays.
-    pub fn is_used(&self) {
+    pub fn note_call(&self) {
         self.called.store(true, Ordering::Relaxed);
     }
 

@@ -73,7 +73,7 @@ where
                 }
                 Ok(caller) => {
                     if let Some(connection) = head.extensions.get::<Connection>() {
-                        connection.is_used();
+                        connection.note_call();
                     }
                     head.extensions.insert(caller);
                     Ok(with_reason(inner.call(Request::from_parts(head, body)).await?))

@@ -151,7 +151,7 @@ pub fn scopes(words: &[String]) -> Result<Vec<Scope>, Status> {
     few("scopes", words, "scopes", MAX_SCOPES)?;
     let mut scopes = Vec::new();
     for word in words {
-        scopes.push(parsed("scopes", reference("scopes", word)?)?);
+        scopes.push(parsed("scopes", word)?);
     }
     scopes.sort_unstable();
     scopes.dedup();
