@@ -7,7 +7,7 @@ use proto::v1::{Sweep, SweepState, View, WatchSweepRequest, WatchSweepResponse};
 use tonic::Status;
 
 use crate::coordinator::session::Session;
-use crate::coordinator::{presence, refusal, rows};
+use crate::coordinator::{refusal, rows};
 use crate::display::{Display, trials};
 use crate::failure::{Exit, Failure};
 
@@ -89,9 +89,9 @@ async fn watch(
 async fn nothing_goes_on(session: &Session, sweep: Option<&Sweep>) -> String {
     tokio::time::sleep(ALONE).await;
     if let Some(sweep) = sweep
-        && session.presence.waits_in_vain(&session.client, sweep).await
+        && let Some(lack) = session.presence.lack(&session.client, sweep).await
     {
-        return format!("trials wait, and {}; start one with: batchsweep up", presence::NONE_RUNS);
+        return format!("trials wait: {lack}; start one with: {}", lack.remedy());
     }
     tokio::time::sleep(IDLE - ALONE).await;
     "trials wait, but no worker takes one; see who is there with: batchsweep workers".to_owned()

@@ -86,6 +86,8 @@ impl Trainer {
             memory_limit_bytes: options.memory_limit.map(|limit| limit.0),
             // As the one worker of a `run` has them: memory may depend on it.
             threads: std::thread::available_parallelism().map_or(0, |cores| cores.get() as u32),
+            // It is the user's own, on the user's machine.
+            allows_code: true,
         };
         match trainer.ask(trainer_request::Kind::Start(start))? {
             trainer_event::Kind::Ready(device) => trainer.device = device,

@@ -22,7 +22,7 @@ use telemetry::LogFormat;
 
 pub use auth::{AuthConfig, AuthMode};
 pub use http_listen::HttpListen;
-pub use limits::LimitsConfig;
+pub use limits::{LimitsConfig, UploadLimits};
 pub use tls::TlsConfig;
 
 use crate::store::rows::reader::READER_ROLE;

@@ -84,6 +84,7 @@ async fn main() -> ExitCode {
 
 async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let traces = telemetry::start("batchsweep-coordinator", config.log_format, "info,sqlx=warn");
+    storage::private::close_to_others();
     // Before the port is taken: a wrong flag is told first.
     config.check()?;
     let listener = TcpListener::bind(config.listen)

@@ -166,7 +166,7 @@ fn context(
         claims: Claims::start(store.clone(), config.lease_ttl, drain.clone()),
         completions: Completions::start(store.clone(), config.lease_ttl),
         watches: Watches::new(store.clone(), stop.clone()),
-        uploads: Arc::new(Uploads::new(config.upload_store(), config.limits.max_upload.0)),
+        uploads: Arc::new(Uploads::new(config.upload_store(), config.limits.uploads())),
         known_memory: MeasuredMemory::default(),
         specs: Specs::default(),
         reader: config.reader_options()?,

@@ -1,5 +1,7 @@
 //! The store of files that are sent along with sweeps.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::units::ContentHash;
@@ -9,6 +11,7 @@ use tokio::sync::OnceCell;
 use tonic::Status;
 
 use crate::access::status::of_store;
+use crate::config::UploadLimits;
 use crate::store::Store;
 use crate::store::upload::{self, Read};
 
@@ -19,22 +22,55 @@ const FOLDER: &str = "uploads";
 #[derive(Debug)]
 pub struct Uploads {
     place: String,
-    /// The longest file, in bytes.
-    limit: u64,
+    limits: UploadLimits,
+    /// Bytes that each principal is sending now.
+    coming: Mutex<HashMap<Option<String>, u64>>,
     storage: OnceCell<Storage>,
 }
 
+/// Bytes that a principal is sending; they count until this is dropped.
+#[derive(Debug)]
+pub struct Coming<'a> {
+    uploads: &'a Uploads,
+    by: Option<String>,
+    bytes: u64,
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        let mut coming = self.uploads.coming.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = coming.get_mut(&self.by) {
+            *bytes -= self.bytes;
+            if *bytes == 0 {
+                coming.remove(&self.by);
+            }
+        }
+    }
+}
+
 impl Uploads {
-    /// At this folder or bucket; no file may be longer than `limit` bytes.
+    /// At this folder or bucket, within these limits.
     #[must_use]
-    pub fn new(place: String, limit: u64) -> Self {
-        Self { place, limit, storage: OnceCell::new() }
+    pub fn new(place: String, limits: UploadLimits) -> Self {
+        Self { place, limits, coming: Mutex::default(), storage: OnceCell::new() }
     }
 
-    /// The longest file that is taken, in bytes.
+    /// How much is taken.
     #[must_use]
-    pub fn limit(&self) -> u64 {
-        self.limit
+    pub fn limits(&self) -> UploadLimits {
+        self.limits
+    }
+
+    /// Makes room for a file of a principal of whose files `kept` bytes are here; `None` where that is more than its share.
+    #[must_use]
+    pub fn reserve(&self, by: Option<&str>, kept: u64, bytes: u64) -> Option<Coming<'_>> {
+        let by = by.map(str::to_owned);
+        let mut all = self.coming.lock().unwrap_or_else(PoisonError::into_inner);
+        let coming = all.get(&by).copied().unwrap_or_default().checked_add(bytes)?;
+        (kept.checked_add(coming)? <= self.limits.quota).then(|| {
+            all.insert(by.clone(), coming);
+            Coming { uploads: self, by, bytes }
+        })
     }
 
     /// Whether a file of this hash and so many bytes is here.

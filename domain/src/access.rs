@@ -68,6 +68,15 @@ pub const PAGE: &str = "page";
 /// The longest name of a token, in bytes.
 pub const MAX_PRINCIPAL: usize = 63;
 
+/// The fleet of a worker's principal: what follows the last `@` of its name, else the whole name; empty where nobody has a
+/// name. Workers of one fleet trust each other: they plan with the memory that others of it measured, go on from what those
+/// saved, and must find the same data.
+#[must_use]
+pub fn fleet(principal: Option<&str>) -> &str {
+    let name = principal.unwrap_or_default();
+    name.rsplit_once('@').map_or(name, |(_, fleet)| if fleet.is_empty() { name } else { fleet })
+}
+
 /// Checks the name that a token goes by. Tokens of one name stand for one principal: one can take another's place
 /// without what the first holds being lost.
 ///
@@ -102,6 +111,15 @@ mod tests {
                 assert_eq!(held.allows(needed), held == needed || held == Scope::Admin, "{held} {needed}");
             }
         }
+    }
+
+    #[test]
+    fn a_fleet_is_what_follows_the_at_sign() {
+        assert_eq!(fleet(Some("host-7@gpus")), "gpus");
+        assert_eq!(fleet(Some("host-7")), "host-7");
+        assert_eq!(fleet(Some("a@b@c")), "c");
+        assert_eq!(fleet(Some("odd@")), "odd@");
+        assert_eq!(fleet(None), "");
     }
 
     #[test]

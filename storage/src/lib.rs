@@ -2,9 +2,13 @@
 //! folder or a bucket; under its path a file is whole, or not there.
 //!
 //! - [`place`]: from a folder's name or a bucket's URL to a [`Storage`],
+//! - [`private`]: who may read it,
+//! - [`remains`]: what a killed process left on its way in,
 //! - [`writer`]: a file on its way in.
 
 pub mod place;
+pub mod private;
+mod remains;
 pub mod writer;
 
 use std::fmt;
@@ -30,6 +34,8 @@ const PART: usize = 8 << 20;
 #[derive(Clone)]
 pub struct Storage {
     objects: Arc<dyn ObjectStore>,
+    /// Of a folder: held while it is used.
+    _held: Option<Arc<std::fs::File>>,
 }
 
 impl fmt::Debug for Storage {

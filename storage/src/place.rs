@@ -13,7 +13,7 @@ use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ClientConfigKey, Error, RetryConfig};
 
-use crate::Storage;
+use crate::{Storage, remains};
 
 /// How long a bucket that cannot be reached is tried again.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -55,7 +55,9 @@ impl Storage {
     fn folder(folder: &FilePath) -> Result<Self, String> {
         fs::create_dir_all(folder).map_err(|error| error.to_string())?;
         let objects = LocalFileSystem::new_with_prefix(folder).map_err(|error| error.to_string())?;
-        Ok(Self { objects: Arc::new(objects.with_fsync(true).with_automatic_cleanup(true)) })
+        // A folder that cannot be held serves all the same; only remains stay in it.
+        let held = remains::hold(folder).ok().map(Arc::new);
+        Ok(Self { objects: Arc::new(objects.with_fsync(true).with_automatic_cleanup(true)), _held: held })
     }
 
     fn bucket(url: &str, variables: Vec<(String, String)>) -> Result<Self, String> {
@@ -84,7 +86,7 @@ impl Storage {
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let retry = RetryConfig { retry_timeout: RETRY_TIMEOUT, ..RetryConfig::default() };
         let bucket = bucket.with_retry(retry).build().map_err(|error| error.to_string())?;
-        Ok(Self { objects: Arc::new(PrefixStore::new(bucket, prefix)) })
+        Ok(Self { objects: Arc::new(PrefixStore::new(bucket, prefix)), _held: None })
     }
 }
 

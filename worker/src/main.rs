@@ -92,6 +92,7 @@ fn run_agent(config: AgentConfig, log_format: LogFormat) -> ExitCode {
 }
 
 async fn work(config: AgentConfig) -> anyhow::Result<()> {
+    storage::private::close_to_others();
     if let Some(address) = config.metrics_listen {
         let listener = TcpListener::bind(address).await;
         let listener = listener

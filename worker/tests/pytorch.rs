@@ -248,7 +248,12 @@ impl Trainer {
         let requests = process.stdin.take().context("its input is piped")?;
         let events = process.stdout.take().context("its output is piped")?;
         let mut trainer = Self { process, requests, events };
-        let start = v1::StartTrainer { device: "cpu".to_owned(), threads: 1, ..v1::StartTrainer::default() };
+        let start = v1::StartTrainer {
+            device: "cpu".to_owned(),
+            threads: 1,
+            allows_code: true,
+            ..v1::StartTrainer::default()
+        };
         trainer.send(RequestKind::Start(start))?;
         match trainer.next()? {
             EventKind::Ready(_) => Ok(trainer),

@@ -34,6 +34,7 @@ impl NullWorker {
                 threads: 1,
             }),
             held: Vec::new(),
+            allows_code: false,
         };
         let answer = connection.workers.clone().register_worker(request).await.context("registering")?;
         Ok(Self { connection, worker_id: answer.into_inner().worker_id, instance_id })

@@ -7,7 +7,8 @@ use report::{Column, ColumnKind, Look, Table, human};
 
 use crate::context::{Context, block_on};
 use crate::coordinator::address::Address;
-use crate::coordinator::{client, credentials, presence};
+use crate::coordinator::presence::Lack;
+use crate::coordinator::{client, credentials};
 use crate::failure::{Exit, Failure};
 use crate::local::database_user::DatabaseUser;
 use crate::local::postgres::{self, Binaries};
@@ -189,7 +190,7 @@ fn local_stack(context: &Context) -> Finding {
         (Some(_), Some(_)) if record.workers.is_empty() => Finding {
             check: CHECK,
             verdict: Verdict::Absent,
-            found: format!("runs at {}, but {}", record.url, presence::NONE_RUNS),
+            found: format!("runs at {}, but {}", record.url, Lack::NoWorker),
             fix: Some("batchsweep up".to_owned()),
         },
         (Some(_), Some(_)) => {

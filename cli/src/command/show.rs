@@ -12,7 +12,6 @@ use serde_json::json;
 use crate::analysis;
 use crate::conclusion::{self, FEW_WARNINGS};
 use crate::context::Context;
-use crate::coordinator::presence;
 use crate::coordinator::rows;
 use crate::coordinator::session::{self, Purpose, Session};
 use crate::failure::{Exit, Failure};
@@ -42,14 +41,14 @@ pub struct Args {
 /// # Errors
 /// When there is no such sweep, or no coordinator.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let (analyzed, best, data, waits_in_vain) = session::with(context, Purpose::Stored, async |session| {
+    let (analyzed, best, data, lack) = session::with(context, Purpose::Stored, async |session| {
         let analyzed = analysis::fetch(session, &args.sweep).await?;
         let sweep_id = &analyzed.sweep.sweep_id;
         let best = rows::list(&mut session.client, View::BestLearningRate, sweep_id, "").await;
         let best = best.map_err(|status| session.refused(&status))?;
         let data = data_of(session, sweep_id).await;
-        let waits_in_vain = session.presence.waits_in_vain(&session.client, &analyzed.sweep).await;
-        Ok((analyzed, best, data, waits_in_vain))
+        let lack = session.presence.lack(&session.client, &analyzed.sweep).await;
+        Ok((analyzed, best, data, lack))
     })
     .await?;
     let sweep = &analyzed.sweep;
@@ -63,14 +62,14 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             output::text(&page(sweep, data.as_deref()))?;
             output::text("\n")?;
             conclusion::write_conclusion(&analyzed, FEW_WARNINGS, context.talk)?;
-            if !waits_in_vain {
+            if lack.is_none() {
                 context.talk.next(format_args!("batchsweep best {}", args.sweep));
             }
         }
     }
-    if waits_in_vain {
-        context.talk.warn(format_args!("{}, so nothing is trained", presence::NONE_RUNS));
-        context.talk.next("batchsweep up");
+    if let Some(lack) = lack {
+        context.talk.warn(format_args!("{lack}, so nothing is trained"));
+        context.talk.next(lack.remedy());
     }
     Ok(Exit::Success)
 }

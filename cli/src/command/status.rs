@@ -4,7 +4,8 @@ use report::rows;
 use report::{Column, ColumnKind, Table};
 
 use crate::context::Context;
-use crate::coordinator::{presence, sign_in};
+use crate::coordinator::presence::Lack;
+use crate::coordinator::sign_in;
 use crate::failure::{Exit, Failure};
 use crate::local::postgres;
 use crate::local::process::ProcessId;
@@ -62,8 +63,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
             sign_in::tell(context, &record.url, &record.page, "").await;
         }
         if record.workers.is_empty() {
-            context.talk.warn(presence::NONE_RUNS);
-            context.talk.next("batchsweep up");
+            context.talk.warn(Lack::NoWorker);
+            context.talk.next(Lack::NoWorker.remedy());
         }
         return Ok(Exit::Success);
     }

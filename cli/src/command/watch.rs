@@ -8,7 +8,7 @@ use proto::v1::{GetSweepRequest, Sweep, SweepState, TrialCounts};
 use report::human;
 
 use crate::context::Context;
-use crate::coordinator::presence::{self, Presence};
+use crate::coordinator::presence::{Lack, Presence};
 use crate::coordinator::session::{self, Purpose, Session};
 use crate::display::{Display, trials};
 use crate::failure::{Exit, Failure};
@@ -103,11 +103,8 @@ async fn refuse_to_wait_in_vain(session: &Session, sweep: &str) -> Result<(), Fa
     } else {
         String::new()
     };
-    Err(Failure::failed(format!(
-        "the sweep has {open}, but the local stack is stopped: {}",
-        presence::NONE_RUNS
-    ))
-    .hint(format!("batchsweep up{resume} && batchsweep watch {sweep}")))
+    Err(Failure::failed(format!("the sweep has {open}, but the local stack is stopped: {}", Lack::NoWorker))
+        .hint(format!("batchsweep up{resume} && batchsweep watch {sweep}")))
 }
 
 /// Says why a sweep was set aside, and how it goes on, after what is to be done `first`; whether it was.

@@ -1,6 +1,11 @@
 //! Whether anybody is there to train.
 
-use proto::v1::{Sweep, SweepState, View};
+use std::fmt;
+
+use domain::spec::ModelSpec;
+use domain::table::Table;
+use proto::Wire;
+use proto::v1::{GetSweepRequest, Sweep, SweepState, View};
 
 use crate::coordinator::client::Client;
 use crate::coordinator::rows;
@@ -18,32 +23,72 @@ pub enum Presence {
     Nobody,
 }
 
-/// Said where no worker runs.
-pub const NONE_RUNS: &str = "no worker is running";
+/// Why no worker can take a sweep's trials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// There is none.
+    NoWorker,
+    /// The model is code of its user's, and none was started to run such.
+    NoneAllowsCode,
+}
+
+impl Lack {
+    /// The command that mends it.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::NoWorker => "batchsweep up",
+            Self::NoneAllowsCode => "batchsweep-worker --allow-code",
+        }
+    }
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoWorker => "no worker is running",
+            Self::NoneAllowsCode => {
+                "the model is code, and no worker that runs was started with --allow-code"
+            }
+        })
+    }
+}
 
 impl Presence {
-    /// Whether trials of the sweep wait, and no worker runs that could take them. False where that cannot be found out.
-    pub async fn waits_in_vain(&self, client: &Client, sweep: &Sweep) -> bool {
+    /// Why trials of the sweep wait for ever: nobody is there who could take them. `None` too where that cannot be found out.
+    pub async fn lack(&self, client: &Client, sweep: &Sweep) -> Option<Lack> {
         let counts = sweep.counts.unwrap_or_default();
-        sweep.state() == SweepState::Active
-            && counts.pending + counts.running > 0
-            && !self.has_worker(client).await
-    }
-
-    async fn has_worker(&self, client: &Client) -> bool {
+        if sweep.state() != SweepState::Active || counts.pending + counts.running == 0 {
+            return None;
+        }
         let is_local = match self {
-            Self::Nobody => return false,
-            Self::Local(state) if !Record::load(state).workers.is_empty() => return true,
+            Self::Nobody => return Some(Lack::NoWorker),
+            // They run code of users, and the coordinator may not have heard of them yet.
+            Self::Local(state) if !Record::load(state).workers.is_empty() => return None,
             Self::Local(_) => true,
             Self::Unknown => false,
         };
-        let Ok(workers) = rows::list(&mut client.clone(), View::Worker, "", "").await else {
-            return true;
-        };
-        (0..workers.rows.len()).any(|row| {
-            // The coordinator takes a local one that is gone for a living one for some seconds.
-            let is_gone = is_local && workers.text(row, "worker").unwrap_or_default().starts_with("local-");
-            workers.text(row, "status") != Some("lost") && !is_gone
-        })
+        let workers = rows::list(&mut client.clone(), View::Worker, "", "").await.ok()?;
+        let living: Vec<usize> =
+            (0..workers.rows.len()).filter(|&row| is_alive(&workers, row, is_local)).collect();
+        if living.is_empty() {
+            return Some(Lack::NoWorker);
+        }
+        let allows_code = living.iter().any(|&row| workers.text(row, "allows_code") != Some("false"));
+        (!allows_code && runs_code(client, sweep).await).then_some(Lack::NoneAllowsCode)
     }
+}
+
+fn is_alive(workers: &Table, row: usize, is_local: bool) -> bool {
+    // The coordinator takes a local one that is gone for a living one for some seconds.
+    let is_gone = is_local && workers.text(row, "worker").unwrap_or_default().starts_with("local-");
+    workers.text(row, "status") != Some("lost") && !is_gone
+}
+
+/// Whether the sweep's model is code of its user's.
+async fn runs_code(client: &Client, sweep: &Sweep) -> bool {
+    let request = GetSweepRequest { sweep: sweep.sweep_id.clone() };
+    let found = client.clone().get_sweep(request).await.ok().and_then(|answer| answer.into_inner().sweep);
+    let model = found.and_then(|sweep| sweep.spec).and_then(|spec| spec.model);
+    model.and_then(|model| ModelSpec::from_wire(model).ok()).is_some_and(|model| model.runs_code())
 }

@@ -4,6 +4,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,7 @@ pub fn try_take(file: &Path) -> Result<Option<File>, Failure> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(|error| failed(&error))?;
     }
-    let open = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(file);
+    let open = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(file);
     let open = open.map_err(|error| failed(&error))?;
     match open.try_lock() {
         Ok(()) => Ok(Some(open)),

@@ -1,7 +1,8 @@
 //! File locks: one command starts or stops at a time, and nobody stops what others still use. The system frees them
 //! when a command dies, whatever kills it.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::time::Duration;
 
 use crate::failure::Failure;
@@ -52,7 +53,10 @@ pub async fn unused(state: &StateDir, talk: Talk) -> Result<Lock, Failure> {
 
 fn open(state: &StateDir, name: &str) -> Result<File, Failure> {
     let path = state.file(name);
-    OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(|error| {
+    // Whoever can open it can hold it, and keep everybody waiting.
+    let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+    let closed = opened.and_then(|file| file.set_permissions(Permissions::from_mode(0o600)).map(|()| file));
+    closed.map_err(|error| {
         Failure::io(format!("cannot open {}", path.display()), &error)
             .hint("choose a folder that you may write to with --state-dir or BATCHSWEEP_STATE_DIR")
     })

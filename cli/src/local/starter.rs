@@ -218,6 +218,7 @@ impl Starter<'_> {
                 format!("--name={name}").into(),
                 format!("--device={device}").into(),
                 format!("--threads={}", workers.threads).into(),
+                "--allow-code".into(),
                 "--spool-dir".into(),
                 self.state.file("spool").into_os_string(),
                 "--upload-dir".into(),

@@ -4,13 +4,17 @@ use std::env;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
+use crate::local::database_user::DatabaseUser;
 
 /// The file that is there while the stack is stopped on purpose.
 const STOPPED: &str = "stopped";
+
+/// The folders in it, but for the database's own.
+const FOLDERS: [&str; 5] = ["logs", "alive", "spool", "store", "uploads"];
 
 /// The folder and what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,8 +139,9 @@ impl StateDir {
         Ok(())
     }
 
-    /// Makes the folder and its logs. A folder that is made here can be passed through by the database's user, whatever the
-    /// umask says; it can be listed by others only where the umask allows that.
+    /// Makes the folder and those in it, closed to other users: what is there can be read, sent and stopped by their owner
+    /// alone. The database's user, where that is another one, can pass through. A folder that was there and held something is
+    /// left as open as it was, but for what is ours in it.
     ///
     /// # Errors
     /// When this user may not.
@@ -147,14 +152,23 @@ impl StateDir {
         };
         let missing: Vec<&Path> = self.0.ancestors().take_while(|folder| !folder.exists()).collect();
         for folder in missing.into_iter().rev() {
-            let made = fs::create_dir(folder).and_then(|()| open_to_pass(folder));
-            match made {
+            match fs::create_dir(folder).and_then(|()| open_to_pass(folder)) {
                 // Another command makes it at the same time.
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(&error)),
                 _ => {}
             }
         }
-        fs::create_dir_all(self.0.join("logs")).map_err(|error| failed(&error))
+        let is_empty = fs::read_dir(&self.0).map_err(|error| failed(&error))?.next().is_none();
+        if is_empty {
+            close(&self.0, DatabaseUser::needed()?.map(|user| user.gid)).map_err(|error| failed(&error))?;
+        }
+        for name in FOLDERS {
+            let folder = self.0.join(name);
+            fs::create_dir_all(&folder)
+                .and_then(|()| close(&folder, None))
+                .map_err(|error| failed(&error))?;
+        }
+        Ok(())
     }
 }
 
@@ -165,4 +179,19 @@ fn open_to_pass(folder: &Path) -> io::Result<()> {
     }
     let mode = fs::metadata(folder)?.permissions().mode();
     fs::set_permissions(folder, fs::Permissions::from_mode(mode | 0o711))
+}
+
+/// Closes a folder of this user's to all others, but for members of a group, who may pass through.
+fn close(folder: &Path, passing: Option<u32>) -> io::Result<()> {
+    if fs::metadata(folder)?.uid() != nix::unistd::geteuid().as_raw() {
+        return Ok(());
+    }
+    let mode = match passing {
+        Some(gid) => {
+            chown(folder, None, Some(gid))?;
+            0o710
+        }
+        None => 0o700,
+    };
+    fs::set_permissions(folder, fs::Permissions::from_mode(mode))
 }

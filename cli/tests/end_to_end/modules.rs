@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::own_worker::OwnWorker;
 use super::sandbox::{Sandbox, example};
 
 #[test]
@@ -47,4 +48,42 @@ fn a_file_that_is_no_module_is_refused_with_the_reason() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("cannot be used as a model") && said.contains("torch.jit.script"), "{said}");
     assert!(!said.contains("frame #") && !said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn code_of_users_waits_for_a_worker_that_was_started_for_it_and_says_so() {
+    const LACK: &str = "no worker that runs was started with --allow-code";
+    let sandbox = Sandbox::new();
+    sandbox.read(&["up"]);
+    let spool = sandbox.state().file("own-spool");
+    let careful = OwnWorker::start(&sandbox, "careful", &spool, &[]);
+    let module = example("scripted-module.pt");
+    let file = sandbox.file(
+        "module.toml",
+        &format!(
+            "name = \"module\"\n[data]\nformat = \"synthetic\"\nexamples = 64\nfeatures = [1, 28, 28]\nclasses = 10\n\
+             [model]\nkind = \"torchscript\"\npath = {module:?}\n\
+             [grid]\nbatch_size = [32]\nlearning_rate = [0.01]\n[train]\nepochs = 1\n"
+        ),
+    );
+    sandbox.read(&["submit", &file.to_string_lossy()]);
+    // Other trials it takes.
+    sandbox.read(&["submit", &example("seed.toml")]);
+    sandbox.read(&["wait", "@last"]);
+    assert!(careful.agent().is_alive());
+    let shown = sandbox.call(&["show", "module"]);
+    let said = String::from_utf8_lossy(&shown.stderr).into_owned();
+    assert!(said.contains(LACK) && said.contains("batchsweep-worker --allow-code"), "{said}");
+    let watched = sandbox.call(&["watch", "module", "--timeout", "4s"]);
+    assert_eq!(watched.status.code(), Some(124), "the sweep goes on");
+    let said = String::from_utf8_lossy(&watched.stderr).into_owned();
+    assert!(said.contains(LACK), "{said}");
+
+    let _allowing = OwnWorker::start(&sandbox, "allowing", &spool, &["--allow-code"]);
+    sandbox.read(&["wait", "module"]);
+    let rows = sandbox.rows(&["results", "module"]);
+    assert_eq!(
+        (rows[0]["status"].as_str(), rows[0]["worker"].as_str()),
+        (Some("succeeded"), Some("allowing"))
+    );
 }

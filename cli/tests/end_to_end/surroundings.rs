@@ -104,9 +104,49 @@ fn a_strict_umask_and_any_character_in_the_state_folder_are_fine() {
     call(&["run", &seed, "-o", "json"]);
     let rows: Vec<Value> = serde_json::from_str(&call(&["results", "@last", "-o", "json"])).unwrap();
     assert_eq!(rows.len(), 3);
-    // Nobody but the database's user has to get in: others may pass, but not look.
+    // The database's user alone has to get in: by its group it may pass, but not look.
     let mode = fs::metadata(&*odd).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, if geteuid().is_root() { 0o711 } else { 0o700 });
+    assert_eq!(mode & 0o777, if geteuid().is_root() { 0o710 } else { 0o700 });
+}
+
+#[test]
+fn what_is_in_the_state_folder_is_closed_to_other_users() {
+    let sandbox = Sandbox::new();
+    let module = example("scripted-module.pt");
+    let sent = sandbox.file("sent.toml", &format!(
+        "name = \"sent\"\n[data]\nformat = \"synthetic\"\nexamples = 64\nfeatures = [1, 28, 28]\nclasses = 10\n\
+         [model]\nkind = \"torchscript\"\nupload = {module:?}\n\
+         [grid]\nbatch_size = [32]\nlearning_rate = [0.01]\n[train]\nepochs = 1\n"
+    ));
+    sandbox.read(&["run", &sent.to_string_lossy()]);
+    let folder = sandbox.state().path();
+    let mode = |path: &std::path::Path| fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(folder) & 0o067, 0, "{:o}: its own user, and the database's may pass", mode(folder));
+    let mut folders = vec![folder.to_owned()];
+    let mut seen = 0;
+    while let Some(open) = folders.pop() {
+        for entry in fs::read_dir(open).unwrap().flatten().map(|entry| entry.path()) {
+            if entry == sandbox.state().postgres() {
+                assert_eq!(mode(&entry), 0o700);
+            } else if entry.is_dir() {
+                assert_eq!(mode(&entry) & 0o007, 0, "{}: {:o}", entry.display(), mode(&entry));
+                folders.push(entry);
+            } else if entry.is_file() {
+                seen += 1;
+                let name = entry.file_name().unwrap().to_string_lossy().into_owned();
+                let is_lock = name.ends_with(".lock");
+                let others = if is_lock { 0o077 } else { 0o007 };
+                let in_leaf = entry.parent() == Some(folder);
+                assert!(
+                    mode(&entry) & others == 0 || in_leaf && !is_lock,
+                    "{}: {:o}",
+                    entry.display(),
+                    mode(&entry)
+                );
+            }
+        }
+    }
+    assert!(seen > 5, "{seen} files");
 }
 
 #[test]

@@ -6,9 +6,10 @@ with new as (
     ) as new (trial_id, attempt, token, sweep_id, worker_id, instance_id, request_id, request_index)
 ),
 started as (
-    insert into core.attempt (trial_id, attempt, token, worker_id, instance_id)
-    select trial_id, attempt, token, worker_id, instance_id
+    insert into core.attempt (trial_id, attempt, token, worker_id, instance_id, principal)
+    select trial_id, attempt, token, new.worker_id, new.instance_id, worker.principal
     from new
+    join core.worker on worker.worker_id = any (array[new.worker_id])
 ),
 lease as (
     insert into core.lease (
@@ -29,6 +30,7 @@ select
     handed_out.trial_index as "trial_index!",
     handed_out.settings as "settings!",
     handed_out.killed_at as "killed_at!",
+    handed_out.killed_fleets as "killed_fleets!",
     handed_out.checkpoint_attempt,
     handed_out.checkpoint_step,
     handed_out.checkpoint_examples,
@@ -36,11 +38,16 @@ select
     handed_out.checkpoint_path,
     handed_out.checkpoint_sha256,
     handed_out.checkpoint_bytes,
-    handed_out.data_sha256,
+    handed_out.checkpoint_fleet,
+    sweep_data.data_sha256 as "data_sha256?",
+    worker.principal,
     worker.device,
     worker.device_description,
     worker.libtorch_version
 from lease
 join core.worker on worker.worker_id = any (array[lease.worker_id])
 join core.handed_out on handed_out.trial_id = any (array[lease.trial_id])
+left join core.sweep_data
+    on sweep_data.sweep_id = any (array[lease.sweep_id])
+    and sweep_data.fleet = core.fleet_of(worker.principal)
 order by lease.request_id, lease.request_index

@@ -8,6 +8,7 @@ select
     handed_out.trial_index as "trial_index!",
     handed_out.settings as "settings!",
     handed_out.killed_at as "killed_at!",
+    handed_out.killed_fleets as "killed_fleets!",
     handed_out.checkpoint_attempt,
     handed_out.checkpoint_step,
     handed_out.checkpoint_examples,
@@ -15,7 +16,9 @@ select
     handed_out.checkpoint_path,
     handed_out.checkpoint_sha256,
     handed_out.checkpoint_bytes,
-    handed_out.data_sha256,
+    handed_out.checkpoint_fleet,
+    sweep_data.data_sha256 as "data_sha256?",
+    worker.principal,
     worker.device,
     worker.device_description,
     worker.libtorch_version
@@ -26,4 +29,7 @@ join core.lease
     and lease.instance_id = wanted.instance_id
 join core.worker on worker.worker_id = any (array[wanted.worker_id])
 join core.handed_out on handed_out.trial_id = any (array[lease.trial_id])
+left join core.sweep_data
+    on sweep_data.sweep_id = any (array[lease.sweep_id])
+    and sweep_data.fleet = core.fleet_of(worker.principal)
 order by lease.request_id, lease.request_index

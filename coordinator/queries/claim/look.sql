@@ -15,7 +15,7 @@ select
         from (
             select
             from core.trial_state
-            where status = 'pending' and run_after <= now()
+            where status = 'pending' and (run_after <= now() or run_after > now() + interval '1 hour')
             order by sweep_id, priority desc, run_after, trial_id
             limit 1
         ) first

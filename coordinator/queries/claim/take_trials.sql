@@ -1,5 +1,6 @@
--- take_trials: hands out at most $1 trials. Sweeps with trials waiting are found by hopping over the queue's index; each
+-- take_trials: hands out at most $1 trials, those that run code of users only where $2 says so. Sweeps with trials waiting are found by hopping over the queue's index; each
 -- gets its share by turns, those with the fewest running trials for their weight first; then each share is locked in queue order.
+-- No trial waits for an hour: where it is said to, the clock was set back.
 with recursive waiting (sweep_id) as (
     (
         select sweep_id
@@ -34,12 +35,13 @@ turn as (
         from (
             select
             from core.trial_state
-            where trial_state.sweep_id = sweep.sweep_id and status = 'pending' and run_after <= now()
+            where trial_state.sweep_id = sweep.sweep_id and status = 'pending'
+                and (run_after <= now() or run_after > now() + interval '1 hour')
             order by priority desc, run_after, trial_id
             limit $1
         ) first
     ) ready
-    where not sweep.paused and sweep.cancelled is null
+    where not sweep.paused and sweep.cancelled is null and (not sweep.runs_code or $2)
     order by turn, sweep.sweep_id
     limit $1
 ),
@@ -55,7 +57,8 @@ chosen as materialized (
     cross join lateral (
         select trial_id
         from core.trial_state
-        where trial_state.sweep_id = share.sweep_id and status = 'pending' and run_after <= now()
+        where trial_state.sweep_id = share.sweep_id and status = 'pending'
+            and (run_after <= now() or run_after > now() + interval '1 hour')
         order by priority desc, run_after, trial_id
         limit share.trials
         for update skip locked

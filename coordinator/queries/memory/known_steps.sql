@@ -11,27 +11,27 @@ with kinds as (
 ),
 steps as (
     select
-        step.*,
+        family, kind, way, outcome, micro_batch, bytes, step.told_at,
         max(bytes) over (
-            partition by kind, way, outcome
+            partition by family, kind, way, outcome
             order by micro_batch
             rows between unbounded preceding and 1 preceding
         ) as smaller_bytes
     from core.memory_step step
-    where kind = any (array(select kind from kinds))
+    join kinds using (family, kind)
+    where family = any ($1) and kind = any (array(select kind from kinds))
 ),
 ranked as (
     select
         steps.*,
         row_number() over (
-            partition by kind, way, outcome
+            partition by family, kind, way, outcome
             order by micro_batch = 1 desc, told_at desc, micro_batch
         ) as place
     from steps
     where outcome = 'measured' or bytes > coalesce(smaller_bytes, -1)
 )
-select kinds.family, ranked.kind, ranked.way, ranked.outcome, ranked.micro_batch, ranked.bytes
-from kinds
-join ranked using (kind)
-where ranked.place <= $3
-order by kinds.family, ranked.kind, ranked.way, ranked.outcome, ranked.micro_batch
+select family, kind, way, outcome, micro_batch, bytes
+from ranked
+where place <= $3
+order by family, kind, way, outcome, micro_batch

@@ -1,8 +1,8 @@
 -- merge_steps: of two peaks the higher one counts, of two failures the one with more room; what says nothing new writes
 -- nothing
-insert into core.memory_step (kind, way, outcome, micro_batch, bytes)
-select kind, way, outcome, micro_batch, max(bytes)
-from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[])
+insert into core.memory_step (family, kind, way, outcome, micro_batch, bytes)
+select $1, kind, way, outcome, micro_batch, max(bytes)
+from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
     as new (kind, way, outcome, micro_batch, bytes)
 group by kind, way, outcome, micro_batch
 order by kind, way, outcome, micro_batch

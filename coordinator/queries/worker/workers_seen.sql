@@ -7,7 +7,7 @@ with call as (
         as call (worker_id, instance_id, principal, place)
 ),
 held as materialized (
-    select worker_id, instance_id, name, principal, drain
+    select worker_id, instance_id, name, principal, drain, allows_code
     from core.worker
     where worker_id = any($1)
     order by worker_id
@@ -19,6 +19,7 @@ answer as (
         call.worker_id,
         held.name,
         held.drain,
+        coalesce(held.allows_code, false) as allows_code,
         held.instance_id = call.instance_id as current,
         call.principal is null or coalesce(held.principal = call.principal, false) as ours
     from call
@@ -30,6 +31,7 @@ seen as (
     where worker_id = any (array(select answer.worker_id from answer where current and ours))
 )
 select name as "name?", current as "current?", ours as "ours!", drain is not null as "draining!",
+    allows_code as "allows_code!",
     (
         select true from core.checkpoint_removal where checkpoint_removal.worker_id = answer.worker_id limit 1
     ) is not null as "cleans!"

@@ -27,6 +27,10 @@ pub struct LimitsConfig {
     #[arg(long, env = "BATCHSWEEP_MAX_UPLOAD", value_name = "SIZE", default_value_t = Self::default().max_upload)]
     pub max_upload: Bytes,
 
+    /// Files that one token sent along, all together, as long as they are kept.
+    #[arg(long, env = "BATCHSWEEP_UPLOAD_QUOTA", value_name = "SIZE", default_value_t = Self::default().upload_quota)]
+    pub upload_quota: Bytes,
+
     /// Sweeps a minute that one token may submit; 0 for no limit.
     #[arg(
         long,
@@ -37,6 +41,23 @@ pub struct LimitsConfig {
     pub max_submissions_per_minute: u32,
 }
 
+/// How much is taken of files that are sent along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UploadLimits {
+    /// The longest file, in bytes.
+    pub file: u64,
+    /// Bytes of all files of one principal.
+    pub quota: u64,
+}
+
+impl LimitsConfig {
+    /// Those of files that are sent along.
+    #[must_use]
+    pub fn uploads(&self) -> UploadLimits {
+        UploadLimits { file: self.max_upload.0, quota: self.upload_quota.0 }
+    }
+}
+
 impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
@@ -44,6 +65,7 @@ impl Default for LimitsConfig {
             max_connection_age: Duration::from_secs(30 * 60),
             max_rows_per_second: 100_000,
             max_upload: Bytes(16 << 30),
+            upload_quota: Bytes(256 << 30),
             max_submissions_per_minute: 60,
         }
     }

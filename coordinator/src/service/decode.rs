@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use domain::access::Scope;
 use domain::lifecycle::TrialStatus;
-use domain::run::{Checkpoint, Lease, Progress};
+use domain::run::{Checkpoint, Impossible, Lease, Progress};
 use domain::table::View;
 use domain::text::is_printable;
 use domain::units::{Attempt, SweepWeight};
@@ -51,6 +51,11 @@ pub fn parsed<T: FromStr<Err: Display>>(field: &str, text: &str) -> Result<T, St
 /// What a field says that must be there.
 pub fn required<T: Wire>(field: &str, message: Option<T::Message>) -> Result<T, Status> {
     wire(message.ok_or_else(|| invalid(field, "is missing"))?)
+}
+
+/// That a number of a worker's is one that training can give.
+pub fn possible(field: &str, checked: Result<(), Impossible>) -> Result<(), Status> {
+    checked.map_err(|impossible| invalid(&format!("{field}.{}", impossible.field), impossible.problem))
 }
 
 /// What a message says.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use domain::access::fleet;
 use domain::memory::{DeviceKind, training};
 use domain::run::{Findings, Lease};
 use domain::spec::SweepDraft;
@@ -59,48 +60,54 @@ async fn store(
     findings: &Findings,
 ) -> store::Result<Option<ContentHash>> {
     let mut transaction = context.store.begin().await?;
-    let Some(finder) = memory::finder(&mut transaction, lease).await? else {
+    let fleet = fleet(caller.name());
+    let Some(finder) = memory::finder(&mut transaction, lease, fleet).await? else {
         return Err(lease::refusal(&mut transaction, lease, caller.name()).await);
     };
     let data_sha256 = match (finder.data_sha256, findings.data_sha256) {
         // Before the lease is locked, as the order of locks has it; without the lease it is undone.
-        (None, Some(found)) => sweep::keep_data_sha256(&mut transaction, finder.sweep_id, found).await?,
+        (None, Some(found)) => {
+            sweep::keep_data_sha256(&mut transaction, finder.sweep_id, fleet, found).await?
+        }
         (kept, _) => kept,
     };
     if lease::hold(&mut transaction, lease, caller.name(), context.lease_ttl).await?.is_none() {
         return Err(lease::refusal(&mut transaction, lease, caller.name()).await);
     }
     if !findings.memory.is_empty() {
-        memory::merge(&mut transaction, &family(lease, &finder)?, &findings.memory).await?;
+        memory::merge(&mut transaction, &family(lease, &finder, fleet)?, &findings.memory).await?;
     }
     transaction.commit().await?;
     Ok(data_sha256)
 }
 
 /// Which family the trial of a finder is of.
-fn family(lease: &Lease, finder: &Finder) -> store::Result<String> {
+fn family(lease: &Lease, finder: &Finder, fleet: &str) -> store::Result<String> {
     let spec = finder.spec.read(finder.sweep_id)?;
     let settings = finder.settings.read(lease.trial_id)?;
-    Ok(finder.device.family(&spec.model, &settings.train))
+    Ok(finder.device.family(fleet, &spec.model, &settings.train))
 }
 
-/// The families of a sweep's trials on this kind of device.
-fn families(draft: SweepDraft, device: &DeviceKind) -> Result<Vec<String>, Vec<SpecIssue>> {
+/// The families of a sweep's trials on this kind of device of a fleet.
+fn families(draft: SweepDraft, device: &DeviceKind, fleet: &str) -> Result<Vec<String>, Vec<SpecIssue>> {
     let spec = SweepSpec::try_new(draft)?;
     let mut seen = HashSet::new();
     let trials = expand(&spec);
     let kinds = trials.iter().map(|trial| &trial.settings.train).filter(|train| seen.insert(training(train)));
-    Ok(kinds.map(|train| device.family(&spec.model, train)).collect())
+    Ok(kinds.map(|train| device.family(fleet, &spec.model, train)).collect())
 }
 
-/// ListKnownMemory.
+/// ListKnownMemory: what the caller's own fleet measured.
 pub async fn list(
     context: &Context,
+    caller: &Caller,
     request: v1::ListKnownMemoryRequest,
 ) -> Result<v1::ListKnownMemoryResponse, Status> {
     let draft: SweepDraft = decode::required("spec", request.spec)?;
     let device = DeviceKind::new(&request.device, &request.device_description, &request.libtorch_version);
-    let families = heavy(move || families(draft, &device)).await?.map_err(|issues| of_issues(&issues))?;
+    let fleet = fleet(caller.name()).to_owned();
+    let families =
+        heavy(move || families(draft, &device, &fleet)).await?.map_err(|issues| of_issues(&issues))?;
     let known = async {
         let mut connection = context.store.requests.acquire().await?;
         memory::known(&mut connection, &families).await

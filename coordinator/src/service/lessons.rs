@@ -21,8 +21,9 @@ pub async fn of(
     if trials.is_empty() {
         return Vec::new();
     }
-    let family =
-        |trial: &LeasedTrial| Ok(trial.device.family(&shared(specs, trial)?.model, &trial.settings.train));
+    let family = |trial: &LeasedTrial| {
+        Ok(trial.device.family(&trial.fleet, &shared(specs, trial)?.model, &trial.settings.train))
+    };
     let families: store::Result<Vec<String>> = trials.iter().map(family).collect();
     let known = async {
         let families = families?;

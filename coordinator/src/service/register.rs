@@ -41,6 +41,7 @@ pub async fn register(
         memory_limit_bytes: device.memory_limit_bytes,
         libtorch_version: &libtorch_version,
         threads: device.threads,
+        allows_code: request.allows_code,
         principal: caller.name(),
         held: &held,
     };

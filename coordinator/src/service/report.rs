@@ -27,6 +27,11 @@ pub async fn report(
     }
     context.rates.rows(caller, request.records.len())?;
     let records = request.records.into_iter().map(decode::wire).collect::<Result<Vec<Record>, _>>()?;
+    for record in &records {
+        if let Record::Metric(point) = record {
+            decode::possible("records.metric", point.check())?;
+        }
+    }
     let stored = async {
         match ahead(context, caller, &lease, request.first_seq, &records).await? {
             Some(acked_seq) => Ok(acked_seq),

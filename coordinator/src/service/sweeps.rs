@@ -196,7 +196,8 @@ impl SweepService for Sweeps {
         &self,
         request: Request<v1::ListKnownMemoryRequest>,
     ) -> Answer<v1::ListKnownMemoryResponse> {
-        findings::list(&self.context, request.into_inner()).await.map(Response::new)
+        let caller = Caller::of(&request);
+        findings::list(&self.context, &caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn query(&self, request: Request<v1::QueryRequest>) -> Answer<v1::QueryResponse> {

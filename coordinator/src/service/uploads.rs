@@ -1,6 +1,7 @@
 //! Files that people send along with sweeps, and that workers fetch.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use domain::spec::Upload;
@@ -21,6 +22,9 @@ use crate::uploads::{path, unreadable};
 
 /// The longest piece of a file in one message, in bytes.
 const MAX_PIECE: usize = 4 << 20;
+
+/// How long a piece may keep a file waiting that is half here.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How much of a file goes to a worker at a time.
 const PIECE: usize = 1 << 20;
@@ -49,8 +53,9 @@ pub async fn take(
     if !Upload::is_name(&file.name) {
         return Err(invalid("file.name", "is no file name of 1 to 128 bytes"));
     }
-    if file.bytes > context.uploads.limit() {
-        let (bytes, limit) = (domain::Bytes(file.bytes), domain::Bytes(context.uploads.limit()));
+    let limits = context.uploads.limits();
+    if file.bytes > limits.file {
+        let (bytes, limit) = (domain::Bytes(file.bytes), domain::Bytes(limits.file));
         let message = format!(
             "{} has {bytes}; this coordinator takes files of up to {limit} (--max-upload)\nhint: put it on the workers, and \
              use `path`",
@@ -58,6 +63,18 @@ pub async fn take(
         );
         return Err(Reason::LimitExceeded.status(message));
     }
+    let kept = async {
+        let mut connection = context.store.requests.acquire().await?;
+        upload::bytes_of(&mut connection, caller.name()).await
+    };
+    let kept = kept.await.map_err(of_store)?;
+    let Some(_coming) = context.uploads.reserve(caller.name(), kept, file.bytes) else {
+        let [file, kept, quota] = [file.bytes, kept, limits.quota].map(domain::Bytes);
+        return Err(Reason::LimitExceeded.status(format!(
+            "{file} more would be over your share of this coordinator's store: {kept} of {quota} are kept, others may be on \
+             their way (--upload-quota)\nhint: files go with the sweeps that read them: batchsweep rm SWEEP"
+        )));
+    };
     let storage = context.uploads.storage().await?;
     let mut writer = storage.writer(&path(file.hash)).map_err(|error| of_storage(&file, &error))?;
     if let Err(status) = receive(&file, &mut writer, first.data, &mut pieces).await {
@@ -86,7 +103,10 @@ async fn receive(
             )));
         }
         writer.write(piece.into()).await.map_err(|error| of_storage(file, &error))?;
-        match pieces.message().await? {
+        let next = tokio::time::timeout(PATIENCE, pieces.message()).await;
+        match next
+            .map_err(|_| Status::deadline_exceeded(format!("no piece of {} came in time", file.name)))??
+        {
             None => return Ok(()),
             Some(next) if next.file.is_some() => {
                 return Err(invalid("file", "comes in the first message only"));

@@ -212,6 +212,7 @@ impl WorkerService for Workers {
         let message = request.result.ok_or_else(|| invalid("result", "is missing"))?;
         let digest = Sha256::digest(message.encode_to_vec()).to_vec();
         let result: TrialResult = decode::wire(message)?;
+        decode::possible("result", result.check())?;
         let (outcome, oom_count) = (result.outcome, result.oom_count);
         let by = caller.name().map(str::to_owned);
         let completion = Completion { lease, by, last_seq: request.last_seq, digest, result };

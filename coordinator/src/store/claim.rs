@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::lifecycle::{TrialEvent, TrialStatus};
-use domain::units::{InstanceId, RequestId, WorkerId};
+use domain::units::RequestId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -44,29 +44,34 @@ pub async fn claim(
     let mut answers =
         if look.answered.is_empty() { HashMap::new() } else { earlier_answers(connection, requests).await? };
     if look.waiting {
-        let current = current_instances(connection, requests).await?;
-        let wanting: Vec<&ClaimRequest> = requests
-            .iter()
-            .filter(|request| !answers.contains_key(&request.request_id))
-            .filter(|request| current.get(&request.process.worker_id) == Some(&request.process.instance_id))
-            .collect();
-        answers.extend(hand_out(connection, &wanting, ttl).await?);
+        let current = current_processes(connection, requests).await?;
+        // Workers that run no code of users choose first: what they cannot take is left for the others.
+        for allows_code in [false, true] {
+            let wanting: Vec<&ClaimRequest> = requests
+                .iter()
+                .filter(|request| !answers.contains_key(&request.request_id))
+                .filter(|request| current.get(&request.process) == Some(&allows_code))
+                .collect();
+            answers.extend(hand_out(connection, &wanting, allows_code, ttl).await?);
+        }
     }
     Ok(requests.iter().map(|request| answers.remove(&request.request_id).unwrap_or_default()).collect())
 }
 
-/// Takes trials that wait, and leases them by turns.
+/// Takes trials that wait, and leases them by turns to workers that run code of users, or do not.
 async fn hand_out(
     connection: &mut PgConnection,
     requests: &[&ClaimRequest],
+    allows_code: bool,
     ttl: Duration,
 ) -> Result<Answers> {
     let wanted: i64 = requests.iter().map(|request| i64::from(request.max_trials)).sum();
     if wanted == 0 {
         return Ok(HashMap::new());
     }
-    let taken =
-        sqlx::query_file!("queries/claim/take_trials.sql", wanted).fetch_all(&mut *connection).await?;
+    let taken = sqlx::query_file!("queries/claim/take_trials.sql", wanted, allows_code)
+        .fetch_all(&mut *connection)
+        .await?;
     debug_assert_eq!(TrialStatus::Pending.after(TrialEvent::Claimed, true), Some(TrialStatus::Running));
     if taken.is_empty() {
         return Ok(HashMap::new());
@@ -136,18 +141,24 @@ fn by_request(rows: Vec<LeasedRow>) -> Answers {
     answers
 }
 
-/// The process that each worker's name belongs to, held fast until the transaction ends.
-async fn current_instances(
+/// The processes that have their workers' names, held fast until the transaction ends, and whether each runs code of users.
+async fn current_processes(
     connection: &mut PgConnection,
     requests: &[ClaimRequest],
-) -> Result<HashMap<WorkerId, InstanceId>> {
+) -> Result<HashMap<Process, bool>> {
     let workers = column(requests, |request| request.process.worker_id.0);
     let rows = sqlx::query_file!("queries/claim/lock_workers.sql", &workers).fetch_all(connection).await?;
-    Ok(rows.into_iter().map(|row| (row.worker_id.into(), row.instance_id.into())).collect())
+    let process = |worker_id: Uuid, instance_id: Uuid| Process {
+        worker_id: worker_id.into(),
+        instance_id: instance_id.into(),
+    };
+    Ok(rows.into_iter().map(|row| (process(row.worker_id, row.instance_id), row.allows_code)).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::units::{InstanceId, WorkerId};
+
     use super::*;
 
     #[test]

@@ -42,12 +42,13 @@ pub async fn is_grace_over(
     Ok(false)
 }
 
-/// Ends the attempts whose leases ran out, a batch of them: each goes back to the queue, or ends as failed.
+/// Ends the attempts whose leases, of at most `ttl` each, ran out, a batch of them: each goes back to the queue, or ends as
+/// failed.
 ///
 /// # Errors
 /// As any query.
-pub async fn expire(connection: &mut PgConnection) -> Result<Vec<Ended>> {
-    let expired = sqlx::query_file_scalar!("queries/lease/expired_leases.sql", BATCH)
+pub async fn expire(connection: &mut PgConnection, ttl: Duration) -> Result<Vec<Ended>> {
+    let expired = sqlx::query_file_scalar!("queries/lease/expired_leases.sql", BATCH, ttl.as_secs_f64())
         .fetch_all(&mut *connection)
         .await?;
     let expired: Vec<_> = expired.into_iter().map(Into::into).collect();

@@ -1,5 +1,6 @@
 //! Trials as they are handed out: with all that a worker needs to begin.
 
+use domain::access::fleet;
 use domain::memory::DeviceKind;
 use domain::run::{Checkpoint, Lease, LeaseToken};
 use domain::spec::TrialSettings;
@@ -20,11 +21,13 @@ pub struct LeasedTrial {
     pub trial_index: u64,
     /// What its cell of the grid sets.
     pub settings: TrialSettings,
-    /// The micro-batches of its attempts that were killed by signal 9; `None` where not known.
+    /// The micro-batches of its attempts by workers of the same fleet that were killed by signal 9; `None` where not known.
     pub killed_at: Vec<Option<u64>>,
-    /// What it goes on from.
+    /// What it goes on from: what a worker of the same fleet saved.
     pub checkpoint: Option<Checkpoint>,
-    /// Hash of the files that the sweep's trials are trained on, once it is known.
+    /// The fleet of the worker that has it.
+    pub fleet: String,
+    /// Hash of the files that the fleet trains the sweep's trials on, once it is known.
     pub data_sha256: Option<ContentHash>,
     /// Where it is trained.
     pub device: DeviceKind,
@@ -43,6 +46,7 @@ pub struct LeasedRow {
     pub(super) trial_index: i64,
     pub(super) settings: EncodedSettings,
     pub(super) killed_at: Vec<i64>,
+    pub(super) killed_fleets: Vec<String>,
     pub(super) checkpoint_attempt: Option<i32>,
     pub(super) checkpoint_step: Option<i64>,
     pub(super) checkpoint_examples: Option<i64>,
@@ -50,7 +54,9 @@ pub struct LeasedRow {
     pub(super) checkpoint_path: Option<String>,
     pub(super) checkpoint_sha256: Option<String>,
     pub(super) checkpoint_bytes: Option<i64>,
+    pub(super) checkpoint_fleet: Option<String>,
     pub(super) data_sha256: Option<String>,
+    pub(super) principal: Option<String>,
     pub(super) device: String,
     pub(super) device_description: String,
     pub(super) libtorch_version: String,
@@ -62,17 +68,23 @@ impl LeasedRow {
     /// # Errors
     /// [`super::StoreError::Corrupt`].
     pub fn read(self) -> Result<LeasedTrial> {
-        let checkpoint = self.checkpoint().transpose()?;
+        let fleet = fleet(self.principal.as_deref()).to_owned();
+        // What another fleet saved may be anything.
+        let checkpoint =
+            self.checkpoint().transpose()?.filter(|_| self.checkpoint_fleet.as_ref() == Some(&fleet));
         let known = |at| Some(count(at)).filter(|&at| at > 0);
         let lease =
             Lease { trial_id: self.trial_id, attempt: attempt(self.attempt)?, token: LeaseToken(self.token) };
+        let killed_at =
+            self.killed_at.into_iter().zip(self.killed_fleets).filter(|(_, killed)| *killed == fleet);
         Ok(LeasedTrial {
             lease,
             checkpoint,
+            fleet: fleet.clone(),
             sweep_id: self.sweep_id,
             trial_index: count(self.trial_index),
             settings: self.settings.read(self.trial_id)?,
-            killed_at: self.killed_at.into_iter().map(known).collect(),
+            killed_at: killed_at.map(|(at, _)| known(at)).collect(),
             data_sha256: self
                 .data_sha256
                 .map(|hash| word("the hash of a sweep's data", &hash))

@@ -26,19 +26,19 @@ pub struct Finder {
     pub settings: EncodedSettings,
     /// What its sweep's trials share.
     pub spec: EncodedSpec,
-    /// Hash of the files that the sweep's trials are trained on.
+    /// Hash of the files that its fleet trains the sweep's trials on.
     pub data_sha256: Option<ContentHash>,
     /// Where it is trained.
     pub device: DeviceKind,
 }
 
-/// Who reports; `None` when this lease never was.
+/// Who reports, as a worker of this fleet; `None` when this lease never was.
 ///
 /// # Errors
 /// As any query.
-pub async fn finder(connection: &mut PgConnection, lease: &Lease) -> Result<Option<Finder>> {
+pub async fn finder(connection: &mut PgConnection, lease: &Lease, fleet: &str) -> Result<Option<Finder>> {
     let (trial_id, attempt) = (lease.trial_id.0, lease.attempt.as_i32());
-    let row = sqlx::query_file!("queries/memory/finder.sql", trial_id, attempt, lease.token.0)
+    let row = sqlx::query_file!("queries/memory/finder.sql", trial_id, attempt, lease.token.0, fleet)
         .fetch_optional(connection)
         .await?;
     let Some(row) = row else { return Ok(None) };
@@ -61,7 +61,7 @@ pub async fn merge(connection: &mut PgConnection, family: &str, memory: &[Memory
         description: String = storable(&known.description),
     }, []);
     merging.execute(&mut *connection).await?;
-    let merging = by_name!("queries/memory/merge_steps.sql", [], for step in memory.iter().flat_map(steps) => {
+    let merging = by_name!("queries/memory/merge_steps.sql", [family], for step in memory.iter().flat_map(steps) => {
         kind: String = step.kind.clone(),
         way: &'static str = step.way,
         outcome: &'static str = step.outcome,

@@ -161,6 +161,7 @@ pub async fn insert(connection: &mut PgConnection, new: &NewSweep<'_>) -> Result
         new.request_id.0,
         &request_hash[..],
         new.weight.get(),
+        new.spec.model.runs_code(),
     )
     .execute(&mut *connection)
     .await?;
@@ -232,20 +233,22 @@ pub async fn running(connection: &mut PgConnection, sweep_id: SweepId) -> Result
     running.collect()
 }
 
-/// Keeps the hash of the files that a sweep's trials are trained on, unless one is kept already. Gives the one that is.
+/// Keeps the hash of the files that a fleet trains a sweep's trials on, unless one is kept already. Gives the one that is.
 ///
 /// # Errors
 /// As any query.
 pub async fn keep_data_sha256(
     connection: &mut PgConnection,
     sweep_id: SweepId,
+    fleet: &str,
     sha256: ContentHash,
 ) -> Result<Option<ContentHash>> {
-    sqlx::query_file!("queries/sweep/keep_data_sha256.sql", sweep_id.0, sha256.to_string())
+    sqlx::query_file!("queries/sweep/keep_data_sha256.sql", sweep_id.0, fleet, sha256.to_string())
         .execute(&mut *connection)
         .await?;
-    let kept =
-        sqlx::query_file_scalar!("queries/sweep/data_sha256.sql", sweep_id.0).fetch_one(connection).await?;
+    let kept = sqlx::query_file_scalar!("queries/sweep/data_sha256.sql", sweep_id.0, fleet)
+        .fetch_optional(connection)
+        .await?;
     kept.map(|hash| word("the hash of a sweep's data", &hash)).transpose()
 }
 

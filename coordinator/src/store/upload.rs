@@ -28,6 +28,15 @@ pub async fn keep(connection: &mut PgConnection, upload: &Upload, by: Option<&st
     Ok(())
 }
 
+/// Bytes of all files that this principal sent and that are kept.
+///
+/// # Errors
+/// As any query.
+pub async fn bytes_of(connection: &mut PgConnection, by: Option<&str>) -> Result<u64> {
+    let bytes = sqlx::query_file_scalar!("queries/upload/bytes_of_sender.sql", by as Option<&str>);
+    Ok(count(bytes.fetch_one(connection).await?))
+}
+
 /// The length of a file that was sent; `None` where none was. It stays for a while from now on.
 ///
 /// # Errors

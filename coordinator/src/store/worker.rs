@@ -41,6 +41,8 @@ pub struct NewWorker<'a> {
     pub libtorch_version: &'a str,
     /// CPU threads.
     pub threads: u32,
+    /// Whether it runs code of users.
+    pub allows_code: bool,
     /// Who registers it; `None` where nobody has a name.
     pub principal: Option<&'a str>,
     /// Leases that it found on its disk.
@@ -86,6 +88,7 @@ pub async fn register(
         i32::try_from(new.threads).unwrap_or(i32::MAX),
         ttl.as_secs_f64(),
         new.principal as Option<&str>,
+        new.allows_code,
     )
     .fetch_optional(&mut *connection)
     .await?
@@ -156,6 +159,8 @@ pub struct Heard {
     pub is_draining: bool,
     /// Whether it has checkpoints to remove.
     pub cleans: bool,
+    /// Whether it runs code of users.
+    pub allows_code: bool,
 }
 
 /// Notes that workers live, and holds their names fast until the transaction ends. One answer for each call, in their
@@ -177,7 +182,9 @@ pub async fn seen(
     let rows = noting.fetch_all(connection).await?;
     let answers = signs.iter().zip(rows).map(|(sign, row)| match (row.name, row.current) {
         (Some(name), _) if !row.ours => Err(StoreError::NotHolder(format!("the worker `{name}`"))),
-        (Some(_), Some(true)) => Ok(Heard { is_draining: row.draining, cleans: row.cleans }),
+        (Some(_), Some(true)) => {
+            Ok(Heard { is_draining: row.draining, cleans: row.cleans, allows_code: row.allows_code })
+        }
         (Some(name), _) => Err(StoreError::WorkerSuperseded(name)),
         (None, _) => {
             let name = sign.process.worker_id.to_string();

@@ -34,6 +34,8 @@ struct Waiting {
     is_seen: bool,
     /// Whether its worker was out of service at the last look: it gets nothing, and keeps nobody waiting.
     is_draining: bool,
+    /// Whether its worker runs code of users, as it was first seen.
+    allows_code: bool,
     reply: oneshot::Sender<Result<Vec<LeasedRow>, StoreError>>,
 }
 
@@ -84,12 +86,9 @@ impl Claims {
     ) -> Result<Vec<LeasedRow>, StoreError> {
         let (reply, answer) = oneshot::channel();
         // The loop keeps the deadline: were it kept here, trials handed out at that moment would go to nobody.
-        if self
-            .line
-            .send(Waiting { request, by, deadline, is_seen: false, is_draining: false, reply })
-            .await
-            .is_err()
-        {
+        let waiting =
+            Waiting { request, by, deadline, is_seen: false, is_draining: false, allows_code: false, reply };
+        if self.line.send(waiting).await.is_err() {
             return Ok(Vec::new());
         }
         answer.await.unwrap_or_else(|_| Ok(Vec::new()))
@@ -218,12 +217,15 @@ impl ClaimLoop {
         for (mut waiting, answer) in self.waiting.drain(..).zip(answers) {
             match answer {
                 Err(refusal) => drop(waiting.reply.send(Err(refusal))),
-                Ok(Heard { is_draining, .. }) => {
+                Ok(Heard { is_draining, allows_code, .. }) => {
                     waiting.is_draining = is_draining;
+                    waiting.allows_code |= allows_code;
                     admitted.push(waiting);
                 }
             }
         }
+        // Where they get nothing, nobody would: a batch of workers that run no code of users must not end the round before.
+        admitted.sort_by_key(|waiting| !waiting.allows_code);
         self.waiting = admitted;
         Ok(())
     }

@@ -44,7 +44,7 @@ pub async fn tick(store: &Store, coordinator_id: Uuid, ttl: Duration) -> Result<
     }
     drop(connection);
     let mut transaction = store.begin_vital().await?;
-    let ended = expiry::expire(&mut transaction).await?;
+    let ended = expiry::expire(&mut transaction, ttl).await?;
     transaction.commit().await?;
     for attempt in &ended {
         METRICS.attempt_ended("expired");

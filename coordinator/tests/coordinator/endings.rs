@@ -94,12 +94,20 @@ async fn a_diverged_or_infeasible_trial_is_a_result(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
-async fn a_result_without_its_memory_is_refused_and_the_lease_stays(pool: PgPool) {
+async fn a_result_without_its_memory_or_with_impossible_numbers_is_refused_and_the_lease_stays(pool: PgPool) {
     let world = World::new(&pool);
     let sweep = world.submit(spec(1)).await;
     let lease = world.claim_one(&world.worker("one").await).await;
-    let broken = v1::TrialResult { memory: None, ..result(0.5) };
-    assert_eq!(crate::world::reason(world.complete(&lease, broken, 0).await), proto::Reason::InvalidRequest);
+    let sum = v1::Memory { peak_memory_bytes: 2711, ..result(0.5).memory.unwrap() };
+    for broken in [
+        v1::TrialResult { memory: None, ..result(0.5) },
+        v1::TrialResult { memory: Some(sum), ..result(0.5) },
+        v1::TrialResult { train_seconds: -1.0, ..result(0.5) },
+        v1::TrialResult { train_seconds: f64::NAN, ..result(0.5) },
+    ] {
+        let refused = world.complete(&lease, broken, 0).await;
+        assert_eq!(crate::world::reason(refused), proto::Reason::InvalidRequest);
+    }
     assert_eq!(world.counts(&sweep).await.running, 1);
     world.complete(&lease, result(0.5), 0).await.unwrap();
 }

@@ -82,7 +82,7 @@ async fn the_reaper_skips_a_lease_that_is_being_written(pool: PgPool) {
         .unwrap();
     coordinator::store::lease::hold(&mut writing, &held, None, TTL).await.unwrap().unwrap();
     let mut reaping = world.store.begin().await.unwrap();
-    assert_eq!(coordinator::store::expiry::expire(&mut reaping).await.unwrap(), []);
+    assert_eq!(coordinator::store::expiry::expire(&mut reaping, TTL).await.unwrap(), []);
     drop((writing, reaping));
     world.complete(&lease, result(0.5), 0).await.unwrap();
     assert_eq!(world.counts(&sweep).await.succeeded, 1);

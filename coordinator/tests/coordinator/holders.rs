@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::world::{World, points, reason, registration, result, spec};
 
 /// A request as the guard lets it through.
-fn by<T>(name: &str, message: T) -> Request<T> {
+pub fn by<T>(name: &str, message: T) -> Request<T> {
     let principal = Principal { name: name.to_owned(), scopes: vec![Scope::Work], is_limited: true };
     let mut request = Request::new(message);
     request.extensions_mut().insert(Caller::Principal(principal));

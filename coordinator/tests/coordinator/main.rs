@@ -9,6 +9,8 @@ mod served;
 mod world;
 
 mod claims;
+mod clock;
+mod code;
 mod dashboard;
 mod deployment;
 mod drain;
@@ -17,6 +19,7 @@ mod endings;
 mod expiry;
 mod fencing;
 mod findings;
+mod fleets;
 mod holders;
 mod hostile;
 mod housekeeping;

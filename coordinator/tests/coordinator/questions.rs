@@ -56,7 +56,6 @@ fn numbers(rows: &Rows, name: &str) -> Vec<f64> {
 fn outcome(settings: &v1::TrialSettings, better: f64) -> v1::TrialResult {
     let (size, seed) = (settings.batch_size, settings.seed as f64);
     let octaves = (settings.learning_rate / (0.0125 * size as f64)).log2();
-    let steps = 4096 / size;
     if size == 4096 {
         return v1::TrialResult {
             outcome: v1::Outcome::Infeasible.into(),
@@ -76,6 +75,7 @@ fn outcome(settings: &v1::TrialSettings, better: f64) -> v1::TrialResult {
     let (batch, activation) = (48 * micro_batch, 100 * micro_batch);
     let to_target = 20 + 400 / size + (3.0 * octaves.abs()) as u64 + settings.seed;
     let met = octaves.abs() < 4.0 && !diverged;
+    let steps = (4096 / size).max(to_target);
     let outcome = if diverged { v1::Outcome::Diverged } else { v1::Outcome::Succeeded };
     v1::TrialResult {
         outcome: outcome.into(),
@@ -84,6 +84,7 @@ fn outcome(settings: &v1::TrialSettings, better: f64) -> v1::TrialResult {
         accumulation_steps: size / micro_batch,
         accumulation: if size > 64 { v1::Accumulation::Exact } else { v1::Accumulation::None }.into(),
         steps,
+        examples: steps * size,
         train_loss_std: Some(1.0 / (size as f64).sqrt()),
         steps_to_target: met.then_some(to_target),
         examples_to_target: met.then_some(to_target * size),

@@ -101,6 +101,10 @@ async fn a_record_that_says_nothing_is_refused_with_all_of_its_batch(pool: PgPoo
     let lease = world.claim_one(&world.worker("one").await).await;
     let nothing = vec![point(1, 0.5), v1::Record { kind: None }];
     assert_eq!(reason(world.report(&lease, 1, nothing).await), Reason::InvalidRequest);
+    let mut early = point(2, 0.5);
+    let Some(Kind::Metric(wrong)) = &mut early.kind else { unreachable!("it is a point") };
+    wrong.seconds = -1.0;
+    assert_eq!(reason(world.report(&lease, 1, vec![point(1, 0.5), early]).await), Reason::InvalidRequest);
     assert_eq!(reason(world.report(&lease, 0, points(1, 1)).await), Reason::InvalidRequest);
     let many = points(1, proto::MAX_RECORDS as u64 + 1);
     assert_eq!(reason(world.report(&lease, 1, many).await), Reason::LimitExceeded);

@@ -17,7 +17,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::served::{Client, Server, guarded, start_with, token};
-use crate::world::{registration, spec};
+use crate::world::{World, registration, spec};
 
 /// A coordinator with a folder of its own, someone who submits, and someone who works.
 struct Place {
@@ -31,7 +31,11 @@ impl Place {
     async fn new(pool: &PgPool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().join("store").to_string_lossy().into_owned();
-        let limits = LimitsConfig { max_upload: domain::Bytes(8 << 20), ..LimitsConfig::default() };
+        let limits = LimitsConfig {
+            max_upload: domain::Bytes(8 << 20),
+            upload_quota: domain::Bytes(8 << 20),
+            ..LimitsConfig::default()
+        };
         let server = start_with(ServeConfig { upload_store: Some(store), limits, ..guarded(pool) }).await;
         let submitter = server.with(&token(pool, "submitter", &[Scope::Submit]).await).await;
         let worker = server.with(&token(pool, "worker", &[Scope::Work]).await).await;
@@ -45,6 +49,11 @@ impl Place {
 
     fn store(&self) -> PathBuf {
         self.folder.path().join("store")
+    }
+
+    /// Every file that was sent along, whole or not.
+    fn files(&self) -> Vec<PathBuf> {
+        files(&self.store().join("uploads"))
     }
 
     async fn find(&self, content: &[u8]) -> bool {
@@ -100,7 +109,7 @@ fn messages(file: v1::Upload, content: &[u8]) -> Vec<v1::UploadFileRequest> {
     [first].into_iter().chain(pieces).collect()
 }
 
-/// Every file below a folder, but empty ones.
+/// Every file below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.map(|entry| entry.unwrap().path());
@@ -177,15 +186,47 @@ async fn what_is_not_what_was_announced_is_refused_and_leaves_nothing(pool: PgPo
         let refused = place.send(sent).await.expect_err(what);
         assert_eq!(Reason::of(&refused), Some(reason), "{what}: {refused}");
     }
-    assert_eq!(files(&place.store()), Vec::<PathBuf>::new());
+    assert_eq!(place.files(), Vec::<PathBuf>::new());
     assert!(!place.find(small).await && !place.find(&content).await);
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn files_of_one_token_have_a_share_of_the_store(pool: PgPool) {
+    let place = Place::new(&pool).await;
+    let content = large();
+    let other: Vec<u8> = content.iter().map(|byte| !byte).collect();
+    for content in [&content, &other] {
+        place.send(messages(upload(content), content)).await.unwrap();
+    }
+    let third = &content[4..];
+    let refused = place.send(messages(upload(third), third)).await.unwrap_err();
+    assert_eq!(Reason::of(&refused), Some(Reason::LimitExceeded), "{refused}");
+    assert!(refused.message().contains("batchsweep rm"), "{refused}");
+    assert_eq!(place.files().len(), 2);
+    place.send(messages(upload(b"small"), b"small")).await.unwrap();
+}
+
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn files_on_their_way_count_as_well(pool: PgPool) {
+    let world = World::new(&pool);
+    let uploads = &world.context.uploads;
+    let quota = uploads.limits().quota;
+    let first = uploads.reserve(Some("anna"), 10, quota - 20).unwrap();
+    assert!(uploads.reserve(Some("anna"), 10, 11).is_none());
+    assert!(uploads.reserve(Some("anna"), 10, u64::MAX).is_none());
+    assert!(uploads.reserve(Some("ben"), 10, 11).is_some());
+    let second = uploads.reserve(Some("anna"), 10, 10).unwrap();
+    drop(first);
+    assert!(uploads.reserve(Some("anna"), 10, 11).is_some());
+    drop(second);
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
 async fn a_file_that_no_sweep_reads_goes_after_a_while_and_others_stay(pool: PgPool) {
     let place = Place::new(&pool).await;
     let store = connect::open(&pool.connect_options());
-    let uploads = Uploads::new(place.store().to_string_lossy().into_owned(), 1 << 20);
+    let uploads =
+        Uploads::new(place.store().to_string_lossy().into_owned(), LimitsConfig::default().uploads());
     for content in [&b"read"[..], b"unread"] {
         place.send(messages(upload(content), content)).await.unwrap();
     }
@@ -195,7 +236,7 @@ async fn a_file_that_no_sweep_reads_goes_after_a_while_and_others_stay(pool: PgP
     assert_eq!(forget(Duration::ZERO).await, 1);
     assert_eq!(forget(Duration::ZERO).await, 0);
     assert!(place.find(b"read").await && !place.find(b"unread").await);
-    assert_eq!(files(&place.store()).len(), 1);
+    assert_eq!(place.files().len(), 1);
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]
@@ -218,7 +259,7 @@ async fn a_file_goes_with_the_last_sweep_that_reads_it(pool: PgPool) {
         }
         let request = v1::RemoveSweepsRequest { sweeps, validate_only: false };
         place.submitter.clone().remove_sweeps(request).await.unwrap();
-        files(&place.store()).len()
+        place.files().len()
     };
     assert_eq!(remove(sweeps).await, 2, "the one that nobody wants any more is gone");
     assert!(!place.find(b"one").await);

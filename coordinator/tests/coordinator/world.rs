@@ -56,7 +56,7 @@ impl World {
             claims: Claims::start(store.clone(), TTL, stop.clone()),
             completions: Completions::start(store.clone(), TTL),
             watches: Watches::new(store.clone(), stop.clone()),
-            uploads: Arc::new(Uploads::new("/nowhere".to_owned(), 1 << 20)),
+            uploads: Arc::new(Uploads::new("/nowhere".to_owned(), LimitsConfig::default().uploads())),
             known_memory: MeasuredMemory::default(),
             specs: Specs::default(),
             reader: reader.parse().unwrap(),
@@ -136,7 +136,7 @@ impl World {
     pub async fn expire_all(&self) -> usize {
         self.sql("update core.lease set expires_at = now() - interval '1 second'").await;
         let mut transaction = self.store.begin().await.unwrap();
-        let ended = expiry::expire(&mut transaction).await.unwrap();
+        let ended = expiry::expire(&mut transaction, TTL).await.unwrap();
         transaction.commit().await.unwrap();
         ended.len()
     }
@@ -297,6 +297,7 @@ pub fn registration(name: &str, instance_id: &str) -> v1::RegisterWorkerRequest 
             threads: 1,
         }),
         held: Vec::new(),
+        allows_code: true,
     }
 }
 
@@ -363,7 +364,7 @@ pub fn result(loss: f64) -> v1::TrialResult {
             parameter_bytes: 88,
             gradient_bytes: 80,
             batch_bytes: 1536,
-            activation_bytes: 1000,
+            activation_bytes: 1008,
             peak_memory_bytes: 2712,
             peak_reserved_bytes: 4096,
             predicted_peak_memory_bytes: 2700,

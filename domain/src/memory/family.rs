@@ -25,13 +25,14 @@ impl DeviceKind {
         Self { name: name.to_owned(), model: model.to_owned(), libtorch: libtorch.to_owned() }
     }
 
-    /// Where trials of this model, trained in this way, share what is known of their memory: 64 hex digits.
+    /// Where trials of this model, trained in this way by workers of one fleet, share what is known of their memory: 64 hex
+    /// digits.
     ///
     /// A family holds a few kinds, which differ in what only a worker knows (the shape of the data, whether it stays on
     /// the device, threads); the worker picks the one it needs. Batch size, learning rate, seed and budget do not enter.
     #[must_use]
-    pub fn family(&self, model: &ModelSpec, train: &TrainSpec) -> String {
-        digest(&format!("{model:?} {} on {self:?}", training(train)))
+    pub fn family(&self, fleet: &str, model: &ModelSpec, train: &TrainSpec) -> String {
+        digest(&format!("{model:?} {} on {self:?} of {fleet:?}", training(train)))
     }
 }
 
@@ -66,26 +67,27 @@ mod tests {
     fn a_family_is_told_by_all_that_a_coordinator_knows_memory_to_depend_on() {
         let device = DeviceKind::new("cuda:1", "NVIDIA H100", "2.13.0");
         let train = TrainSpec::default();
-        let family = device.family(&ModelSpec::mlp(&[64]), &train);
+        let family = device.family("gpus", &ModelSpec::mlp(&[64]), &train);
         assert_eq!(family.len(), 64);
         assert_eq!(
             family,
-            DeviceKind::new("cuda:0", "NVIDIA H100", "2.13.0").family(&ModelSpec::mlp(&[64]), &train)
+            DeviceKind::new("cuda:0", "NVIDIA H100", "2.13.0").family("gpus", &ModelSpec::mlp(&[64]), &train)
         );
         let steeper = TrainSpec { weight_decay: Some(0.1), warmup_steps: 9, ..train.clone() };
-        assert_eq!(family, device.family(&ModelSpec::mlp(&[64]), &steeper));
+        assert_eq!(family, device.family("gpus", &ModelSpec::mlp(&[64]), &steeper));
 
         let momentum = TrainSpec { momentum: 0.9, ..train.clone() };
         let adam = TrainSpec { optimizer: OptimizerKind::Adam, ..train.clone() };
         let double = TrainSpec { precision: Precision::Float64, ..train.clone() };
         for other in [
-            device.family(&ModelSpec::mlp(&[65]), &train),
-            device.family(&ModelSpec::mlp(&[64]), &momentum),
-            device.family(&ModelSpec::mlp(&[64]), &adam),
-            device.family(&ModelSpec::mlp(&[64]), &double),
-            DeviceKind::new("cuda:0", "NVIDIA A100", "2.13.0").family(&ModelSpec::mlp(&[64]), &train),
-            DeviceKind::new("cuda:0", "NVIDIA H100", "2.14.0").family(&ModelSpec::mlp(&[64]), &train),
-            DeviceKind::new("cpu", "NVIDIA H100", "2.13.0").family(&ModelSpec::mlp(&[64]), &train),
+            device.family("others", &ModelSpec::mlp(&[64]), &train),
+            device.family("gpus", &ModelSpec::mlp(&[65]), &train),
+            device.family("gpus", &ModelSpec::mlp(&[64]), &momentum),
+            device.family("gpus", &ModelSpec::mlp(&[64]), &adam),
+            device.family("gpus", &ModelSpec::mlp(&[64]), &double),
+            DeviceKind::new("cuda:0", "NVIDIA A100", "2.13.0").family("gpus", &ModelSpec::mlp(&[64]), &train),
+            DeviceKind::new("cuda:0", "NVIDIA H100", "2.14.0").family("gpus", &ModelSpec::mlp(&[64]), &train),
+            DeviceKind::new("cpu", "NVIDIA H100", "2.13.0").family("gpus", &ModelSpec::mlp(&[64]), &train),
         ] {
             assert_ne!(family, other);
         }

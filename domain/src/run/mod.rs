@@ -7,6 +7,7 @@ mod checkpoint;
 mod failure;
 mod finding;
 mod lease;
+mod plausible;
 mod progress;
 mod record;
 mod result;
@@ -16,6 +17,7 @@ pub use checkpoint::Checkpoint;
 pub use failure::{Failure, FailureKind, UnknownFailureKind};
 pub use finding::{Findings, MemoryOfKind};
 pub use lease::{HeldState, Lease, LeaseOrder, LeaseToken};
+pub use plausible::Impossible;
 pub use progress::{Phase, Progress, UnknownPhase};
 pub use record::{
     LogLevel, LogLine, MetricName, MetricPoint, Place, Record, Resumed, Split, SplitKind, UnknownMetric,

@@ -120,6 +120,15 @@ impl ModelSpec {
         }
     }
 
+    /// Whether building it runs code that its user wrote.
+    #[must_use]
+    pub fn runs_code(&self) -> bool {
+        match self {
+            Self::TorchScript(_) => true,
+            Self::Linear | Self::Mlp(_) | Self::Cnn(_) | Self::ResNet(_) => false,
+        }
+    }
+
     /// An MLP of these widths.
     #[must_use]
     pub fn mlp(hidden: &[u64]) -> Self {

@@ -49,6 +49,11 @@ pub struct AgentConfig {
     #[arg(long, env = "BATCHSWEEP_THREADS", value_name = "N")]
     pub threads: Option<u32>,
 
+    /// Run code of users, as models of kind torchscript are: with this worker's rights, and for whoever may submit. Without
+    /// it such trials wait for another worker
+    #[arg(long, env = "BATCHSWEEP_ALLOW_CODE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub allow_code: bool,
+
     /// Serve /metrics (for Prometheus) and /healthz there, without encryption [default: not at all]
     #[arg(long, env = "BATCHSWEEP_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<SocketAddr>,
@@ -170,6 +175,7 @@ impl AgentConfig {
             device: self.device.clone(),
             memory_limit_bytes: self.memory_limit.map(|limit| limit.0),
             threads: self.threads.unwrap_or(0),
+            allows_code: self.allow_code,
         }
     }
 }

@@ -219,6 +219,7 @@ async fn register(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         device: Some(device),
         held: left.iter().map(|(_, left)| left.lease.clone()).collect(),
+        allows_code: config.allow_code,
     };
     let call = coordinator.call(Retry::UntilTrusted, Duration::from_secs(10), |mut client| {
         let request = request.clone();

@@ -36,6 +36,9 @@ pub enum TrialError {
         /// libtorch's words.
         source: TorchError,
     },
+    /// The model is a program of its user's, and this worker was started without leave to run those.
+    #[error("this worker runs no code of users, as the model is; start it with --allow-code to let it")]
+    CodeNotAllowed,
     /// No device was named before.
     #[error("the trainer was asked to work before it was told where")]
     NotStarted,
@@ -58,9 +61,9 @@ impl TrialError {
             Self::Data(DataError::Torch(_)) | Self::Torch { .. } | Self::NotStarted | Self::Report(_) => {
                 FailureKind::Trainer
             }
-            Self::Data(DataError::Unreadable { .. } | DataError::Malformed { .. }) | Self::Module { .. } => {
-                FailureKind::Files
-            }
+            Self::Data(DataError::Unreadable { .. } | DataError::Malformed { .. })
+            | Self::Module { .. }
+            | Self::CodeNotAllowed => FailureKind::Files,
             Self::Data(_) | Self::Architecture(_) | Self::Unsupported(_) => FailureKind::Input,
         }
     }

@@ -53,7 +53,12 @@ impl Trainer {
     /// Opens a device, with so many threads on the CPU.
     pub fn start_with(&mut self, device: &str, threads: u32) -> Result<v1::Device, v1::Problem> {
         let device = device.to_owned();
-        self.send(Request::Start(v1::StartTrainer { device, threads, ..v1::StartTrainer::default() }));
+        self.send(Request::Start(v1::StartTrainer {
+            device,
+            threads,
+            allows_code: true,
+            ..v1::StartTrainer::default()
+        }));
         match self.answer().0 {
             Event::Ready(device) => Ok(device),
             Event::Problem(problem) => Err(problem),

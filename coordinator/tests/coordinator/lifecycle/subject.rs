@@ -12,7 +12,7 @@ use tonic::{Request, Status};
 use uuid::Uuid;
 
 use super::model::{End, LeaseId, Model, Reply, Step};
-use crate::world::{Worker, World, points, registration, result, spec};
+use crate::world::{TTL, Worker, World, points, registration, result, spec};
 
 pub struct Subject<'a> {
     world: &'a World,
@@ -49,7 +49,7 @@ impl<'a> Subject<'a> {
         let told = self.call(step, model, again).await;
         // Whatever is to wait a second waits until a step says that it is over.
         self.world
-            .sql("update core.trial_state set run_after = now() + interval '1 day' where run_after > now()")
+            .sql("update core.trial_state set run_after = now() + interval '50 minutes' where run_after > now()")
             .await;
         told.unwrap_or_else(|status| Reply::Refused(reason(&status)))
     }
@@ -165,7 +165,7 @@ impl<'a> Subject<'a> {
             .await
             .unwrap();
         let mut transaction = self.world.store.begin().await.unwrap();
-        expiry::expire(&mut transaction).await.unwrap();
+        expiry::expire(&mut transaction, TTL).await.unwrap();
         transaction.commit().await.unwrap();
     }
 

@@ -9,6 +9,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use proto::Wire;
 use proto::v1::spool_entry::Kind;
 use proto::v1::{self, SpoolEntry, SpooledEnd, SpooledRecords};
 
@@ -16,6 +17,9 @@ use super::frame::{self, HEAD};
 
 /// How a file of an attempt is called, after trial and attempt.
 pub const EXTENSION: &str = "spool";
+
+/// The longest end of a file that is taken for a torn frame: what an agent writes at a time is smaller.
+const MAX_TORN: u64 = 1 << 20;
 
 /// An open spool file, locked for as long as it is open, so that no other agent takes it for one that was left behind.
 #[derive(Debug)]
@@ -68,12 +72,15 @@ impl SpoolFile {
         Ok(spool)
     }
 
-    /// Opens what an earlier process left. `None` where another one is still at it, or where not even the header was
-    /// written; such a file is removed.
+    /// Opens what an earlier process left. `None` where another one is still at it, or where it does not say what was recorded
+    /// under which lease: such a file is set aside, or removed where it is empty. What follows damage is copied aside as well.
     ///
     /// # Errors
-    /// What the file system says.
+    /// What the file system says, and where it is no file.
     pub fn reopen(path: &Path, limit: u64) -> io::Result<Option<(Self, LeftBehind)>> {
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"));
+        }
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -81,10 +88,8 @@ impl SpoolFile {
             Err(TryLockError::Error(error)) => return Err(error),
         }
         let mut spool = Self { file, path: path.to_owned(), length: 0, header_end: 0, limit };
-        let header = spool.read(0)?;
-        let Some((Kind::Header(v1::SpoolHeader { lease: Some(lease), .. }), header_end)) = header else {
-            tracing::warn!(path = %path.display(), "a spool file without a header; removed");
-            spool.delete();
+        let Some((lease, header_end)) = spool.header()? else {
+            spool.set_aside_damaged()?;
             return Ok(None);
         };
         spool.header_end = header_end;
@@ -97,7 +102,7 @@ impl SpoolFile {
                         left.first_seq = records.first_seq;
                     }
                     // A gap cannot be, short of a file that was tampered with: what follows it is of no use.
-                    if records.first_seq != left.first_seq + left.records {
+                    if left.first_seq.checked_add(left.records) != Some(records.first_seq) {
                         break;
                     }
                     left.records += records.records.len() as u64;
@@ -107,9 +112,50 @@ impl SpoolFile {
             }
             spool.length = next;
         }
-        // The torn tail, if any.
-        spool.file.set_len(spool.length)?;
+        spool.cut_tail()?;
         Ok(Some((spool, left)))
+    }
+
+    /// The lease that its records belong to, and where they begin; `None` where there is no such thing.
+    fn header(&self) -> io::Result<Option<(v1::Lease, u64)>> {
+        Ok(match self.read(0)? {
+            Some((Kind::Header(v1::SpoolHeader { lease: Some(lease), .. }), end))
+                if domain::run::Lease::from_wire(lease.clone()).is_ok() =>
+            {
+                Some((lease, end))
+            }
+            _ => None,
+        })
+    }
+
+    /// An agent that is killed may leave a torn frame at the end; all else is damage, and kept.
+    fn cut_tail(&self) -> io::Result<()> {
+        let tail = self.file.metadata()?.len().saturating_sub(self.length);
+        let mut head = [0; HEAD];
+        let has_head = read_whole(&self.file, &mut head, self.length)?;
+        let is_torn = !has_head
+            || frame::body_length(head)
+                .is_some_and(|length| (HEAD + length) as u64 > tail && tail <= MAX_TORN);
+        if !is_torn {
+            let aside = self.path.with_extension("damaged");
+            fs::copy(&self.path, &aside)?;
+            tracing::warn!(
+                path = %aside.display(),
+                "a spool file is damaged {tail} bytes before its end; what came before is handed in, and a copy is kept"
+            );
+        }
+        self.file.set_len(self.length)
+    }
+
+    fn set_aside_damaged(self) -> io::Result<()> {
+        if self.file.metadata()?.len() == 0 {
+            self.delete();
+            return Ok(());
+        }
+        let aside = self.path.with_extension("damaged");
+        fs::rename(&self.path, &aside)?;
+        tracing::warn!(path = %aside.display(), "a spool file is damaged: it names no lease; it is set aside");
+        Ok(())
     }
 
     /// Adds records.

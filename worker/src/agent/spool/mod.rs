@@ -71,7 +71,9 @@ impl Spool {
         for path in paths.into_iter().take(AT_ONCE) {
             match SpoolFile::reopen(&path, self.limit) {
                 Ok(found) => left.extend(found),
-                Err(error) => tracing::warn!(path = %path.display(), "a spool file cannot be read: {error}"),
+                Err(error) => {
+                    tracing::warn!(path = %path.display(), "a spool file cannot be read and is left: {error}");
+                }
             }
         }
         left

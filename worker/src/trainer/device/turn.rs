@@ -2,11 +2,13 @@
 //!
 //! What a device has free is free to whoever takes it. Two trials that look at the same moment would both be promised it.
 //! So a trial looks, measures and takes what it was promised within its turn, which a lock on a file gives it; the kernel
-//! gives it back for a process that is killed. A GPU is known by its UUID, so this holds for all processes that share the
-//! machine's folder for temporary files; containers with folders of their own do not see each other's turns.
+//! gives it back for a process that is killed. A GPU is known by its UUID, so this holds for all processes of one user that
+//! share the machine's folder for temporary files. Other users have turns of their own, for one could keep all others waiting;
+//! so have containers with folders of their own.
 
 use std::fmt::Write;
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use std::{env, thread};
@@ -53,7 +55,7 @@ impl Turn {
 }
 
 fn path(uuid: &[u8; 16]) -> PathBuf {
-    let mut name = "batchsweep-plans-on-".to_owned();
+    let mut name = format!("batchsweep-{}-plans-on-", nix::unistd::geteuid());
     for byte in uuid {
         // Writing to a string does not fail.
         let _ = write!(name, "{byte:02x}");
@@ -61,12 +63,14 @@ fn path(uuid: &[u8; 16]) -> PathBuf {
     env::temp_dir().join(name)
 }
 
-/// Another user's file is locked as it is: in a folder that all may write to, it may not be opened to write.
+/// The file, unless it is another user's, who made it under this name to hold it.
 fn open(path: &PathBuf) -> Option<File> {
-    File::open(path)
-        .or_else(|_| File::options().write(true).create_new(true).open(path))
+    let file = File::open(path)
+        .or_else(|_| File::options().write(true).create_new(true).mode(0o600).open(path))
         .or_else(|_| File::open(path))
-        .ok()
+        .ok()?;
+    let owner = file.metadata().ok()?.uid();
+    (owner == nix::unistd::geteuid().as_raw()).then_some(file)
 }
 
 #[cfg(test)]

@@ -22,7 +22,9 @@ pub struct KnownKinds {
 #[derive(Debug, Default)]
 pub struct KnownKind {
     known: KnownMemory,
-    /// Of that, what was measured here and is not reported yet.
+    /// Of that, what was measured here.
+    measured: KnownMemory,
+    /// Of that, what is not reported yet.
     unreported: KnownMemory,
     description: String,
 }
@@ -66,7 +68,15 @@ impl KnownKind {
     /// Notes what was measured here.
     pub fn record(&mut self, record: impl Fn(&mut KnownMemory)) {
         record(&mut self.known);
+        record(&mut self.measured);
         record(&mut self.unreported);
+    }
+
+    /// Leaves what was measured here alone; whether anything else was there.
+    pub fn forget_others(&mut self) -> bool {
+        let is_more = self.known != self.measured;
+        self.known.clone_from(&self.measured);
+        is_more
     }
 }
 
@@ -93,5 +103,9 @@ mod tests {
         assert_eq!(reported[0].memory.whole.envelope().measured(8), None);
         elsewhere.merge(&reported);
         assert_eq!(elsewhere.of(&kind).memory(), here.of(&kind).memory());
+
+        assert!(here.of(&kind).forget_others());
+        assert_eq!(here.of(&kind).memory(), &reported[0].memory);
+        assert!(!here.of(&kind).forget_others());
     }
 }

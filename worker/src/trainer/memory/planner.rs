@@ -74,11 +74,26 @@ impl Planner {
         self.probes
     }
 
-    /// The largest micro-batch within the limit, found by running some unless enough is known already.
+    /// The largest micro-batch within the limit, found by running some unless enough is known already. That nothing fits is
+    /// the end of a trial, so it is always found here, whatever others say of it.
     ///
     /// # Errors
     /// [`TrialError`] for failures other than a lack of memory.
     pub fn plan(
+        &mut self,
+        question: &Question<'_>,
+        learner: &mut Learner,
+        feed: &mut Feed,
+        meter: &Meter,
+    ) -> Result<Result<Plan, Infeasible>, TrialError> {
+        let answer = self.answer(question, learner, feed, meter)?;
+        if answer.is_err() && self.known.of(&question.kind).forget_others() {
+            return self.answer(question, learner, feed, meter);
+        }
+        Ok(answer)
+    }
+
+    fn answer(
         &mut self,
         question: &Question<'_>,
         learner: &mut Learner,

@@ -46,6 +46,8 @@ enum Work {
         memory_limit: Option<u64>,
         /// CPU threads to compute with; 0 for libtorch's choice.
         threads: u32,
+        /// Whether models may run code of their users.
+        allows_code: bool,
     },
     /// Open the data and probe memory, but train nothing.
     Plan(Box<TrainTrial>),
@@ -62,6 +64,17 @@ enum Work {
     },
     /// A request that makes no sense, for this reason.
     Unreadable(String),
+}
+
+impl Work {
+    /// Whether it runs code that a user wrote.
+    fn runs_code(&self) -> bool {
+        match self {
+            Self::Plan(trial) | Self::TryOut(trial) | Self::Train(trial) => trial.spec.model.runs_code(),
+            Self::Check { .. } => true,
+            Self::Start { .. } | Self::Unreadable(_) => false,
+        }
+    }
 }
 
 /// Serves one agent until it closes standard input.
@@ -144,12 +157,14 @@ fn do_work(
     wishes: &Wishes,
 ) -> Result<Event, TrialError> {
     match (work, host) {
-        (Work::Start { device, memory_limit, threads }, host) => {
-            let host = host.insert(Host::new(device::open(&device, threads)?, memory_limit));
+        (Work::Start { device, memory_limit, threads, allows_code }, host) => {
+            let opened = Host::new(device::open(&device, threads)?, memory_limit);
+            let host = host.insert(Host { allows_code, ..opened });
             Ok(Event::Ready { device: device::describe(host.device), memory_limit })
         }
         (Work::Unreadable(problem), _) => Err(TrialError::Unsupported(problem)),
         (_, None) => Err(TrialError::NotStarted),
+        (work, Some(host)) if work.runs_code() && !host.allows_code => Err(TrialError::CodeNotAllowed),
         (Work::Plan(trial), Some(host)) => Ok(Event::Planned(plan(&trial, host)?)),
         (Work::TryOut(trial), Some(host)) => Ok(Event::Planned(try_out(&trial, host)?)),
         (Work::Check { path, features }, Some(host)) => {

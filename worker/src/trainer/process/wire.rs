@@ -23,8 +23,8 @@ pub fn read(input: &mut impl Read) -> Option<Request> {
     Some(match request.kind? {
         RequestKind::Stop(v1::StopTrial { save }) => Request::Stop { save },
         RequestKind::Save(v1::SaveTrial {}) => Request::Save,
-        RequestKind::Start(v1::StartTrainer { device, memory_limit_bytes, threads }) => {
-            Request::Work(Work::Start { device, memory_limit: memory_limit_bytes, threads })
+        RequestKind::Start(v1::StartTrainer { device, memory_limit_bytes, threads, allows_code }) => {
+            Request::Work(Work::Start { device, memory_limit: memory_limit_bytes, threads, allows_code })
         }
         RequestKind::Check(v1::CheckModule { path, features }) => {
             Request::Work(Work::Check { path: path.into(), features })

@@ -22,6 +22,8 @@ pub struct Host {
     pub planner: Planner,
     /// What kind of device it is, as far as memory depends on that.
     pub device_kind: DeviceKind,
+    /// Whether models may run code of their users.
+    pub allows_code: bool,
 }
 
 impl Host {
@@ -36,6 +38,7 @@ impl Host {
             library: Library::default(),
             planner: Planner::default(),
             device_kind: DeviceKind::new(&description.name, &description.model, description.libtorch),
+            allows_code: false,
         }
     }
 }
