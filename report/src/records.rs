@@ -50,6 +50,7 @@ fn record(results: &Table, row: usize) -> Option<TrialRecord> {
         memory_budget_bytes: whole("memory_budget_bytes"),
         gradient_noise_scale: number("gradient_noise_scale"),
         seed_sets: results.text(row, "seed_sets").and_then(|words| words.parse().ok()),
+        data_sha256: results.text(row, "data_sha256").and_then(|hash| hash.parse().ok()),
     })
 }
 

@@ -180,3 +180,66 @@ proptest! {
         prop_assert_eq!(drain(&mut backlog, 7).len(), 3);
     }
 }
+
+/// What an attempt left: its lease, three batches of records, its end.
+fn left(folder: &Path) -> std::path::PathBuf {
+    let mut file = SpoolFile::create(folder, &lease(), "one", LIMIT).unwrap();
+    for first in [1, 4, 7] {
+        file.append_records(first, &records(first..first + 3)).unwrap();
+    }
+    file.append_end(result()).unwrap();
+    file.path().to_owned()
+}
+
+#[test]
+fn what_follows_damage_is_kept_aside_and_what_came_before_is_handed_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = left(folder.path());
+    let whole = fs::read(&path).unwrap();
+    let (file, found) = reopen(&path).unwrap();
+    let start = usize::try_from(file.start()).unwrap();
+    assert_eq!((found.records, found.end.is_some()), (9, true));
+    drop(file);
+
+    let mut damaged = whole.clone();
+    // Within the second batch: each is as long as the first.
+    let batch = usize::try_from(frame_length(&whole, start)).unwrap();
+    damaged[start + batch + batch / 2] ^= 0x10;
+    fs::write(&path, &damaged).unwrap();
+    let (file, found) = reopen(&path).unwrap();
+    assert_eq!((found.records, found.end.is_none()), (3, true));
+    assert_eq!(fs::read(path.with_extension("damaged")).unwrap(), damaged);
+    drop(file);
+
+    // Torn by a kill: nothing is kept.
+    fs::remove_file(path.with_extension("damaged")).unwrap();
+    fs::write(&path, &whole[..start + batch + 5]).unwrap();
+    assert_eq!(reopen(&path).unwrap().1.records, 3);
+    assert!(!path.with_extension("damaged").exists());
+}
+
+fn frame_length(bytes: &[u8], offset: usize) -> u64 {
+    let length: [u8; 4] = bytes[offset..offset + 4].try_into().unwrap();
+    u64::from(u32::from_le_bytes(length)) + 8
+}
+
+#[test]
+fn a_file_without_a_readable_lease_is_set_aside_and_the_others_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = left(folder.path());
+    let bad = folder.path().join("bad.spool");
+    fs::write(&bad, b"no spool file at all").unwrap();
+    let odd = v1::Lease { trial_id: "not a trial".to_owned(), ..lease() };
+    let odd = SpoolFile::create(folder.path(), &odd, "one", LIMIT).unwrap().path().to_owned();
+    fs::write(folder.path().join("empty.spool"), b"").unwrap();
+    fs::create_dir(folder.path().join("folder.spool")).unwrap();
+    nix::unistd::mkfifo(&folder.path().join("pipe.spool"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+
+    let spool = Spool::open(folder.path(), "one", LIMIT).unwrap();
+    let found = spool.left_behind();
+    assert_eq!(found.iter().map(|(file, _)| file.path()).collect::<Vec<_>>(), [&*good]);
+    for aside in [bad, odd] {
+        assert!(!aside.exists() && aside.with_extension("damaged").exists(), "{}", aside.display());
+    }
+    assert!(!folder.path().join("empty.spool").exists());
+}

@@ -83,7 +83,8 @@ impl Folders {
 
     /// Nothing is left of trials that have a result.
     fn assert_empty(&self) {
-        let count = |folder: &str| fs::read_dir(folder).map_or(0, Iterator::count);
+        let kept = |entry: &fs::DirEntry| entry.file_name() != ".in-use";
+        let count = |folder: &str| fs::read_dir(folder).map_or(0, |all| all.flatten().filter(kept).count());
         wait_for("empty folders", || {
             (count(&self.store) == 0 && count(&self.spool.to_string_lossy()) == 0).then_some(())
         });

@@ -1,5 +1,7 @@
 //! What warnings and conclusions are drawn from.
 
+use std::collections::HashSet;
+
 use super::comparison::{Comparison, trials_of};
 use super::group::Group;
 use super::record::TrialRecord;
@@ -31,6 +33,17 @@ impl<'a> Facts<'a> {
     /// Whether the seed sets no initial weights in some of the trials: then seeds are no repeats.
     pub fn has_same_weights(&self) -> bool {
         self.results().any(|trial| trial.seed_sets.is_some_and(|sets| !sets.weights))
+    }
+
+    /// How many different sets of data its results are of: none where their data has no files.
+    pub fn data_sets(&self) -> usize {
+        let found: HashSet<_> = self.results().filter_map(|trial| trial.data_sha256).collect();
+        found.len()
+    }
+
+    /// Whether its repeats are repeats: trials of the same data whose seeds set their weights.
+    pub fn has_repeats(&self) -> bool {
+        !self.has_same_weights() && self.data_sets() <= 1
     }
 
     /// Batch sizes with results, smallest first.

@@ -3,6 +3,7 @@
 use crate::lifecycle::TrialStatus;
 use crate::run::SeedSets;
 use crate::spec::Value;
+use crate::units::ContentHash;
 
 /// One trial. `None` is NULL in the view: not known, or not finite. Names and units are the view's.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +67,8 @@ pub struct TrialRecord {
     pub gradient_noise_scale: Option<f64>,
     /// What its seed set.
     pub seed_sets: Option<SeedSets>,
+    /// Hash of the files that it was trained on.
+    pub data_sha256: Option<ContentHash>,
 }
 
 impl TrialRecord {
@@ -102,6 +105,7 @@ impl TrialRecord {
             memory_budget_bytes: None,
             gradient_noise_scale: None,
             seed_sets: None,
+            data_sha256: None,
         }
     }
 

@@ -159,7 +159,7 @@ fn soonest(facts: &Facts<'_>) -> Option<Choice> {
         seeds,
         same_weights: facts.has_same_weights(),
         is_firm: seeds >= SEEDS_TO_CONCLUDE
-            && !facts.has_same_weights()
+            && facts.has_repeats()
             && is_bracketed
             && comparison.best.iter().all(|best| best.is_complete)
             && !facts.is_open()
@@ -205,7 +205,7 @@ fn lowest(facts: &Facts<'_>) -> Option<Choice> {
         seeds: chosen.seeds,
         same_weights: facts.has_same_weights(),
         is_firm: chosen.seeds >= SEEDS_TO_CONCLUDE
-            && !facts.has_same_weights()
+            && facts.has_repeats()
             && chosen.edge.is_none()
             && chosen.rates_tried > 1
             && comparison.best.iter().all(|best| best.is_complete)

@@ -1,7 +1,7 @@
 //! What a sweep does not say: the readings that its numbers invite and do not bear out.
 //!
 //! The ids are those of a list of 24 pitfalls that `docs/ANALYSIS.md` keeps. Told here, where they apply: W1 to W17
-//! and W19 to W25. W18 (memory of a reused process) cannot occur: peaks come from the allocator's own count, which
+//! and W19 to W26. W18 (memory of a reused process) cannot occur: peaks come from the allocator's own count, which
 //! is set back before each trial, and not from the process. Of W10, a loss that is a sum over the batch cannot
 //! occur: losses are means. W6 needs the curves, and is told where the caller has looked at them
 //! ([`super::TrialRecord::steps_between_evaluations`]).
@@ -11,7 +11,7 @@
 //! - `reaching`: steps to the target and the critical batch size (W5, W6, W8, W20, W21),
 //! - `reading`: numbers that invite a wrong reading (W9, W10, W15, W16, W17, W22),
 //! - `same`: trials that are not what they seem to be: repeats of one another, no repeats at all, or without a loss
-//!   (W23, W24, W25).
+//!   (W23 to W26).
 
 mod tuning;
 
@@ -45,7 +45,8 @@ type Rule = fn(&Facts<'_>) -> Option<Warning>;
 
 /// In the order in which they are told: first what forbids the comparison, then what limits it, last what is easily
 /// misread.
-const RULES: [Rule; 23] = [
+const RULES: [Rule; 24] = [
+    same::unlike_data,
     same::without_a_finite_loss,
     same::seeds_are_no_repeats,
     tuning::not_retuned,
@@ -120,7 +121,7 @@ mod tests {
         let page = include_str!("../../../../docs/ANALYSIS.md");
         let rows = page.lines().filter_map(|line| line.strip_prefix("| W")?.split_once(" |"));
         let ids: Vec<u32> = rows.filter_map(|(id, _)| id.parse().ok()).collect();
-        assert_eq!(ids, (1..=25).collect::<Vec<u32>>());
+        assert_eq!(ids, (1..=26).collect::<Vec<u32>>());
     }
 
     #[test]

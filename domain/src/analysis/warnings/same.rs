@@ -33,6 +33,21 @@ pub(super) fn without_a_finite_loss(facts: &Facts<'_>) -> Option<Warning> {
     })
 }
 
+/// W26: workers that found different data under the same path.
+pub(super) fn unlike_data(facts: &Facts<'_>) -> Option<Warning> {
+    let found = facts.data_sets();
+    (found > 1).then(|| {
+        Warning::new(
+            "W26",
+            format!(
+                "The results are of {found} different sets of data: workers of different fleets found different files under the \
+                 same path. Do not compare them: column `data_sha256` of `results` says which is which. Send the data along with \
+                 `upload`, or put the same file on every worker."
+            ),
+        )
+    })
+}
+
 /// W25: seeds that start from the same weights. Their spread is that of what the seed does set alone.
 pub(super) fn seeds_are_no_repeats(facts: &Facts<'_>) -> Option<Warning> {
     let trained: Vec<&TrialRecord> = facts.trained().collect();
@@ -136,6 +151,7 @@ mod tests {
     use crate::analysis::{CellState, TrialRecord, analyze};
     use crate::run::SeedSets;
     use crate::spec::Value;
+    use crate::units::ContentHash;
 
     fn with(axis: &str, value: Value, trial: TrialRecord) -> TrialRecord {
         TrialRecord { axes: vec![(axis.to_owned(), value)], ..trial }
@@ -163,6 +179,32 @@ mod tests {
         let conclusion = analyze(&all, None).conclusion;
         assert_eq!(conclusion.choice, None, "not ranked by the training loss instead");
         assert!(conclusion.sentences[0].text.contains("not finite"), "{:?}", conclusion.sentences);
+    }
+
+    #[test]
+    fn results_of_different_data_are_not_compared() {
+        let of = |byte: &str| Some(byte.repeat(32).parse().unwrap());
+        let rates = [(0.05, 0.7), (0.1, 0.5), (0.2, 0.8)];
+        let trial = |data: Option<ContentHash>| {
+            let of = move |(rate, loss)| {
+                (0..3).map(move |seed| TrialRecord {
+                    seed,
+                    data_sha256: data,
+                    ..trained(50, rate, loss + 0.001 * seed as f64)
+                })
+            };
+            rates.into_iter().flat_map(of).collect::<Vec<_>>()
+        };
+        for alike in [trial(None), trial(of("0a"))] {
+            assert_eq!(told("W26", &alike, None), None);
+            assert!(analyze(&alike, None).conclusion.choice.unwrap().is_firm);
+        }
+        let mut mixed = trial(of("0a"));
+        mixed[4].data_sha256 = of("0b");
+        assert!(
+            told("W26", &mixed, None).unwrap().starts_with("The results are of 2 different sets of data")
+        );
+        assert!(!analyze(&mixed, None).conclusion.choice.unwrap().is_firm);
     }
 
     #[test]

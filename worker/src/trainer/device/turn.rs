@@ -81,7 +81,8 @@ mod tests {
     fn a_file_is_found_by_the_uuid_and_can_be_locked_by_one_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(path(&[0xab; 16]).file_name().unwrap());
-        assert!(path.ends_with(format!("batchsweep-plans-on-{}", "ab".repeat(16))));
+        let user = nix::unistd::geteuid();
+        assert!(path.ends_with(format!("batchsweep-{user}-plans-on-{}", "ab".repeat(16))));
         let (first, second) = (open(&path).unwrap(), open(&path).unwrap());
         first.lock().unwrap();
         assert!(matches!(second.try_lock(), Err(TryLockError::WouldBlock)));
