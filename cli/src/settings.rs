@@ -77,10 +77,21 @@ fn model(sweep: &SweepDraft, add: &mut impl FnMut(&str, String)) {
             add("model.width", resnet.width.to_string());
             add("model.norm", resnet.norm.word().to_owned());
         }
-        ModelSpec::TorchScript(module) => match &module.file {
-            FileSource::OnWorker(path) => add("model.path", path.clone()),
-            FileSource::Upload(file) => add("model.upload", sent(file)),
-        },
+        ModelSpec::TorchScript(module) => own(&module.file, add),
+        ModelSpec::Python(python) => {
+            own(&python.file, add);
+            add("model.function", python.function.clone());
+            for (name, value) in &python.arguments {
+                add(&format!("model.arguments.{name}"), value.to_string());
+            }
+        }
+    }
+}
+
+fn own(file: &FileSource, add: &mut impl FnMut(&str, String)) {
+    match file {
+        FileSource::OnWorker(path) => add("model.path", path.clone()),
+        FileSource::Upload(file) => add("model.upload", sent(file)),
     }
 }
 

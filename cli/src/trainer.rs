@@ -25,6 +25,8 @@ use crate::talk::Talk;
 pub struct TrainerOptions {
     /// Such as `cpu` or `cuda:0`.
     pub device: String,
+    /// Whether a Python interpreter hosts it, as models of kind python need.
+    pub is_hosted: bool,
     /// Device memory it may use.
     pub memory_limit: Option<Bytes>,
     /// After so long without any work done it is ended.
@@ -61,6 +63,7 @@ impl Trainer {
     pub fn start(program: &Path, options: &TrainerOptions) -> Result<Self, Failure> {
         let mut child = Command::new(program)
             .arg("trainer")
+            .args(options.is_hosted.then_some("--python"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -91,6 +94,9 @@ impl Trainer {
         };
         match trainer.ask(trainer_request::Kind::Start(start))? {
             trainer_event::Kind::Ready(device) => trainer.device = device,
+            trainer_event::Kind::Problem(problem) if options.is_hosted => {
+                return Err(Failure::usage(problem.message));
+            }
             other => return Err(trainer.unexpected(other)),
         }
         Ok(trainer)

@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What each crate may use of ours, and of the libraries that only one crate may know.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("proto", &["domain"]),
     ("report", &["domain"]),
@@ -18,6 +18,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("telemetry", &[]),
     ("coordinator", &["domain", "proto", "report", "sqlx", "storage", "telemetry"]),
     ("worker", &["domain", "proto", "storage", "tch", "telemetry", "torch-sys"]),
+    ("trainer-python", &["domain", "worker"]),
     ("cli", &["domain", "proto", "report", "resvg"]),
     ("bench-measure", &["domain"]),
     // Times the trainer from outside, through its protocol.

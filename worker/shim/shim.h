@@ -170,6 +170,13 @@ bool bs_module_has(const bs_module* module, const char* method);
 bs_status bs_module_call(bs_module* module, const char* method);
 bs_status bs_module_forward(bs_module* module, const at::Tensor* inputs, at::Tensor** out);
 
+// --- python.cpp: tensors as a Python interpreter in this process has them. The caller holds its lock ---
+
+// A new reference to the object of a tensor; null, with Python's error set, where none can be made.
+bs_status bs_python_wrap(const at::Tensor* tensor, void** object);
+// The tensor of an object, which must be one.
+at::Tensor* bs_python_unwrap(void* object);
+
 // --- reproducibility.cpp ---
 
 // Deterministic kernels wherever there are some; no cuDNN autotuning. An operation that has none warns and goes on.

@@ -1,6 +1,7 @@
 //! `batchsweep-worker`: takes trials from a coordinator and trains them with libtorch.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -35,7 +36,15 @@ struct Arguments {
 enum Role {
     /// Train what the parent process asks for on standard input; the agent starts this by itself
     #[command(hide = true)]
-    Trainer,
+    Trainer {
+        /// Let a Python interpreter host it; without a name the one of the environment
+        #[arg(long, num_args = 0..=1, default_missing_value = "-", value_name = "PYTHON")]
+        python: Option<PathBuf>,
+
+        /// Train nothing, and answer everything with this
+        #[arg(long, value_name = "REASON", conflicts_with = "python")]
+        refuse: Option<String>,
+    },
     /// Print the devices that a worker for this machine has slots for, one a line; `batchsweep` starts this by itself
     #[command(hide = true)]
     Devices,
@@ -55,9 +64,13 @@ enum Role {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.role {
-        Some(Role::Trainer) => {
+        Some(Role::Trainer { python, refuse }) => {
             telemetry::log::start(arguments.log_format, LOGGED);
-            trainer::run()
+            match (python, refuse) {
+                (Some(python), _) => trainer::refuse(&trainer::python::become_hosted(&python)),
+                (None, Some(reason)) => trainer::refuse(&reason),
+                (None, None) => trainer::run(),
+            }
         }
         Some(Role::Devices) => {
             agent::slots::own_devices().iter().for_each(|device| println!("{device}"));

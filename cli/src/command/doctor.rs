@@ -134,6 +134,7 @@ fn worker(device: &str) -> Finding {
         let program = programs::find(programs::WORKER)?;
         let options = TrainerOptions {
             device: device.to_owned(),
+            is_hosted: false,
             memory_limit: None,
             patience: PATIENCE,
             talk: Talk::Quiet,

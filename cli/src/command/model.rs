@@ -59,6 +59,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let path = std::path::absolute(&args.file).unwrap_or_else(|_| args.file.clone());
     let options = TrainerOptions {
         device: args.device.clone(),
+        is_hosted: false,
         memory_limit: None,
         patience: args.timeout,
         talk: context.talk,

@@ -3,7 +3,7 @@
 use domain::architecture::{DataShape, layers};
 use domain::memory::{MemoryParts, StaticParts};
 use domain::run::PeakMemory;
-use domain::spec::{DataSource, SweepSpec, Value};
+use domain::spec::{DataSource, ModelSpec, SweepSpec, Value};
 use domain::units::LearningRate;
 use domain::{PlannedTrial, TrialSettings, expand};
 use proto::{Wire, v1};
@@ -52,6 +52,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         Ok(program) => {
             let options = TrainerOptions {
                 device: args.device.clone(),
+                is_hosted: matches!(spec.sweep.model, ModelSpec::Python(_)),
                 memory_limit: args.memory_limit,
                 patience: PATIENCE,
                 talk: context.talk,

@@ -142,9 +142,10 @@ fn begin_to_try_out(args: &Args, workers: &Workers, talk: Talk) -> Result<Option
     }
     let device = workers.devices.first().cloned().unwrap_or_else(|| "cpu".to_owned());
     let spec = args.spec_args().load(Readers::ThisCommand)?;
+    let is_hosted = matches!(spec.sweep.model, domain::spec::ModelSpec::Python(_));
     Ok(Some(TryOut::begin(
         spec.sweep,
-        TrainerOptions { device, memory_limit: None, patience: PATIENCE, talk },
+        TrainerOptions { device, is_hosted, memory_limit: None, patience: PATIENCE, talk },
     )))
 }
 

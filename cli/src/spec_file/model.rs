@@ -1,9 +1,10 @@
 //! `[model]`.
 
-use domain::spec::{CnnModel, MlpModel, ModelSpec, Norm, ResNetModel, ScriptModel};
+use domain::spec::{Argument, CnnModel, MlpModel, ModelSpec, Norm, PythonModel, ResNetModel, ScriptModel};
 
 use super::files::Files;
 use super::reader::{Field, Reader, Section};
+use super::tree::{Entry, Kind as NodeKind};
 
 /// The kind of a model, before its other keys are read.
 #[derive(Debug, Clone, Copy)]
@@ -13,19 +14,21 @@ pub(super) enum Kind {
     Cnn,
     ResNet,
     TorchScript,
+    Python,
 }
 
 /// The words for the kinds.
-pub(super) const KINDS: [(&str, Kind); 5] = [
+pub(super) const KINDS: [(&str, Kind); 6] = [
     ("linear", Kind::Linear),
     ("mlp", Kind::Mlp),
     ("cnn", Kind::Cnn),
     ("resnet", Kind::ResNet),
     ("torchscript", Kind::TorchScript),
+    ("python", Kind::Python),
 ];
 
 /// Each key of a model, and the kinds that it belongs to.
-const HOMES: [(&str, &str); 10] = [
+const HOMES: [(&str, &str); 12] = [
     ("hidden", "kind = \"mlp\" or \"cnn\""),
     ("dropout", "kind = \"mlp\" or \"cnn\""),
     ("channels", "kind = \"cnn\""),
@@ -34,8 +37,10 @@ const HOMES: [(&str, &str); 10] = [
     ("norm", "kind = \"cnn\" or \"resnet\""),
     ("depth", "kind = \"resnet\""),
     ("width", "kind = \"resnet\""),
-    ("path", "kind = \"torchscript\""),
-    ("upload", "kind = \"torchscript\""),
+    ("path", "kind = \"python\" or \"torchscript\""),
+    ("upload", "kind = \"python\" or \"torchscript\""),
+    ("function", "kind = \"python\""),
+    ("arguments", "kind = \"python\""),
 ];
 
 /// Reads the section; values that cannot be read are filled in, and their mistakes noted.
@@ -61,6 +66,13 @@ pub(super) fn read(mut section: Section<'_>, files: &mut Files<'_>, reader: &mut
             let file = files.file(&mut section, reader, "path = \"net.pt\"` or `upload = \"net.pt\"");
             ModelSpec::TorchScript(ScriptModel { file })
         }
+        Some(Kind::Python) => {
+            let file = files.file(&mut section, reader, "path = \"net.py\"` or `upload = \"net.py\"");
+            let function = section.take("function").and_then(|field| reader.text(&field));
+            let function = function.unwrap_or_else(|| PythonModel::FUNCTION.to_owned());
+            let arguments = section.take("arguments").and_then(|field| arguments(&field, reader));
+            ModelSpec::Python(PythonModel { file, function, arguments: arguments.unwrap_or_default() })
+        }
         None => {
             section.allow_all();
             ModelSpec::Linear
@@ -83,6 +95,26 @@ fn cnn(section: &mut Section<'_>, reader: &mut Reader) -> CnnModel {
         dropout: dropout(section, reader),
         norm: norm(section, reader).unwrap_or(default.norm),
     }
+}
+
+/// `arguments = { width = 64, blocks = [2, 2] }`.
+fn arguments(field: &Field<'_>, reader: &mut Reader) -> Option<Vec<(String, Argument)>> {
+    let NodeKind::Table(table) = &field.node.kind else {
+        let help = "such as arguments = { width = 64 }".to_owned();
+        return reader.wrong_type(field, "a table", Some(help));
+    };
+    let read = |entry: &Entry| {
+        let path = format!("{}.{}", field.path, entry.key);
+        Some((entry.key.clone(), argument(&Field { path, node: &entry.value }, reader)?))
+    };
+    Some(table.entries.iter().filter_map(read).collect())
+}
+
+fn argument(field: &Field<'_>, reader: &mut Reader) -> Option<Argument> {
+    if let NodeKind::List(_) = field.node.kind {
+        return reader.list(field, "[2, 2]", |reader, item| argument(item, reader)).map(Argument::List);
+    }
+    reader.scalar(field).map(Argument::One)
 }
 
 fn whole(field: Option<Field<'_>>, reader: &mut Reader) -> Option<u64> {

@@ -28,6 +28,8 @@ mod images;
 
 mod modules;
 
+mod python_models;
+
 mod uploads;
 
 mod traces;

@@ -78,7 +78,7 @@ pub fn layers(model: &ModelSpec, data: &DataShape) -> Result<Option<Vec<Layer>>,
             let [channels, ..] = image(model, data)?;
             residual_network(resnet, channels, data.classes, &mut layers);
         }
-        ModelSpec::TorchScript(_) => return Ok(None),
+        ModelSpec::TorchScript(_) | ModelSpec::Python(_) => return Ok(None),
     }
     Ok(Some(layers))
 }

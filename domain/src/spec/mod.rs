@@ -16,7 +16,7 @@ pub use check::SpecIssue;
 pub use data::{CifarData, DataSource, DataSpec, IdxData, Labels, Normalize, SafetensorsData, SyntheticData};
 pub use file::{FileSource, Upload};
 pub use memory::{MemorySpec, MicroBatchPolicy};
-pub use model::{CnnModel, MlpModel, ModelSpec, Norm, ResNetModel, ScriptModel};
+pub use model::{Argument, CnnModel, MlpModel, ModelSpec, Norm, PythonModel, ResNetModel, ScriptModel};
 pub use name::{NAME_RULE, is_name};
 pub use train::{
     Budget, Loss, OptimizerKind, Precision, ScheduleKind, SetError, Target, TargetMetric, TrainKey,

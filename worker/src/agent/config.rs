@@ -49,10 +49,15 @@ pub struct AgentConfig {
     #[arg(long, env = "BATCHSWEEP_THREADS", value_name = "N")]
     pub threads: Option<u32>,
 
-    /// Run code of users, as models of kind torchscript are: with this worker's rights, and for whoever may submit. Without
+    /// Run code of users, as models of kind torchscript and python are: with this worker's rights, and for whoever may submit. Without
     /// it such trials wait for another worker
     #[arg(long, env = "BATCHSWEEP_ALLOW_CODE", value_parser = clap::builder::FalseyValueParser::new())]
     pub allow_code: bool,
+
+    /// The Python interpreter for models of kind python, which must have the torch that this worker was built for
+    /// [default: bin/python of $VIRTUAL_ENV, else python3]
+    #[arg(long, env = "BATCHSWEEP_PYTHON", value_name = "FILE")]
+    pub python: Option<PathBuf>,
 
     /// Serve /metrics (for Prometheus) and /healthz there, without encryption [default: not at all]
     #[arg(long, env = "BATCHSWEEP_METRICS_LISTEN", value_name = "ADDRESS")]

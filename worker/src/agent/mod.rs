@@ -57,7 +57,7 @@ use heartbeat::Heartbeat;
 use spool::Spool;
 use spool::file::{LeftBehind, SpoolFile};
 use spool::replay::Replay;
-use trainer_process::TrainerProcess;
+use trainer_process::{Host, TrainerProcess};
 use uploads::Uploads;
 
 /// How long one claim waits at the coordinator for a trial.
@@ -132,7 +132,7 @@ pub async fn run(config: AgentConfig, wishes: Wishes) -> Result<(), AgentError> 
         .map_err(|problem| AgentError::Spool { folder: folder.display().to_string(), problem })?;
     scratch::remove_left_behind(&folder);
     let checkpointing = checkpointing(&config, folder).await?;
-    let mut trainer = TrainerProcess::start(&config).await.map_err(AgentError::Trainer)?;
+    let mut trainer = TrainerProcess::start(&config, Host::Native).await.map_err(AgentError::Trainer)?;
     tracing::info!(
         device = trainer.device().name,
         description = trainer.device().description,
@@ -164,9 +164,15 @@ pub async fn run(config: AgentConfig, wishes: Wishes) -> Result<(), AgentError> 
             shutdown: &shutdown,
         };
         let trial = leased.lease.as_ref().map(|lease| lease.trial_id.clone()).unwrap_or_default();
+        let host = leased.spec.as_ref().map_or(Host::Native, Host::of);
+        if trainer.host() != host {
+            // One after the other: each takes memory of the device.
+            trainer.stop().await;
+            trainer = TrainerProcess::start(&config, host).await.map_err(AgentError::Trainer)?;
+        }
         let went = attempt.run(&mut trainer, leased).await;
         if trainer.is_gone() && !shutdown.is_cancelled() {
-            trainer = TrainerProcess::start(&config).await.map_err(AgentError::Trainer)?;
+            trainer = TrainerProcess::start(&config, host).await.map_err(AgentError::Trainer)?;
         }
         if let Some(pause) = breaker.ended(&trial, went) {
             tracing::warn!("{}", breaker.message());

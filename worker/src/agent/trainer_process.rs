@@ -32,6 +32,7 @@ pub struct TrainerProcess {
     requests: Option<FramedWrite<ChildStdin, LengthDelimitedCodec>>,
     events: FramedRead<ChildStdout, LengthDelimitedCodec>,
     device: v1::Device,
+    host: Host,
     gone: bool,
 }
 
@@ -67,6 +68,27 @@ impl From<String> for Unready {
     }
 }
 
+/// What a trainer runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host {
+    /// A process of its own.
+    Native,
+    /// A Python interpreter, for models of kind python.
+    Python,
+}
+
+impl Host {
+    /// What a trial needs.
+    #[must_use]
+    pub fn of(spec: &v1::TrialSpec) -> Self {
+        use v1::model_spec::Kind;
+        match spec.model.as_ref().and_then(|model| model.kind.as_ref()) {
+            Some(Kind::Python(_)) => Self::Python,
+            _ => Self::Native,
+        }
+    }
+}
+
 /// How a trainer ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Death {
@@ -82,10 +104,10 @@ impl TrainerProcess {
     ///
     /// # Errors
     /// What went wrong, in words.
-    pub async fn start(config: &AgentConfig) -> Result<Self, String> {
+    pub async fn start(config: &AgentConfig, host: Host) -> Result<Self, String> {
         let mut starts = 1;
         loop {
-            match Self::start_once(config).await {
+            match Self::start_once(config, host).await {
                 Err(Unready::Killed(message)) if starts < STARTS => {
                     tracing::warn!("{message}; another one is started");
                     starts += 1;
@@ -95,7 +117,7 @@ impl TrainerProcess {
         }
     }
 
-    async fn start_once(config: &AgentConfig) -> Result<Self, Unready> {
+    async fn start_once(config: &AgentConfig, host: Host) -> Result<Self, Unready> {
         let command = match &config.trainer_program {
             Some(program) => std::process::Command::new(program),
             None => own_program::command()
@@ -108,8 +130,11 @@ impl TrainerProcess {
             }
             command.current_dir(folder);
         }
+        command.arg("trainer");
+        if host == Host::Python {
+            command.arg("--python").args(&config.python);
+        }
         let mut child = command
-            .arg("trainer")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Its own words go where ours go.
@@ -128,6 +153,7 @@ impl TrainerProcess {
             requests: Some(FramedWrite::new(stdin, codec())),
             events: FramedRead::new(stdout, codec()),
             device: v1::Device::default(),
+            host,
             gone: false,
         };
         trainer.send(trainer_request::Kind::Start(config.start_trainer())).await;
@@ -137,6 +163,11 @@ impl TrainerProcess {
         match heard {
             Heard::Event(trainer_event::Kind::Ready(device)) => {
                 trainer.device = device;
+                Ok(trainer)
+            }
+            // Without a fit interpreter it answers each trial that needs one with the reason; the worker takes others.
+            Heard::Event(trainer_event::Kind::Problem(problem)) if host == Host::Python && !problem.fatal => {
+                tracing::warn!("{}", problem.message);
                 Ok(trainer)
             }
             Heard::Event(trainer_event::Kind::Problem(problem)) => Err(problem.message.into()),
@@ -152,6 +183,12 @@ impl TrainerProcess {
     #[must_use]
     pub fn device(&self) -> &v1::Device {
         &self.device
+    }
+
+    /// What hosts it.
+    #[must_use]
+    pub fn host(&self) -> Host {
+        self.host
     }
 
     /// Whether it has ended.

@@ -97,6 +97,11 @@ impl Uploads {
         {
             model.path = self.path_of(coordinator, lease, upload("model.upload", sent)?).await?;
         }
+        if let Some(Kind::Python(model)) = spec.model.as_mut().and_then(|model| model.kind.as_mut())
+            && let Some(sent) = model.upload.take()
+        {
+            model.path = self.path_of(coordinator, lease, upload("model.upload", sent)?).await?;
+        }
         Ok(())
     }
 

@@ -27,6 +27,8 @@ pub enum TorchErrorKind {
     DeviceFatal,
     /// It was wrong: trying again changes nothing.
     Other,
+    /// Code of the user's raised it: it does so again wherever it runs.
+    UsersCode,
 }
 
 /// How libtorch and the libraries below it say that memory ran out, in lower case.

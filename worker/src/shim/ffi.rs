@@ -1,6 +1,6 @@
 //! The declarations of `worker/shim/shim.h`, in its order; see there for what each does.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 
 use torch_sys::C_tensor;
 
@@ -179,6 +179,8 @@ unsafe extern "C" {
     pub(super) fn bs_module_train(module: *mut Module, on: bool) -> c_int;
     pub(super) fn bs_module_has(module: *const Module, method: *const c_char) -> bool;
     pub(super) fn bs_module_call(module: *mut Module, method: *const c_char) -> c_int;
+    pub(super) fn bs_python_wrap(tensor: *const C_tensor, object: *mut *mut c_void) -> c_int;
+    pub(super) fn bs_python_unwrap(object: *mut c_void) -> *mut C_tensor;
     pub(super) fn bs_module_forward(
         module: *mut Module,
         inputs: *const C_tensor,

@@ -9,6 +9,7 @@ pub mod device_memory;
 pub mod error;
 mod ffi;
 pub mod optimizer;
+pub mod python;
 mod refusals;
 pub mod reproducibility;
 pub mod script;

@@ -14,7 +14,7 @@ use super::event::CheckedModule;
 use super::model::{Model, Script};
 use super::regular_file;
 use super::session::Host;
-use super::step::blueprint::{failing, help_for, output_shape};
+use super::step::blueprint::{failing, help_for};
 use super::step::exactness;
 use super::step::learner::{Arithmetic, Learner};
 use super::step::loss::Criterion;
@@ -100,21 +100,23 @@ fn first_accepted(
 ) -> Result<(Vec<u64>, u64), Refusal> {
     let mut problem = String::new();
     for features in shapes {
-        problem = match TorchError::catch(|| output_shape(model, features, 2, arithmetic)) {
-            Ok(size) if size.len() == 2 && size[0] == 2 && size[1] > 0 => {
-                return Ok((features.clone(), size[1] as u64));
-            }
-            Ok(size) => {
-                format!("for 2 examples of shape {features:?} it returns {size:?}, not (2, classes)")
-            }
-            Err(error) => {
-                let (reason, help) = failing(features, &error);
-                if wants_integers(&error) {
-                    return Err((reason, Some(help)));
+        problem =
+            match TorchError::catch(|| model.output_shape(features, 2, (arithmetic.kind, arithmetic.device)))
+            {
+                Ok(size) if size.len() == 2 && size[0] == 2 && size[1] > 0 => {
+                    return Ok((features.clone(), size[1] as u64));
                 }
-                reason
-            }
-        };
+                Ok(size) => {
+                    format!("for 2 examples of shape {features:?} it returns {size:?}, not (2, classes)")
+                }
+                Err(error) => {
+                    let (reason, help) = failing(features, &error);
+                    if wants_integers(&error) {
+                        return Err((reason, Some(help)));
+                    }
+                    reason
+                }
+            };
     }
     Err((problem, None))
 }

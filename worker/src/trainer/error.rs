@@ -25,6 +25,16 @@ pub enum TrialError {
         /// What to do.
         help: &'static str,
     },
+    /// What the user's code gives is not what training takes.
+    #[error("{path}: {reason}; {help}")]
+    Code {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        help: String,
+    },
     /// Asked for something that this worker cannot do.
     #[error("{0}")]
     Unsupported(String),
@@ -58,13 +68,16 @@ impl TrialError {
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         match self {
+            Self::Torch { source, .. } if source.kind == TorchErrorKind::UsersCode => FailureKind::Input,
             Self::Data(DataError::Torch(_)) | Self::Torch { .. } | Self::NotStarted | Self::Report(_) => {
                 FailureKind::Trainer
             }
             Self::Data(DataError::Unreadable { .. } | DataError::Malformed { .. })
             | Self::Module { .. }
             | Self::CodeNotAllowed => FailureKind::Files,
-            Self::Data(_) | Self::Architecture(_) | Self::Unsupported(_) => FailureKind::Input,
+            Self::Data(_) | Self::Architecture(_) | Self::Code { .. } | Self::Unsupported(_) => {
+                FailureKind::Input
+            }
         }
     }
 

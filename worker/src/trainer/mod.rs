@@ -2,6 +2,7 @@
 //!
 //! From the outside in, none of them using one before it:
 //! - [`process`]: the protocol with the agent, on standard input and output,
+//! - [`python`]: the same process with a Python interpreter around it,
 //! - [`check`]: what is in a scripted module, before anything is trained,
 //! - [`session`]: one trial from its description to its result, with the training loop; [`event`]: what it reports, [`facts`]: what is to
 //!   be said of a trial before it begins,
@@ -24,6 +25,7 @@ pub mod memory;
 pub mod model;
 pub mod process;
 mod pulse;
+pub mod python;
 mod regular_file;
 mod seed;
 pub mod session;
@@ -40,10 +42,31 @@ pub(crate) fn exclusive() -> std::sync::MutexGuard<'static, ()> {
     DEVICE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// Is a trainer that trains nothing, and says why, until the agent closes this process's standard input.
+#[must_use]
+pub fn refuse(reason: &str) -> ExitCode {
+    match process::refuse(reason) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
 /// Is the trainer process of one agent, until that closes this process's standard input.
 #[must_use]
 pub fn run() -> ExitCode {
-    match device::with_environment().and_then(|()| process::serve()) {
+    match device::with_environment() {
+        Ok(()) => serve(),
+        Err(error) => {
+            telemetry::log::line(format_args!("error: the trainer ends: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The same in a process that has its environment.
+#[must_use]
+pub fn serve() -> ExitCode {
+    match process::serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             telemetry::log::line(format_args!("error: the trainer ends: {error:#}"));

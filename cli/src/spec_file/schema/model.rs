@@ -1,6 +1,6 @@
 //! `[model]`.
 
-use domain::spec::{CnnModel, MlpModel, Norm, ResNetModel};
+use domain::spec::{CnnModel, MlpModel, Norm, PythonModel, ResNetModel};
 use serde_json::{Value, json};
 
 use super::super::model::{KINDS, Kind};
@@ -22,6 +22,7 @@ fn table(word: &str, kind: Kind) -> Value {
         }
         Kind::ResNet => ("A residual network for small images (He et al. 2016)", resnet(), &["depth"]),
         Kind::TorchScript => ("A scripted module of one's own", script(), &[]),
+        Kind::Python => ("A module of one's own, in plain PyTorch", python(), &[]),
     };
     properties["kind"] = described("The kind of the model.", json!({ "const": word }));
     let required = [&["kind"], required].concat();
@@ -32,7 +33,7 @@ fn table(word: &str, kind: Kind) -> Value {
         "properties": properties,
         "additionalProperties": false
     });
-    if matches!(kind, Kind::TorchScript) { with_one_file(table) } else { table }
+    if matches!(kind, Kind::TorchScript | Kind::Python) { with_one_file(table) } else { table }
 }
 
 fn mlp() -> Value {
@@ -78,6 +79,25 @@ fn script() -> Value {
     json!({
         "path": { "description": description, "type": "string", "minLength": 1 },
         "upload": upload("The module, as torch.jit.save writes it")
+    })
+}
+
+fn python() -> Value {
+    let description = "The Python file on the worker, or a folder that is a package; under `run`, relative to the sweep file.";
+    let scalar = json!({ "type": ["boolean", "number", "string"] });
+    let value = json!({ "anyOf": [scalar, { "type": "array", "maxItems": 1024 }] });
+    json!({
+        "path": { "description": description, "type": "string", "minLength": 1 },
+        "upload": upload("The Python file"),
+        "function": with_default(
+            "The function in it that returns the torch.nn.Module.",
+            PythonModel::FUNCTION,
+            json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": 128 }),
+        ),
+        "arguments": described(
+            "What that function is called with: keyword arguments.",
+            json!({ "type": "object", "maxProperties": 64, "additionalProperties": value }),
+        )
     })
 }
 

@@ -76,7 +76,7 @@ fn peak_of_one(
 ) -> Result<u64, TorchError> {
     meter.reset_peak()?;
     // A module that raises an error for one example takes as much for it with running statistics.
-    let refuses_one = learner.model.script().is_some() && learner.model.needs_two_examples();
+    let refuses_one = learner.model.is_own() && learner.model.needs_two_examples();
     let mode = if examples == 1 && refuses_one { Mode::Evaluating } else { Mode::Training };
     TorchError::catch(|| {
         let batch = feed.micro_batch(0, examples, examples)?;

@@ -1,5 +1,6 @@
 //! What is trained: [`layers`] built from a description, or a [`script`] of the user's own, with parameters and buffers.
 
+pub mod hosted;
 mod init;
 mod layers;
 pub mod script;
@@ -9,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::shim::TorchError;
 use crate::shim::optimizer::{TensorList, bytes, clear_gradients};
+pub use hosted::HostedModule;
 use layers::BuiltLayer;
 pub use script::Script;
 
@@ -30,6 +32,7 @@ pub struct Model {
 enum Body {
     Layers(Vec<BuiltLayer>),
     Script(Script),
+    Hosted(Box<dyn HostedModule>),
 }
 
 /// What a forward is for.
@@ -100,6 +103,34 @@ impl Model {
         })
     }
 
+    /// Takes a module that an interpreter built. Whether splitting a batch changes its gradient is to be found out:
+    /// [`Model::set_inexact`].
+    ///
+    /// # Errors
+    /// [`TorchError`], such as when memory runs out.
+    pub fn from_hosted(module: Box<dyn HostedModule>) -> Result<Self, TorchError> {
+        let only_tensors =
+            |named: Vec<(String, Tensor)>| named.into_iter().map(|(_, tensor)| tensor).collect::<Vec<_>>();
+        Ok(Self {
+            parameters: TensorList::new(only_tensors(module.trained())),
+            buffers: Buffers::new(only_tensors(module.buffers()))?,
+            frozen_bytes: module.frozen().iter().map(|(_, tensor)| bytes(tensor)).sum(),
+            inexact: None,
+            draws: true,
+            is_chain: false,
+            needs_two_examples: false,
+            body: Body::Hosted(module),
+        })
+    }
+
+    /// Seeds what a forward draws from, for the next one.
+    pub fn seed(&self, seed: u64) {
+        tch::manual_seed(seed as i64);
+        if let Body::Hosted(module) = &self.body {
+            module.seed(seed);
+        }
+    }
+
     /// The outputs, (examples, classes), for inputs of shape (examples, ...).
     ///
     /// # Errors
@@ -108,16 +139,34 @@ impl Model {
         match &mut self.body {
             Body::Layers(layers) => layers::forward(layers, inputs, mode),
             Body::Script(script) => script.forward(inputs, mode),
+            Body::Hosted(module) => {
+                module.set_training(mode == Mode::Training)?;
+                module.forward(inputs)
+            }
         }
     }
 
-    /// The module that it was made of, where it was.
+    /// The shape of the outputs for so many examples of zeros, without a gradient.
+    ///
+    /// # Errors
+    /// [`TorchError`], such as when the module does not take inputs of this shape.
+    pub fn output_shape(
+        &mut self,
+        features: &[u64],
+        examples: i64,
+        place: (Kind, Device),
+    ) -> Result<Vec<i64>, TorchError> {
+        let _no_grad = tch::no_grad_guard();
+        let features = features.iter().map(|&size| size as i64);
+        let shape: Vec<i64> = std::iter::once(examples).chain(features).collect();
+        let inputs = Tensor::f_zeros(&shape[..], place)?;
+        Ok(self.forward(&inputs, Mode::Evaluating)?.size())
+    }
+
+    /// Whether it is a module of the user's own, of which only trying it out tells what it does.
     #[must_use]
-    pub fn script(&self) -> Option<&Script> {
-        match &self.body {
-            Body::Layers(_) => None,
-            Body::Script(script) => Some(script),
-        }
+    pub fn is_own(&self) -> bool {
+        !matches!(self.body, Body::Layers(_))
     }
 
     /// What is trained, weights before biases, first layer first.
@@ -158,7 +207,10 @@ impl Model {
     /// Whether the trial's seed sets its initial weights.
     #[must_use]
     pub fn is_seeded(&self) -> bool {
-        self.script().is_none_or(|script| script.can_be_seeded)
+        match &self.body {
+            Body::Layers(_) | Body::Hosted(_) => true,
+            Body::Script(script) => script.can_be_seeded,
+        }
     }
 
     /// Whether a forward in training mode may draw from libtorch's generator.

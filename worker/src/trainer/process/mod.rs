@@ -100,6 +100,21 @@ pub fn serve() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Answers whatever an agent asks for with this reason.
+///
+/// # Errors
+/// When the agent no longer listens.
+pub fn refuse(reason: &str) -> io::Result<()> {
+    let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
+    while let Some(request) = wire::read(&mut input) {
+        if let Request::Work(_) = request {
+            let failure = Failure { kind: FailureKind::Files, message: reason.to_owned() };
+            wire::write(&mut output, Event::Problem { is_fatal: false, failure })?;
+        }
+    }
+    Ok(())
+}
+
 /// Events go out where standard output went; what else is printed goes to standard error from now on, so that no
 /// library can write into the protocol.
 fn take_standard_output() -> io::Result<File> {

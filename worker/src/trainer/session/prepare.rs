@@ -274,7 +274,7 @@ impl<'a> Preparation<'a> {
         };
         let mut feed =
             Feed::new(Rc::clone(&self.dataset), &options).doing("placing the data on the device")?;
-        if self.blueprint.is_script() {
+        if self.blueprint.is_own() {
             self.look_at_inputs(learner, &mut feed)?;
             let inexact = exactness::check(learner, &mut feed, self.dataset.shape.train_examples)
                 .doing("comparing the gradients of a split batch")?;

@@ -2,22 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use domain::TrialSettings;
-use domain::architecture::{DataShape, Inexact, Layer, layers, normalises_one_pixel};
-use domain::memory::StaticParts;
-use domain::spec::{ModelSpec, Normalize, TrainSpec};
-use domain::units::ContentHash;
-use tch::Tensor;
-
+use super::code;
 use super::learner::{Arithmetic, Learner};
 use super::loss::Criterion;
 use super::whole_numbers::wants_integers;
 use crate::shim::TorchError;
 use crate::trainer::digest::sha256_of;
 use crate::trainer::error::{Doing, TrialError};
-use crate::trainer::model::{Mode, Model, Script};
+use crate::trainer::model::{Model, Script};
 use crate::trainer::regular_file;
 use crate::trainer::threads::threads_for;
+use domain::TrialSettings;
+use domain::architecture::{DataShape, Inexact, Layer, layers, normalises_one_pixel};
+use domain::memory::StaticParts;
+use domain::spec::{ModelSpec, Normalize, PythonModel, TrainSpec};
+use domain::units::ContentHash;
 
 /// What a trial's model is to be.
 #[derive(Debug)]
@@ -29,6 +28,13 @@ pub enum Blueprint {
         /// The file.
         path: PathBuf,
         /// Of its bytes.
+        sha256: ContentHash,
+    },
+    /// A module that the user's Python code builds.
+    Python {
+        /// What to call.
+        model: PythonModel,
+        /// Of the code.
         sha256: ContentHash,
     },
 }
@@ -57,6 +63,18 @@ impl Blueprint {
                 })?;
                 Ok(Self::Script { path, sha256 })
             }
+            (None, ModelSpec::Python(model)) => {
+                let Some(path) = model.file.path() else {
+                    let problem = "Python code was sent along with the sweep, and not brought to the trainer";
+                    return Err(TrialError::Unsupported(problem.to_owned()));
+                };
+                let sha256 = code::sha256_of(Path::new(path)).map_err(|error| TrialError::Module {
+                    path: path.to_owned(),
+                    reason: error.to_string(),
+                    help: "the file must be on the worker, under this path; or send it along with `upload` in place of `path`",
+                })?;
+                Ok(Self::Python { model: model.clone(), sha256 })
+            }
             (None, other) => Err(TrialError::Unsupported(format!(
                 "model kind {:?} is not known to this worker",
                 other.kind()
@@ -66,8 +84,8 @@ impl Blueprint {
 
     /// Whether the model is a module of the user's own.
     #[must_use]
-    pub fn is_script(&self) -> bool {
-        matches!(self, Self::Script { .. })
+    pub fn is_own(&self) -> bool {
+        !matches!(self, Self::Layers(_))
     }
 
     /// Threads to compute with.
@@ -76,7 +94,7 @@ impl Blueprint {
         match self {
             Self::Layers(layers) => threads_for(layers, features, examples, available),
             // How much there is to compute is not known.
-            Self::Script { .. } => available.max(1),
+            Self::Script { .. } | Self::Python { .. } => available.max(1),
         }
     }
 
@@ -85,7 +103,7 @@ impl Blueprint {
     pub fn predict(&self, train: &TrainSpec) -> StaticParts {
         match self {
             Self::Layers(layers) => StaticParts::predict(layers, train),
-            Self::Script { .. } => StaticParts::default(),
+            Self::Script { .. } | Self::Python { .. } => StaticParts::default(),
         }
     }
 
@@ -102,6 +120,9 @@ impl Blueprint {
         match self {
             Self::Layers(layers) => format!("{layers:?}"),
             Self::Script { sha256, .. } => format!("torchscript {sha256}"),
+            Self::Python { model, sha256 } => {
+                format!("python {sha256} {} {:?}", model.function, model.arguments)
+            }
         }
     }
 
@@ -123,6 +144,7 @@ impl Blueprint {
                 (model.doing(BUILDING)?, shape.classes)
             }
             Self::Script { path, .. } => script(path, *seed, shape, arithmetic)?,
+            Self::Python { model, .. } => code::build(model, *seed, shape, arithmetic)?,
         };
         let criterion = Criterion::new(train.loss, outputs, arithmetic.kind);
         TorchError::catch(|| Learner::new(model, criterion, train, arithmetic, *seed)).doing(BUILDING)
@@ -156,6 +178,7 @@ impl Blueprint {
     pub fn refuse_scaled(&self, normalize: Normalize) -> TrialError {
         let path = match self {
             Self::Script { path, .. } => path.display().to_string(),
+            Self::Python { model, .. } => model.file.path().unwrap_or_default().to_owned(),
             Self::Layers(_) => String::new(),
         };
         let reason = format!(
@@ -194,7 +217,7 @@ fn script(
         return unusable("it has no parameter that wants a gradient".to_owned(), CHECK_IT);
     }
     let mut model = TorchError::catch(|| Model::from_script(script)).doing(BUILDING)?;
-    let outputs = TorchError::catch(|| output_shape(&mut model, &shape.features, 2, arithmetic));
+    let outputs = TorchError::catch(|| model.output_shape(&shape.features, 2, options));
     match outputs {
         Ok(size) => match size[..] {
             [2, width] if width as u64 >= shape.classes => Ok((model, width as u64)),
@@ -233,17 +256,4 @@ pub(in crate::trainer) fn help_for(error: &TorchError) -> &'static str {
     } else {
         "save it with torch.jit.script(model).save(path)"
     }
-}
-
-/// The shape of the outputs for so many examples of zeros.
-pub(in crate::trainer) fn output_shape(
-    model: &mut Model,
-    features: &[u64],
-    examples: i64,
-    arithmetic: Arithmetic,
-) -> Result<Vec<i64>, TorchError> {
-    let _no_grad = tch::no_grad_guard();
-    let shape: Vec<i64> = std::iter::once(examples).chain(features.iter().map(|&size| size as i64)).collect();
-    let inputs = Tensor::f_zeros(&shape[..], (arithmetic.kind, arithmetic.device))?;
-    Ok(model.forward(&inputs, Mode::Evaluating)?.size())
 }

@@ -221,7 +221,7 @@ impl Learner {
         examples_in_batch: u64,
     ) -> Result<Tensor, TorchError> {
         if self.model.draws_random_numbers() {
-            tch::manual_seed(derive(self.seed, draws) as i64);
+            self.model.seed(derive(self.seed, draws));
         }
         let scale = self.scale.of(self.criterion.terms(examples_in_batch), self.arithmetic)?;
         let Examples { inputs, targets } = examples;

@@ -1,6 +1,7 @@
 //! One optimizer step, and what it needs.
 //!
 //! - [`blueprint`]: from a model's description to a learner,
+//! - [`code`]: the same for Python code of the user's,
 //! - [`course`]: which examples each step takes,
 //! - [`learner`]: the step, whole or not at all; [`loss`] is what it minimises, [`optimizer`] how it updates, [`tape`]
 //!   where its losses and norms are kept,
@@ -8,6 +9,7 @@
 //! - [`evaluate`]: loss and accuracy, without training.
 
 pub mod blueprint;
+mod code;
 pub mod course;
 pub mod evaluate;
 pub mod exactness;

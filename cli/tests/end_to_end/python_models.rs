@@ -1,0 +1,163 @@
+//! Models in plain PyTorch, in the interpreter of an environment that has it: `BATCHSWEEP_PYTORCH_PYTHON`, as `scripts/test`
+//! names it, or the one in the shared cache.
+
+use std::path::PathBuf;
+use std::process::Output;
+
+use serde_json::Value;
+
+use super::sandbox::{Sandbox, example};
+
+const VARIABLE: &str = "BATCHSWEEP_PYTORCH_PYTHON";
+
+fn python() -> String {
+    std::env::var(VARIABLE).unwrap_or_else(|_| {
+        let cache = std::env::var("XDG_CACHE_HOME")
+            .map_or_else(|_| PathBuf::from(std::env::var("HOME").unwrap()).join(".cache"), PathBuf::from);
+        let python = cache.join("batchsweep/pytorch/bin/python");
+        assert!(python.exists(), "{VARIABLE} names no Python with torch; run bench/pytorch/setup");
+        python.to_string_lossy().into_owned()
+    })
+}
+
+fn call(sandbox: &Sandbox, python: &str, arguments: &[&str]) -> Output {
+    sandbox.call_with(&[("BATCHSWEEP_PYTHON", python)], arguments)
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A sweep of this model on 300 made-up examples.
+fn sweep(sandbox: &Sandbox, name: &str, model: &str, batch_sizes: &str) -> String {
+    let text = format!(
+        "name = \"{name}\"\n[data]\nformat = \"synthetic\"\nexamples = 300\nfeatures = [12]\nclasses = 4\nlabels = \"teacher\"\n\
+         [model]\n{model}\n[grid]\nbatch_size = {batch_sizes}\nlearning_rate = [0.1]\nseed = [3]\n\
+         [train]\nepochs = 2\nmomentum = 0.9\n"
+    );
+    sandbox.file(&format!("{name}.toml"), &text).to_string_lossy().into_owned()
+}
+
+const NET: &str = "\
+from torch import nn
+
+def build(width, widths=(8,)):
+    print('built with', width)
+    return nn.Sequential(nn.Linear(12, width), nn.ReLU(), nn.Linear(width, widths[0]), nn.ReLU(), nn.Linear(widths[0], 4))
+
+def wrong():
+    return 'a model'
+
+class Raises(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(12, 4)
+
+    def forward(self, x):
+        if self.training:
+            raise ValueError('no such thing as a batch of %d' % len(x))
+        return self.layer(x)
+";
+
+fn losses(sandbox: &Sandbox, name: &str) -> Vec<f64> {
+    let query = format!(
+        "select metric.value from batchsweep.metric join batchsweep.result using (trial_id) \
+         where sweep_name = '{name}' and metric.name = 'train_loss' order by result.trial_index, metric.step"
+    );
+    let rows = sandbox.rows(&["sql", &query]);
+    rows.iter().map(|row| row["value"].as_f64().unwrap()).collect()
+}
+
+#[test]
+fn a_model_in_plain_pytorch_has_the_losses_of_the_same_built_in_one_whole_and_in_micro_batches() {
+    let sandbox = Sandbox::new();
+    let python = python();
+    sandbox.file("net.py", NET);
+    let sizes = "[25, 100]";
+    let own = sweep(
+        &sandbox,
+        "own",
+        "kind = \"python\"\npath = \"net.py\"\narguments = { width = 16, widths = [8] }",
+        sizes,
+    );
+    let built_in = sweep(&sandbox, "built-in", "kind = \"mlp\"\nhidden = [16, 8]", sizes);
+    let micro = ["--set", "memory.micro_batch=10"];
+    for (file, more, name) in
+        [(&own, &[][..], "own"), (&built_in, &[], "built-in"), (&own, &micro, "own-micro")]
+    {
+        let named = format!("name={name:?}");
+        let run = call(&sandbox, &python, &[&["run", file, "--set", &named], more].concat());
+        assert!(run.status.success(), "{}", said(&run));
+    }
+    let own = losses(&sandbox, "own");
+    assert_eq!(own.len(), 2 * (12 + 3));
+    for (other, tolerance) in [("built-in", 1e-6), ("own-micro", 1e-5)] {
+        let other = losses(&sandbox, other);
+        assert_eq!(own.len(), other.len());
+        let worst = own.iter().zip(&other).map(|(one, two)| ((one - two) / one).abs()).fold(0.0, f64::max);
+        assert!(worst < tolerance, "{worst}");
+    }
+    let rows = sandbox.rows(&["results", "own-micro"]);
+    for row in &rows {
+        assert_eq!(
+            (row["status"].as_str(), row["accumulation"].as_str()),
+            (Some("succeeded"), Some("exact")),
+            "{row}"
+        );
+    }
+    let parts = |rows: &[Value]| {
+        rows.iter()
+            .map(|row| (row["parameter_bytes"].clone(), row["gradient_bytes"].clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(parts(&rows), parts(&sandbox.rows(&["results", "built-in"])));
+}
+
+#[test]
+fn the_example_of_a_python_model_learns() {
+    let sandbox = Sandbox::new();
+    let file = example("python-model/sweep.toml");
+    let settings =
+        ["data.limit=1200", "data.validation=200", "grid.batch_size=[64]", "grid.learning_rate=[0.003]"];
+    let settings: Vec<&str> = settings.into_iter().flat_map(|setting| ["--set", setting]).collect();
+    let run = call(&sandbox, &python(), &[&["run", &file], &settings[..]].concat());
+    assert!(run.status.success(), "{}", said(&run));
+    let rows = sandbox.rows(&["results", "@last"]);
+    let accuracy = rows[0]["final_validation_accuracy"].as_f64().unwrap();
+    assert!(accuracy > 0.3, "{}", rows[0]);
+}
+
+#[test]
+fn what_keeps_a_python_model_from_being_trained_is_one_sentence_before_anything_is_submitted() {
+    let sandbox = Sandbox::new();
+    let with_torch = python();
+    sandbox.file("net.py", NET);
+    sandbox.file("broken.py", "import no_such_thing\n");
+    sandbox.file("without-torch", "#!/bin/sh\nexec /usr/bin/env python3 -S -E \"$@\"\n");
+    let cases = [
+        ("missing.py", "build", "No such file"),
+        ("broken.py", "build", "No module named 'no_such_thing'"),
+        ("net.py", "biuld", "no attribute 'biuld'"),
+        ("net.py", "build", "missing 1 required positional argument: 'width'"),
+        ("net.py", "wrong", "not a torch.nn.Module"),
+        ("net.py", "Raises", "ValueError: no such thing as a batch of"),
+    ];
+    for (path, function, expected) in cases {
+        let model = format!("kind = \"python\"\npath = {path:?}\nfunction = {function:?}");
+        let file = sweep(&sandbox, "wrong", &model, "[25]");
+        for verb in ["plan", "run"] {
+            let output = call(&sandbox, &with_torch, &[verb, &file]);
+            let text = said(&output);
+            assert_eq!(output.status.code(), Some(2), "{verb} {path} {function}: {text}");
+            assert!(text.contains(expected), "{verb} {path} {function}: {text}");
+            assert!(!text.contains("panicked") && !text.contains("frame #"), "{text}");
+        }
+    }
+    let model = "kind = \"python\"\npath = \"net.py\"\narguments = { width = 8 }";
+    let file = sweep(&sandbox, "wrong", model, "[25]");
+    for (python, expected) in [("/no/such/python", "cannot be started"), ("/bin/false", "")] {
+        let output = call(&sandbox, python, &["plan", &file]);
+        assert_ne!(output.status.code(), Some(0));
+        assert!(said(&output).contains(expected), "{}", said(&output));
+    }
+}

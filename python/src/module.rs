@@ -1,0 +1,244 @@
+//! A module of the user's, in the interpreter that runs it.
+
+use std::ffi::c_void;
+use std::path::Path;
+use std::ptr::NonNull;
+
+use domain::spec::PythonModel;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use pyo3::{ffi, intern};
+use worker::shim::{TorchError, TorchErrorKind, python};
+use worker::trainer::model::HostedModule;
+use worker::trainer::model::hosted::Interpreter;
+use worker::trainer::model::hosted::tch::{Device, Kind, Tensor};
+
+use crate::values::keywords;
+
+/// What seeds the generators that Python code draws from, besides libtorch's.
+const SEED: &std::ffi::CStr = c"
+def seed(number):
+    import random, sys
+    random.seed(number)
+    numpy = sys.modules.get('numpy')
+    if numpy is not None:
+        numpy.random.seed(number % 2**32)
+";
+
+/// The interpreter around this process.
+#[derive(Debug)]
+pub struct Embedding;
+
+impl Interpreter for Embedding {
+    fn build(
+        &self,
+        model: &PythonModel,
+        seed: u64,
+        (kind, device): (Kind, Device),
+    ) -> Result<Box<dyn HostedModule>, TorchError> {
+        Python::attach(|py| {
+            let built = Module::build(py, model, seed, (kind, device));
+            built.map(|module| Box::new(module) as Box<dyn HostedModule>)
+        })
+    }
+}
+
+/// An `nn.Module`.
+#[derive(Debug)]
+struct Module {
+    module: Py<PyAny>,
+    tensor_class: Py<PyAny>,
+    seed: Py<PyAny>,
+    trained: Vec<(String, Tensor)>,
+    frozen: Vec<(String, Tensor)>,
+    buffers: Vec<(String, Tensor)>,
+    /// What mode it was last put into.
+    training: Option<bool>,
+}
+
+impl Module {
+    fn build(
+        py: Python<'_>,
+        model: &PythonModel,
+        seed: u64,
+        (kind, device): (Kind, Device),
+    ) -> Result<Self, TorchError> {
+        let torch = py.import("torch").map_err(|error| of_python(py, &error))?;
+        let raised = |error: PyErr| of_python(py, &error);
+        let seeding =
+            PyModule::from_code(py, SEED, c"batchsweep/seed.py", c"batchsweep_seed").map_err(raised)?;
+        let seeder = seeding.getattr("seed").map_err(raised)?;
+        let code = import(py, model.file.path().unwrap_or_default()).map_err(raised)?;
+        let function = code.getattr(model.function.as_str()).map_err(raised)?;
+        torch.call_method1("manual_seed", (seed,)).and_then(|_| seeder.call1((seed,))).map_err(raised)?;
+        let arguments = keywords(py, &model.arguments).map_err(raised)?;
+        let module = function.call((), Some(&arguments)).map_err(raised)?;
+        let module_class = torch.getattr("nn").and_then(|nn| nn.getattr("Module")).map_err(raised)?;
+        if !module.is_instance(&module_class).map_err(raised)? {
+            let found = module.get_type();
+            return Err(unusable(format!("{}() returns {found}, not a torch.nn.Module", model.function)));
+        }
+        place(py, &module, kind, device).map_err(raised)?;
+        let tensor_class = torch.getattr("Tensor").map_err(raised)?;
+        let (trained, frozen): (Vec<_>, Vec<_>) = named(&module, "named_parameters", &tensor_class)
+            .map_err(raised)?
+            .into_iter()
+            .partition(|(_, tensor)| tensor.requires_grad());
+        let buffers = named(&module, "named_buffers", &tensor_class).map_err(raised)?;
+        Ok(Self {
+            module: module.unbind(),
+            tensor_class: tensor_class.unbind(),
+            seed: seeder.unbind(),
+            trained,
+            frozen,
+            buffers,
+            training: None,
+        })
+    }
+}
+
+impl HostedModule for Module {
+    fn trained(&self) -> Vec<(String, Tensor)> {
+        handles(&self.trained)
+    }
+
+    fn frozen(&self) -> Vec<(String, Tensor)> {
+        handles(&self.frozen)
+    }
+
+    fn buffers(&self) -> Vec<(String, Tensor)> {
+        handles(&self.buffers)
+    }
+
+    fn set_training(&mut self, on: bool) -> Result<(), TorchError> {
+        if self.training != Some(on) {
+            Python::attach(|py| {
+                let set = self.module.bind(py).call_method1(intern!(py, "train"), (on,));
+                set.map(drop).map_err(|error| of_python(py, &error))
+            })?;
+            self.training = Some(on);
+        }
+        Ok(())
+    }
+
+    fn forward(&mut self, inputs: &Tensor) -> Result<Tensor, TorchError> {
+        Python::attach(|py| {
+            let raised = |error: PyErr| of_python(py, &error);
+            let inputs = object(py, inputs)?.map_err(raised)?;
+            let outputs = self.module.bind(py).call1((inputs,)).map_err(raised)?;
+            tensor(&outputs, self.tensor_class.bind(py)).map_err(raised)
+        })
+    }
+
+    fn seed(&self, seed: u64) {
+        Python::attach(|py| {
+            // Nothing that a seed could be wrong with.
+            let _ = self.seed.bind(py).call1((seed,));
+        });
+    }
+}
+
+fn handles(named: &[(String, Tensor)]) -> Vec<(String, Tensor)> {
+    named.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
+}
+
+/// Runs the user's file, or imports the user's package, as a module of its own name. What is beside it can be imported.
+fn import<'py>(py: Python<'py>, path: &str) -> PyResult<Bound<'py, PyAny>> {
+    let path = Path::new(path);
+    let folder = path.parent().unwrap_or(Path::new("")).to_string_lossy().into_owned();
+    let search = py.import("sys")?.getattr("path")?;
+    if !search.contains(&folder)? {
+        search.call_method1("insert", (0, &folder))?;
+    }
+    let (file, name) = if path.is_dir() {
+        (path.join("__init__.py"), path.file_name())
+    } else {
+        (path.to_owned(), path.file_stem())
+    };
+    let name = name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let util = py.import("importlib.util")?;
+    let spec = util.call_method1("spec_from_file_location", (&name, file.to_string_lossy().as_ref()))?;
+    if spec.is_none() {
+        return Err(PyTypeError::new_err(format!("{} is no Python file", file.display())));
+    }
+    let module = util.call_method1("module_from_spec", (&spec,))?;
+    // Classes of the module are looked up by its name when they are copied or saved.
+    py.import("sys")?.getattr("modules")?.set_item(&name, &module)?;
+    spec.getattr("loader")?.call_method1("exec_module", (&module,))?;
+    Ok(module)
+}
+
+/// Brings a module to a device, in numbers of `kind`.
+fn place(py: Python<'_>, module: &Bound<'_, PyAny>, kind: Kind, device: Device) -> PyResult<()> {
+    let torch = py.import("torch")?;
+    let word = match kind {
+        Kind::Double => "float64",
+        _ => "float32",
+    };
+    let device = match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        _ => "cpu".to_owned(),
+    };
+    let options = PyDict::new(py);
+    options.set_item("dtype", torch.getattr(word)?)?;
+    options.set_item("device", device)?;
+    module.call_method("to", (), Some(&options)).map(drop)
+}
+
+fn named(
+    module: &Bound<'_, PyAny>,
+    method: &str,
+    tensor_class: &Bound<'_, PyAny>,
+) -> PyResult<Vec<(String, Tensor)>> {
+    let mut found = Vec::new();
+    for item in module.call_method0(method)?.try_iter()? {
+        let (name, object): (String, Bound<'_, PyAny>) = item?.extract()?;
+        found.push((name, tensor(&object, tensor_class)?));
+    }
+    Ok(found)
+}
+
+/// The tensor of an object.
+fn tensor(object: &Bound<'_, PyAny>, tensor_class: &Bound<'_, PyAny>) -> PyResult<Tensor> {
+    if !object.is_instance(tensor_class)? {
+        let found = object.get_type();
+        return Err(PyTypeError::new_err(format!("the module must return one tensor, not {found}")));
+    }
+    let pointer = NonNull::new(object.as_ptr().cast::<c_void>());
+    let pointer = pointer.ok_or_else(|| PyTypeError::new_err("no object"))?;
+    // SAFETY: it is a tensor, and the lock is held.
+    #[expect(unsafe_code, reason = "libtorch's tensors and Python's are one; this is where they meet")]
+    Ok(unsafe { python::tensor_of(pointer) })
+}
+
+/// The object of a tensor.
+fn object<'py>(py: Python<'py>, tensor: &Tensor) -> Result<PyResult<Bound<'py, PyAny>>, TorchError> {
+    // SAFETY: the lock is held, and the reference is new.
+    #[expect(unsafe_code, reason = "libtorch's tensors and Python's are one; this is where they meet")]
+    unsafe {
+        let found = python::object_of(tensor)?;
+        let pointer = found.map_or(std::ptr::null_mut(), NonNull::as_ptr).cast::<ffi::PyObject>();
+        Ok(Bound::from_owned_ptr_or_err(py, pointer))
+    }
+}
+
+fn unusable(message: String) -> TorchError {
+    TorchError { kind: TorchErrorKind::UsersCode, message }
+}
+
+/// What Python raised. A lack of memory is one, whoever met it; all else is the code's own, with Python's traceback.
+fn of_python(py: Python<'_>, error: &PyErr) -> TorchError {
+    let short = TorchError::from_text(&error.to_string());
+    if short.kind != TorchErrorKind::Other {
+        return short;
+    }
+    let whole = py.import("traceback").and_then(|traceback| {
+        let lines = traceback.call_method1("format_exception", (error.value(py),))?;
+        lines.extract::<Vec<String>>()
+    });
+    match whole {
+        Ok(lines) => unusable(lines.concat().trim_end().to_owned()),
+        Err(_) => unusable(error.to_string()),
+    }
+}
