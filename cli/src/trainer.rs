@@ -2,7 +2,7 @@
 //! agents run.
 
 use std::io::{self, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +27,8 @@ pub struct TrainerOptions {
     pub device: String,
     /// Whether a Python interpreter hosts it, as models of kind python need.
     pub is_hosted: bool,
+    /// Which one; `None` for that of the environment.
+    pub python: Option<PathBuf>,
     /// Device memory it may use.
     pub memory_limit: Option<Bytes>,
     /// After so long without any work done it is ended.
@@ -64,6 +66,7 @@ impl Trainer {
         let mut child = Command::new(program)
             .arg("trainer")
             .args(options.is_hosted.then_some("--python"))
+            .args(options.python.as_deref().filter(|_| options.is_hosted))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

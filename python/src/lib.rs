@@ -15,7 +15,15 @@ use worker::trainer::model::hosted;
 #[pymodule]
 mod batchsweep_trainer {
     #[pymodule_export]
+    use super::printed;
+    #[pymodule_export]
     use super::serve;
+}
+
+/// What the user's code prints; it goes to the trial's log.
+#[pyfunction]
+fn printed(text: &str) {
+    hosted::print(text);
 }
 
 /// Is the trainer of one agent, until that closes this process's standard input; gives the exit code of the process.

@@ -135,6 +135,7 @@ fn worker(device: &str) -> Finding {
         let options = TrainerOptions {
             device: device.to_owned(),
             is_hosted: false,
+            python: None,
             memory_limit: None,
             patience: PATIENCE,
             talk: Talk::Quiet,

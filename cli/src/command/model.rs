@@ -60,6 +60,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let options = TrainerOptions {
         device: args.device.clone(),
         is_hosted: false,
+        python: None,
         memory_limit: None,
         patience: args.timeout,
         talk: context.talk,

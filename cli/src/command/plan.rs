@@ -37,6 +37,9 @@ pub struct Args {
     memory_limit: Option<domain::Bytes>,
 
     #[command(flatten)]
+    python: up::PythonArgs,
+
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -53,6 +56,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             let options = TrainerOptions {
                 device: args.device.clone(),
                 is_hosted: matches!(spec.sweep.model, ModelSpec::Python(_)),
+                python: args.python.interpreter(),
                 memory_limit: args.memory_limit,
                 patience: PATIENCE,
                 talk: context.talk,

@@ -145,7 +145,14 @@ fn begin_to_try_out(args: &Args, workers: &Workers, talk: Talk) -> Result<Option
     let is_hosted = matches!(spec.sweep.model, domain::spec::ModelSpec::Python(_));
     Ok(Some(TryOut::begin(
         spec.sweep,
-        TrainerOptions { device, is_hosted, memory_limit: None, patience: PATIENCE, talk },
+        TrainerOptions {
+            device,
+            is_hosted,
+            python: workers.python.clone(),
+            memory_limit: None,
+            patience: PATIENCE,
+            talk,
+        },
     )))
 }
 

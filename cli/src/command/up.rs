@@ -1,7 +1,7 @@
 //! `up`: the local stack, left running.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant, SystemTime};
@@ -42,6 +42,30 @@ pub struct WorkerArgs {
     /// Device memory that each worker may use, such as 512MiB [default: the device's own]
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     memory_limit: Option<Bytes>,
+
+    #[command(flatten)]
+    python: PythonArgs,
+}
+
+/// What runs models of kind python.
+#[derive(Debug, Clone, clap::Args)]
+pub struct PythonArgs {
+    /// The Python interpreter for models of kind python [default: bin/python of $VIRTUAL_ENV, else python3]
+    #[arg(long = "python", id = "python", value_name = "FILE", env = "BATCHSWEEP_PYTHON", hide_env = true)]
+    interpreter: Option<PathBuf>,
+}
+
+impl PythonArgs {
+    /// The interpreter, if one was named: a path from anywhere, or a name to look for in PATH.
+    #[must_use]
+    pub fn interpreter(&self) -> Option<PathBuf> {
+        let named = self.interpreter.clone().filter(|named| !named.as_os_str().is_empty())?;
+        if named.components().count() > 1 {
+            std::path::absolute(&named).ok().or(Some(named))
+        } else {
+            Some(named)
+        }
+    }
 }
 
 /// Runs the verb. It returns when the workers have their devices, or one of them cannot have its.
@@ -124,6 +148,7 @@ impl WorkerArgs {
             devices: devices.into_iter().cycle().take(count).collect(),
             threads: (cores / count).max(1),
             memory_limit: self.memory_limit.map(|limit| limit.0.to_string()),
+            python: self.python.interpreter(),
         })
     }
 

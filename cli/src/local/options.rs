@@ -1,5 +1,7 @@
 //! What a local stack consists of, and for how long.
 
+use std::path::PathBuf;
+
 /// What to start where nothing runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StackOptions {
@@ -18,6 +20,8 @@ pub struct Workers {
     pub threads: usize,
     /// Device memory that each may use, such as `512MiB`; `None` for no limit.
     pub memory_limit: Option<String>,
+    /// The Python interpreter for models of kind python; `None` for that of the environment.
+    pub python: Option<PathBuf>,
 }
 
 /// Whether what is started outlives this command.

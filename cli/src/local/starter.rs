@@ -230,9 +230,8 @@ impl Starter<'_> {
             let token = Some(self.state.token()).filter(|token| token.exists());
             arguments
                 .extend(token.into_iter().flat_map(|token| ["--token-file".into(), token.into_os_string()]));
-            // What is set for this command alone is taken from its processes, but for the interpreter of the user's models.
-            let python = std::env::var_os("BATCHSWEEP_PYTHON").filter(|python| !python.is_empty());
-            arguments.extend(python.into_iter().flat_map(|python| ["--python".into(), python]));
+            let python = workers.python.clone().into_iter();
+            arguments.extend(python.flat_map(|python| ["--python".into(), python.into_os_string()]));
             arguments
                 .extend(workers.memory_limit.iter().map(|limit| format!("--memory-limit={limit}").into()));
             let launch = Launch {

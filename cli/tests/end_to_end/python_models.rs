@@ -4,9 +4,11 @@
 use std::path::PathBuf;
 use std::process::Output;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::sandbox::{Sandbox, example};
+use super::own_worker::OwnWorker;
+use super::sandbox::{Sandbox, example, wait_for};
 
 const VARIABLE: &str = "BATCHSWEEP_PYTORCH_PYTHON";
 
@@ -39,11 +41,25 @@ fn sweep(sandbox: &Sandbox, name: &str, model: &str, batch_sizes: &str) -> Strin
 }
 
 const NET: &str = "\
+import random
 from torch import nn
 
 def build(width, widths=(8,)):
     print('built with', width)
     return nn.Sequential(nn.Linear(12, width), nn.ReLU(), nn.Linear(width, widths[0]), nn.ReLU(), nn.Linear(widths[0], 4))
+
+class Noisy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(12, 32), nn.BatchNorm1d(32), nn.Dropout(0.3), nn.ReLU(), nn.Linear(32, 4))
+
+    def forward(self, x):
+        if self.training:
+            x = x + random.gauss(0, 0.01)
+        return self.layers(x)
+
+def noisy():
+    return Noisy()
 
 def wrong():
     return 'a model'
@@ -97,6 +113,11 @@ fn a_model_in_plain_pytorch_has_the_losses_of_the_same_built_in_one_whole_and_in
         let worst = own.iter().zip(&other).map(|(one, two)| ((one - two) / one).abs()).fold(0.0, f64::max);
         assert!(worst < tolerance, "{worst}");
     }
+    let printed = "select count(*) as n from batchsweep.log where text = 'built with 16'";
+    assert!(
+        sandbox.rows(&["sql", printed])[0]["n"].as_u64().unwrap() >= 4,
+        "each trial's own log has what it printed"
+    );
     let rows = sandbox.rows(&["results", "own-micro"]);
     for row in &rows {
         assert_eq!(
@@ -111,6 +132,43 @@ fn a_model_in_plain_pytorch_has_the_losses_of_the_same_built_in_one_whole_and_in
             .collect::<Vec<_>>()
     };
     assert_eq!(parts(&rows), parts(&sandbox.rows(&["results", "built-in"])));
+}
+
+#[test]
+fn a_python_model_that_draws_random_numbers_goes_on_with_the_same_bits() {
+    let sandbox = Sandbox::new();
+    sandbox.file("net.py", NET);
+    let python = python();
+    sandbox.read(&["up"]);
+    let spool = sandbox.state().file("own-spool");
+    let store = sandbox.state().file("own-store").to_string_lossy().into_owned();
+    let worker = |name: &str| {
+        let arguments =
+            ["--allow-code", "--python", &python, "--checkpoint-store", &store, "--checkpoint-steps", "100"];
+        OwnWorker::start(&sandbox, name, &spool, &arguments)
+    };
+    let model = format!(
+        "kind = \"python\"\npath = {:?}\nfunction = \"noisy\"",
+        sandbox.file("net.py", NET).to_string_lossy()
+    );
+    let steps = ["--set", "train.epochs=300"];
+    let file = sweep(&sandbox, "whole", &model, "[25]");
+    let first = worker("one");
+    sandbox.read(&[&["submit", &file, "--wait"], &steps[..]].concat());
+    let file = sweep(&sandbox, "stopped", &model, "[25]");
+    sandbox.read(&[&["submit", &file], &steps[..]].concat());
+    let before = first.times_said(" saved ");
+    wait_for("a checkpoint", || (first.times_said(" saved ") > before).then_some(()));
+    first.agent().signal(Signal::SIGKILL);
+    drop(first);
+    let _second = worker("two");
+    sandbox.read(&["wait", "stopped"]);
+    let attempts = sandbox
+        .rows(&["sql", "select count(*) as n from batchsweep.log where text like 'goes on after step %'"]);
+    assert_eq!(attempts[0]["n"], 1);
+    let (whole, stopped) = (losses(&sandbox, "whole"), losses(&sandbox, "stopped"));
+    assert_eq!(whole.len(), 300 * 12);
+    assert!(whole == stopped, "a loss differs");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! A model in another language, by the interpreter that hosts this trainer: Python, when this is loaded as its extension module.
 
 use std::fmt::Debug;
-use std::sync::OnceLock;
+use std::mem;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use domain::spec::PythonModel;
 use tch::{Device, Kind, Tensor};
@@ -52,6 +53,57 @@ pub trait Interpreter: Debug + Send + Sync {
     ) -> Result<Box<dyn HostedModule>, TorchError>;
 }
 
+/// Lines that code of the user's may print in a trial; what it prints beyond that is left out.
+const MOST_LINES: usize = 1_000;
+
+/// The longest line that is kept, in characters.
+const LONGEST_LINE: usize = 2_000;
+
+/// What code of the user's has printed and nobody has taken yet.
+#[derive(Debug, Default)]
+struct Printed {
+    lines: Vec<String>,
+    /// The end of what was printed, without a line break.
+    rest: String,
+    /// Lines since the trial began.
+    count: usize,
+}
+
+static PRINTED: Mutex<Printed> = Mutex::new(Printed { lines: Vec::new(), rest: String::new(), count: 0 });
+
+/// Code of the user's prints something: it goes to the trial's log, line by line.
+pub fn print(text: &str) {
+    let mut printed = PRINTED.lock().unwrap_or_else(PoisonError::into_inner);
+    for piece in text.split_inclusive('\n') {
+        let room = LONGEST_LINE.saturating_sub(printed.rest.chars().count());
+        printed.rest.extend(piece.trim_end_matches(['\n', '\r']).chars().take(room));
+        if piece.ends_with('\n') {
+            let line = mem::take(&mut printed.rest);
+            printed.count += 1;
+            match printed.count {
+                ..=MOST_LINES => printed.lines.push(line),
+                count if count == MOST_LINES + 1 => {
+                    printed
+                        .lines
+                        .push(format!("(more was printed than {MOST_LINES} lines, which is left out)"));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Forgets what was printed: another trial begins.
+pub fn begin_printing() {
+    *PRINTED.lock().unwrap_or_else(PoisonError::into_inner) = Printed::default();
+}
+
+/// What was printed since the last call.
+#[must_use]
+pub fn take_printed() -> Vec<String> {
+    mem::take(&mut PRINTED.lock().unwrap_or_else(PoisonError::into_inner).lines)
+}
+
 static INTERPRETER: OnceLock<Box<dyn Interpreter>> = OnceLock::new();
 
 /// Says which interpreter hosts this process; only the first one counts.
@@ -63,4 +115,29 @@ pub fn set_interpreter(interpreter: Box<dyn Interpreter>) {
 #[must_use]
 pub fn interpreter() -> Option<&'static dyn Interpreter> {
     INTERPRETER.get().map(AsRef::as_ref)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_comes_by_lines_and_has_an_end() {
+        begin_printing();
+        print("half a ");
+        assert_eq!(take_printed(), [""; 0]);
+        print("line\nand two\r\nthe rest");
+        assert_eq!(take_printed(), ["half a line", "and two"]);
+        print(&format!("{}\n", "x".repeat(3 * LONGEST_LINE)));
+        assert_eq!(take_printed()[0].chars().count(), LONGEST_LINE);
+        for _ in 0..2 * MOST_LINES {
+            print("again\n");
+        }
+        let lines = take_printed();
+        assert_eq!(lines.len(), MOST_LINES - 3 + 1);
+        assert!(lines.last().unwrap().contains("left out"));
+        begin_printing();
+        print("anew\n");
+        assert_eq!(take_printed(), ["anew"]);
+    }
 }

@@ -17,6 +17,7 @@ use nix::unistd::{Pid, dup, dup2_stdout};
 
 use super::error::TrialError;
 use super::event::Event;
+use super::model::hosted;
 use super::session::{Ended, Host, Reporter, TrainTrial, Wishes, plan, train, try_out};
 use super::{check, device, pulse};
 use crate::shim::TorchError;
@@ -187,7 +188,12 @@ fn do_work(
         }
         (Work::Train(trial), Some(host)) => {
             let mut send = |event| events.send(event);
-            Ok(match train(&trial, host, &mut Reporter::new(&mut send), wishes)? {
+            let mut reporter = Reporter::new(&mut send);
+            hosted::begin_printing();
+            let ended = train(&trial, host, &mut reporter, wishes);
+            // What was said before an error says what led to it.
+            reporter.flush()?;
+            Ok(match ended? {
                 Ended::Finished(result) => Event::Finished(result),
                 Ended::Stopped => Event::Stopped,
             })

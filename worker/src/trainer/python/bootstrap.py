@@ -5,6 +5,7 @@ Called with: the worker's program, the extension module, the version of torch th
 
 import importlib.machinery
 import importlib.util
+import io
 import os
 import sys
 
@@ -40,4 +41,18 @@ try:
     loader.exec_module(trainer)
 except Exception as error:
     refuse(f"{sys.executable} cannot load {library}: {error}")
+
+
+class Log(io.TextIOBase):
+    """What the user's code prints goes to the log of its trial; standard output itself is the trainer's."""
+
+    def writable(self):
+        return True
+
+    def write(self, text):
+        trainer.printed(text)
+        return len(text)
+
+
+sys.stdout = Log()
 sys.exit(trainer.serve())

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use domain::run::{Findings, LogLevel, LogLine, MetricName, MetricPoint, Place, Progress, Record, Split};
 
 use crate::trainer::event::{Event, SavedTrial};
+use crate::trainer::model::hosted;
 use crate::trainer::state::summary::StepPoint;
 use crate::trainer::step::tape::Reading;
 
@@ -97,9 +98,10 @@ impl<'a> Reporter<'a> {
         self.pending.push(Record::Log(LogLine { level: LogLevel::Warning, text }));
     }
 
-    /// Sends what is pending.
+    /// Sends what is pending, and what code of the user's has printed.
     pub fn flush(&mut self) -> io::Result<()> {
         self.sent_at = Instant::now();
+        hosted::take_printed().into_iter().for_each(|line| self.note(line));
         if self.pending.is_empty() {
             return Ok(());
         }
