@@ -125,10 +125,12 @@ fn table(table: &Table, format: Format, talk: Talk) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The first few of many.
+/// The first few of many. Of several with a traceback each, one shows where to look.
 fn few(remarks: &[String]) -> Vec<String> {
     const MOST: usize = 8;
-    let mut shown: Vec<String> = remarks.iter().take(MOST).cloned().collect();
+    let first_line = |remark: &String| remark.lines().next().unwrap_or_default().to_owned();
+    let whole = remarks.iter().take(1).cloned();
+    let mut shown: Vec<String> = whole.chain(remarks.iter().take(MOST).skip(1).map(first_line)).collect();
     if remarks.len() > MOST {
         shown.push(format!("and {} more; all are in the column `error` of -o csv", remarks.len() - MOST));
     }
