@@ -10,8 +10,15 @@ use crate::failure::{Exit, Failure};
 /// An annotated sweep file that runs as it is.
 pub const TEMPLATE: &str = include_str!("../../assets/sweep.toml");
 
-/// The name under which [`TEMPLATE`] speaks of itself.
+/// The same for a model in plain PyTorch, and that model.
+pub const PYTHON_TEMPLATE: &str = include_str!("../../assets/python.toml");
+const NET: &str = include_str!("../../assets/net.py");
+
+/// The name under which the templates speak of themselves.
 const FILE: &str = "sweep.toml";
+
+/// The name of the model's file in [`PYTHON_TEMPLATE`].
+const NET_FILE: &str = "net.py";
 
 /// Arguments of `init`.
 #[derive(Debug, Clone, clap::Args)]
@@ -19,6 +26,10 @@ pub struct Args {
     /// The sweep file to write
     #[arg(value_name = "FILE", default_value = FILE)]
     file: PathBuf,
+
+    /// Write one for a model in plain PyTorch, and net.py with such a model beside it
+    #[arg(long)]
+    python: bool,
 
     /// Overwrite the file if it is there
     #[arg(long)]
@@ -30,29 +41,43 @@ pub struct Args {
 /// # Errors
 /// When the file is there and `--force` is not, and when it cannot be written.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let shown = args.file.display().to_string();
+    let file = &args.file;
+    let mut shown = file.display().to_string();
+    if args.python {
+        let net = file.with_file_name(NET_FILE);
+        write(&net, NET, args.force)?;
+        write(file, &text(PYTHON_TEMPLATE, file), args.force)?;
+        shown = format!("{shown} and {}", net.display());
+    } else {
+        write(file, &text(TEMPLATE, file), args.force)?;
+    }
+    let runs = if args.python { "they run as they are" } else { "it runs as it is" };
+    context.talk.say(format_args!("wrote {shown}; {runs}, in seconds, on made-up data"));
+    context.talk.next(format_args!("batchsweep run {}", word(file)));
+    Ok(Exit::Success)
+}
+
+fn write(file: &Path, text: &str, force: bool) -> Result<(), Failure> {
     let mut options = OpenOptions::new();
     options.write(true);
     // Whether it is there is for the system to say, so that a file of the last moment is safe too.
-    if args.force {
+    if force {
         options.create(true).truncate(true)
     } else {
         options.create_new(true)
     };
-    let written = options.open(&args.file).and_then(|mut file| file.write_all(text(&args.file).as_bytes()));
+    let written = options.open(file).and_then(|mut file| file.write_all(text.as_bytes()));
+    let shown = file.display();
     written.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Failure::usage(format!("{shown} is there already"))
             .hint("name another file, or give --force to overwrite it"),
         _ => Failure::io(format_args!("cannot write {shown}"), &error),
-    })?;
-    context.talk.say(format_args!("wrote {shown}; it runs as it is, in seconds, on made-up data"));
-    context.talk.next(format_args!("batchsweep run {}", word(&args.file)));
-    Ok(Exit::Success)
+    })
 }
 
-/// The template, with the commands in it on this file.
-fn text(file: &Path) -> String {
-    TEMPLATE
+/// A template, with the commands in it on this file.
+fn text(template: &str, file: &Path) -> String {
+    template
         .lines()
         .map(|line| match line.strip_prefix("#   batchsweep ").and_then(|rest| rest.split_once(FILE)) {
             Some((verb, comment)) => format!("#   batchsweep {verb}{}{comment}\n", word(file)),
@@ -74,8 +99,9 @@ mod tests {
 
     #[test]
     fn the_commands_in_the_file_are_on_the_file() {
-        assert_eq!(text(Path::new(FILE)), TEMPLATE);
-        let text = text(Path::new("my sweeps/a.toml"));
+        assert_eq!(text(TEMPLATE, Path::new(FILE)), TEMPLATE);
+        assert_eq!(text(PYTHON_TEMPLATE, Path::new(FILE)), PYTHON_TEMPLATE);
+        let text = text(TEMPLATE, Path::new("my sweeps/a.toml"));
         assert!(text.contains("#   batchsweep run 'my sweeps/a.toml'  "), "{text}");
         assert!(text.contains("#   batchsweep plan 'my sweeps/a.toml'  "), "{text}");
         assert_eq!(text.lines().count(), TEMPLATE.lines().count());

@@ -172,6 +172,19 @@ fn a_python_model_that_draws_random_numbers_goes_on_with_the_same_bits() {
 }
 
 #[test]
+fn the_files_of_init_run_as_they_are() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.file("empty", "").with_file_name("mine.toml");
+    let file = file.to_str().unwrap();
+    sandbox.read(&["init", "--python", file]);
+    assert_eq!(sandbox.call(&["init", "--python", file]).status.code(), Some(2), "they are there already");
+    let run = call(&sandbox, &python(), &["run", file, "--set", "grid.batch_size=[128]"]);
+    assert!(run.status.success(), "{}", said(&run));
+    let rows = sandbox.rows(&["best", "@last"]);
+    assert_eq!(rows.len(), 1, "{rows:?}");
+}
+
+#[test]
 fn the_example_of_a_python_model_learns() {
     let sandbox = Sandbox::new();
     let file = example("python-model/sweep.toml");
