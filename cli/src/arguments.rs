@@ -40,8 +40,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Write an annotated sweep file to start from
-    #[command(after_help = examples!["batchsweep init", "batchsweep init widths.toml && batchsweep run widths.toml",
-        "batchsweep init --python"])]
+    #[command(after_help = examples!["batchsweep init", "batchsweep init --python && batchsweep run sweep.toml"])]
     Init(command::init::Args),
 
     /// Run a whole sweep on this machine, from nothing to a table
