@@ -129,7 +129,8 @@ fn table(table: &Table, format: Format, talk: Talk) -> Result<(), Failure> {
 fn few(remarks: &[String]) -> Vec<String> {
     const MOST: usize = 8;
     let first_line = |remark: &String| remark.lines().next().unwrap_or_default().to_owned();
-    let whole = remarks.iter().take(1).cloned();
+    // A line of others must not look like one of ours.
+    let whole = remarks.iter().take(1).map(|remark| remark.replace('\n', "\n    "));
     let mut shown: Vec<String> = whole.chain(remarks.iter().take(MOST).skip(1).map(first_line)).collect();
     if remarks.len() > MOST {
         shown.push(format!("and {} more; all are in the column `error` of -o csv", remarks.len() - MOST));

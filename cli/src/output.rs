@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use clap::ValueEnum;
+use domain::text::printable;
 use report::{Look, Sheet, Table};
 
 use crate::failure::{Exit, Failure};
@@ -34,6 +35,8 @@ pub struct OutputArgs {
 pub fn table(format: Format, table: &Table, sheet: impl FnOnce(&Table) -> Sheet) -> Result<(), Failure> {
     match format {
         Format::Json => text(&report::json::render(table)),
+        // On a terminal, what others have written commands nothing.
+        Format::Csv if io::stdout().is_terminal() => text(&printable(&report::csv::render(table))),
         Format::Csv => text(&report::csv::render(table)),
         Format::Table => text(&sheet(table).render(look())),
     }

@@ -18,6 +18,7 @@ use crate::access::authenticator::Authenticator;
 use crate::access::connections;
 use crate::access::guard::GuardLayer;
 use crate::access::rates::Rates;
+use crate::access::whole::Shares;
 use crate::cache::{MeasuredMemory, Specs};
 use crate::config::{ConfigError, HttpListen, ServeConfig};
 use crate::context::Context;
@@ -117,7 +118,7 @@ pub async fn run(
     }
     let router = server
         .layer(IncomingLayer)
-        .layer(GuardLayer { authenticator })
+        .layer(GuardLayer { authenticator, shares: Shares::default() })
         .add_routes(rpc::routes(context, health_service)?);
     let incoming =
         TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(Duration::from_secs(60)));

@@ -4,6 +4,7 @@ insert into core.memory_step (family, kind, way, outcome, micro_batch, bytes)
 select $1, kind, way, outcome, micro_batch, max(bytes)
 from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
     as new (kind, way, outcome, micro_batch, bytes)
+where exists (select from core.memory_kind known where known.family = $1 and known.kind = new.kind)
 group by kind, way, outcome, micro_batch
 order by kind, way, outcome, micro_batch
 on conflict on constraint memory_step_pkey do update

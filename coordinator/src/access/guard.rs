@@ -19,6 +19,7 @@ use tower::{Layer, Service};
 use super::authenticator::Authenticator;
 use super::connections::Connection;
 use super::methods::{self, Access};
+use super::whole::Shares;
 use super::{Caller, Principal};
 
 type Request = http::Request<Body>;
@@ -30,13 +31,15 @@ type Response = http::Response<Body>;
 pub struct GuardLayer {
     /// Who knows the tokens; `None` at a coordinator that asks for none.
     pub authenticator: Option<Arc<Authenticator>>,
+    /// What messages take that are on their way.
+    pub shares: Shares,
 }
 
 impl<S> Layer<S> for GuardLayer {
     type Service = Guard<S>;
 
     fn layer(&self, inner: S) -> Guard<S> {
-        Guard { inner, authenticator: self.authenticator.clone() }
+        Guard { inner, authenticator: self.authenticator.clone(), shares: self.shares.clone() }
     }
 }
 
@@ -45,6 +48,7 @@ impl<S> Layer<S> for GuardLayer {
 pub struct Guard<S> {
     inner: S,
     authenticator: Option<Arc<Authenticator>>,
+    shares: Shares,
 }
 
 impl<S> Service<Request> for Guard<S>
@@ -64,7 +68,7 @@ where
         // The one that is ready serves this call; its clone gets ready for the next.
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
-        let authenticator = self.authenticator.clone();
+        let (authenticator, shares) = (self.authenticator.clone(), self.shares.clone());
         Box::pin(async move {
             let (mut head, body) = request.into_parts();
             match admit(authenticator.as_deref(), &head).await {
@@ -75,6 +79,14 @@ where
                     if let Some(connection) = head.extensions.get::<Connection>() {
                         connection.note_call();
                     }
+                    let (body, _share) = if methods::is_streamed(head.uri.path()) {
+                        (body, None)
+                    } else {
+                        match shares.take_in(&caller, body).await {
+                            Ok((body, share)) => (body, Some(share)),
+                            Err(status) => return Ok(with_reason(status.into_http())),
+                        }
+                    };
                     head.extensions.insert(caller);
                     Ok(with_reason(inner.call(Request::from_parts(head, body)).await?))
                 }

@@ -66,6 +66,13 @@ pub fn access(path: &str) -> Option<Access> {
     METHODS.iter().find(|(listed, _)| *listed == path).map(|(_, access)| *access)
 }
 
+/// Whether a call of the method at this path is more than one message.
+#[must_use]
+pub fn is_streamed(path: &str) -> bool {
+    ["/batchsweep.v1.SweepService/UploadFile", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"]
+        .contains(&path)
+}
+
 /// The paths of all listed methods.
 pub fn listed() -> impl Iterator<Item = &'static str> {
     METHODS.iter().map(|(path, _)| *path)

@@ -5,6 +5,7 @@
 //! - [`methods`]: which scope each method needs; a method that is not listed is refused,
 //! - [`authenticator`]: from a token to its principal,
 //! - [`rates`]: how much each principal may ask for in a while,
+//! - [`whole`]: messages, taken in before anything reads them,
 //! - [`status`]: from errors to what callers are answered.
 
 pub mod authenticator;
@@ -18,6 +19,8 @@ pub mod methods;
 pub mod rates;
 
 pub mod status;
+
+pub mod whole;
 
 use std::net::IpAddr;
 

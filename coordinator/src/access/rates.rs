@@ -1,8 +1,10 @@
 //! How much each principal may ask for in a while. Kept in memory, so each coordinator counts for itself; what is over the
 //! limit is refused with the time to wait, and nothing is lost but time.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use governor::clock::{Clock, MonotonicClock};
@@ -22,7 +24,32 @@ type Limiter = RateLimiter<String, HashMapStateStore<String>, MonotonicClock, No
 pub struct Rates {
     rows: Option<Limiter>,
     submissions: Option<Limiter>,
+    /// Statements of SQL that each principal has running.
+    statements: Mutex<HashMap<String, usize>>,
     config: LimitsConfig,
+}
+
+/// Statements that one principal may have running: a part of the reader's connections, so that others find some free.
+const MOST_STATEMENTS: usize = 8;
+
+/// A statement that is running, until this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    rates: Arc<Rates>,
+    principal: Option<String>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let Some(principal) = &self.principal else { return };
+        let mut statements = self.rates.statements.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = statements.get_mut(principal) {
+            *running -= 1;
+            if *running == 0 {
+                statements.remove(principal);
+            }
+        }
+    }
 }
 
 impl Rates {
@@ -40,7 +67,7 @@ impl Rates {
         });
         let submissions = NonZeroU32::new(config.max_submissions_per_minute)
             .map(|submissions| limiter(Quota::per_minute(submissions)));
-        Self { rows, submissions, config }
+        Self { rows, submissions, statements: Mutex::default(), config }
     }
 
     /// Takes so many records in.
@@ -50,6 +77,25 @@ impl Rates {
     pub fn rows(&self, caller: &Caller, count: usize) -> Result<(), Status> {
         let limit = format!("{} records a second", self.config.max_rows_per_second);
         take(self.rows.as_ref(), caller, count, &limit)
+    }
+
+    /// Starts a statement of SQL.
+    ///
+    /// # Errors
+    /// [`Reason::RateLimited`] where its principal has as many running as it may.
+    pub fn statement(self: &Arc<Self>, caller: &Caller) -> Result<Running, Status> {
+        let principal = caller.name().map(str::to_owned);
+        if let Some(name) = &principal {
+            let mut statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
+            let running = statements.entry(name.clone()).or_default();
+            if *running >= MOST_STATEMENTS {
+                let message =
+                    format!("`{name}` has {MOST_STATEMENTS} statements running; wait for one of them");
+                return Err(Reason::RateLimited.status(message));
+            }
+            *running += 1;
+        }
+        Ok(Running { rates: Arc::clone(self), principal })
     }
 
     /// Takes one sweep in.

@@ -23,9 +23,10 @@ const SILENCE: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A listener with so many connections at once. Where all places are taken, the connection whose request has been on its way
-/// for the longest makes room: a client that sends a line now and then would keep its place for ever. Where all are
-/// answered in time, a new one is closed at once: a browser says so, and waiting in the listener's queue would look like a
-/// coordinator that hangs.
+/// for too long makes room: a client that sends a line now and then would keep its place for ever. Else it is the one that was
+/// answered the longest ago: whoever asks again and again on a connection of its own could keep all others out, and a browser
+/// that comes back later connects anew. Where all requests are on their way, a new connection is closed at once: a browser says
+/// so, and waiting in the listener's queue would look like a coordinator that hangs.
 #[derive(Debug)]
 pub struct Limited {
     listener: TcpListener,
@@ -45,17 +46,15 @@ impl Limited {
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         seats.retain(|seat| seat.strong_count() > 0);
         if seats.len() >= self.connections {
-            let slowest = seats
-                .iter()
-                .enumerate()
-                .filter_map(|(place, seat)| Some((seat.upgrade()?.unanswered_for()?, place)))
-                .max()?;
-            let (waited, place) = slowest;
-            if waited < self.grace {
-                return None;
-            }
-            if let Some(slow) = seats.swap_remove(place).upgrade() {
-                slow.leave.cancel();
+            let states = || {
+                let seated = seats.iter().enumerate();
+                seated.filter_map(|(place, seat)| Some((seat.upgrade()?.state(), place)))
+            };
+            let slowest = states().filter_map(|(state, place)| Some((state.asking_for()?, place))).max();
+            let longest_idle = states().filter_map(|(state, place)| Some((state.idle_for()?, place))).max();
+            let (_, place) = slowest.filter(|(waited, _)| *waited >= self.grace).or(longest_idle)?;
+            if let Some(leaving) = seats.swap_remove(place).upgrade() {
+                leaving.leave.cancel();
             }
         }
         let seat = Arc::new(Seat::default());
@@ -91,28 +90,55 @@ impl Listener for Limited {
 /// A place among the connections.
 #[derive(Debug)]
 struct Seat {
-    /// Since when a request is on its way; `None` where the last one is answered.
-    asked: Mutex<Option<Instant>>,
+    state: Mutex<State>,
     leave: CancellationToken,
+}
+
+/// What a connection is doing, and since when.
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// A request is on its way.
+    Asking(Instant),
+    /// The last one was answered.
+    Answered(Instant),
+}
+
+impl State {
+    fn asking_for(self) -> Option<Duration> {
+        match self {
+            Self::Asking(since) => Some(since.elapsed()),
+            Self::Answered(_) => None,
+        }
+    }
+
+    fn idle_for(self) -> Option<Duration> {
+        match self {
+            Self::Asking(_) => None,
+            Self::Answered(since) => Some(since.elapsed()),
+        }
+    }
 }
 
 impl Default for Seat {
     fn default() -> Self {
-        Self { asked: Mutex::new(Some(Instant::now())), leave: CancellationToken::new() }
+        Self { state: Mutex::new(State::Asking(Instant::now())), leave: CancellationToken::new() }
     }
 }
 
 impl Seat {
-    fn unanswered_for(&self) -> Option<Duration> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).map(|since| since.elapsed())
+    fn state(&self) -> State {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hears(&self) {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let State::Answered(_) = *state {
+            *state = State::Asking(Instant::now());
+        }
     }
 
     fn answers(&self) {
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::Answered(Instant::now());
     }
 }
 
@@ -211,34 +237,62 @@ mod tests {
         Ok(answer)
     }
 
-    #[tokio::test]
-    async fn whoever_takes_long_to_ask_makes_room_and_whoever_was_answered_does_not() {
+    /// A connection on which this was sent.
+    async fn connected(address: SocketAddr, sent: &[u8]) -> TcpStream {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(sent).await.unwrap();
+        client
+    }
+
+    async fn serve(connections: u32, grace: Duration) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let limited = Limited { grace: Duration::from_millis(300), ..Limited::new(listener, 2) };
+        let limited = Limited { grace, ..Limited::new(listener, connections) };
         let routes = axum::Router::new().route("/", axum::routing::get(|| async { "hello" }));
         tokio::spawn(axum::serve(limited, routes).into_future());
-        // One that is answered and stays, and one that never gets to its end.
-        let mut kept = TcpStream::connect(address).await.unwrap();
-        let question = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
-        kept.write_all(question).await.unwrap();
-        let mut answer = [0; 4];
-        kept.read_exact(&mut answer).await.unwrap();
-        let mut slow = TcpStream::connect(address).await.unwrap();
-        slow.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
-        let refused = ask(address).await;
-        assert!(refused.is_err() || refused.unwrap().is_empty(), "a request may take a moment");
-        let answered = loop {
+        address
+    }
+
+    /// Asks until there is an answer.
+    async fn answered(address: SocketAddr) -> String {
+        loop {
             match ask(address).await {
-                Ok(answer) if !answer.is_empty() => break answer,
+                Ok(answer) if !answer.is_empty() => return answer,
                 _ => tokio::time::sleep(Duration::from_millis(20)).await,
             }
-        };
-        assert!(answered.ends_with("hello"), "{answered}");
+        }
+    }
+
+    const QUESTION: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+
+    #[tokio::test]
+    async fn whoever_takes_long_to_ask_makes_room() {
+        let address = serve(2, Duration::from_millis(300)).await;
+        let half = b"GET / HTTP/1.1\r\n";
+        let (mut one, two) = (connected(address, half).await, connected(address, half).await);
+        let refused = ask(address).await;
+        assert!(refused.is_err() || refused.unwrap().is_empty(), "a request may take a moment");
+        assert!(answered(address).await.ends_with("hello"));
         let mut rest = Vec::new();
         // It is closed, in whatever way.
-        let _ = slow.read_to_end(&mut rest).await;
-        kept.write_all(question).await.unwrap();
-        kept.read_exact(&mut answer).await.unwrap();
+        let _ = one.read_to_end(&mut rest).await;
+        drop(two);
+    }
+
+    #[tokio::test]
+    async fn whoever_was_answered_the_longest_ago_makes_room_for_a_new_one() {
+        let address = serve(2, Duration::from_secs(60)).await;
+        let mut answer = [0; 4];
+        let mut kept = Vec::new();
+        for _ in 0..2 {
+            let mut client = connected(address, QUESTION).await;
+            client.read_exact(&mut answer).await.unwrap();
+            kept.push(client);
+        }
+        assert!(answered(address).await.ends_with("hello"));
+        let mut rest = Vec::new();
+        let _ = kept[0].read_to_end(&mut rest).await;
+        kept[1].write_all(QUESTION).await.unwrap();
+        kept[1].read_exact(&mut answer).await.unwrap();
     }
 }

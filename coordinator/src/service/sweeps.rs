@@ -201,10 +201,12 @@ impl SweepService for Sweeps {
     }
 
     async fn query(&self, request: Request<v1::QueryRequest>) -> Answer<v1::QueryResponse> {
+        let caller = Caller::of(&request);
         let sql = request.into_inner().sql;
         if sql.trim().is_empty() || sql.len() > MAX_SQL || sql.contains('\0') {
             return Err(invalid("sql", "is empty, too long, or no text"));
         }
+        let _running = self.context.rates.statement(&caller)?;
         let answer = reader::query(&self.context.store, &self.context.reader, &sql).await;
         let answer = answer.map_err(|error| of_reader(&error))?;
         let table = Some(table::to_wire(answer.table));

@@ -4,7 +4,7 @@
 //! A lease belongs to the worker that claimed it, and a worker to the principal that registered it. `by` is the name of
 //! the principal that calls, `None` where nobody has one: then whoever knows the lease may use it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use domain::run::{Lease, LeaseOrder, LeaseToken, Progress};
@@ -185,7 +185,9 @@ pub async fn renew(
     }
     let mut orders = renew_held(connection, beats, by, ttl).await?;
     let mut back = Vec::new();
-    for beat in beats.iter().filter(|beat| !orders.contains_key(&beat.lease)) {
+    let others: Vec<&Beat> = beats.iter().filter(|beat| !orders.contains_key(&beat.lease)).collect();
+    let known = known(connection, &others).await?;
+    for beat in others.into_iter().filter(|beat| known.contains(&beat.lease)) {
         if reattach(connection, &beat.lease, by, ttl).await?.is_some() {
             back.push(beat.clone());
         } else if let refused @ StoreError::NotHolder(_) = refusal(connection, &beat.lease, by).await {
@@ -196,6 +198,23 @@ pub async fn renew(
         orders.extend(renew_held(connection, &back, by, ttl).await?);
     }
     Ok(beats.iter().map(|beat| orders.get(&beat.lease).copied().unwrap_or(LeaseOrder::Lost)).collect())
+}
+
+/// Those of the leases that were ever given. Each of them is looked at by itself, which takes a while.
+async fn known(connection: &mut PgConnection, beats: &[&Beat]) -> Result<HashSet<Lease>> {
+    if beats.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let asking = by_name!("queries/lease/known_leases.sql", [], for beat in beats => {
+        trial_id: uuid::Uuid = beat.lease.trial_id.0,
+        attempt: i32 = beat.lease.attempt.as_i32(),
+        token: Vec<u8> = beat.lease.token.0.clone(),
+    }, []);
+    let known = asking.fetch_all(connection).await?.into_iter().map(|row| {
+        let (trial_id, attempt) = (row.trial_id.into(), attempt(row.attempt)?);
+        Ok(Lease { trial_id, attempt, token: LeaseToken(row.token) })
+    });
+    known.collect()
 }
 
 async fn renew_held(

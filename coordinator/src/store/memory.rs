@@ -14,6 +14,9 @@ use super::{Result, StoreError};
 /// Kinds of trial that are given of a family at most: it is the data that makes them differ, so a sweep needs one or two.
 const KINDS: i64 = 16;
 
+/// Kinds that are kept of a family at most; what is reported of more is dropped.
+const KINDS_KEPT: i64 = 1_000;
+
 /// Steps that are given of a kind at most, for each way of training and each outcome.
 const STEPS: i64 = 64;
 
@@ -59,7 +62,7 @@ pub async fn merge(connection: &mut PgConnection, family: &str, memory: &[Memory
     let merging = by_name!("queries/memory/merge_kinds.sql", [family], for known in memory => {
         kind: String = known.kind.to_string(),
         description: String = storable(&known.description),
-    }, []);
+    }, [KINDS_KEPT]);
     merging.execute(&mut *connection).await?;
     let merging = by_name!("queries/memory/merge_steps.sql", [family], for step in memory.iter().flat_map(steps) => {
         kind: String = step.kind.clone(),

@@ -47,6 +47,7 @@ mod workers;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use domain::access::Scope;
@@ -56,6 +57,9 @@ use crate::access::authenticator::Authenticator;
 use crate::context::Context;
 use analysis::Analyses;
 use guard::Door;
+
+/// The longest form. A form that never ends is kept as far as it came, and anybody may send one.
+const MOST_FORM_BYTES: usize = 4 << 10;
 
 /// Pages that are kept up to date at once; more are told to reload by hand.
 const MOST_WATCHERS: usize = 512;
@@ -114,5 +118,6 @@ pub fn router(web: Web) -> Router {
         .fallback(refusal::no_such_page)
         .layer(from_fn_with_state(web.authenticator.is_some(), guard::check_origin))
         .layer(from_fn(guard::with_headers))
+        .layer(DefaultBodyLimit::max(MOST_FORM_BYTES))
         .with_state(web)
 }

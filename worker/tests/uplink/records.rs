@@ -86,7 +86,9 @@ async fn what_a_killed_process_left_arrives_once_whatever_it_had_sent() {
     use Fault::ReplyLost;
     let folder = tempfile::tempdir().unwrap();
     let spool = Spool::open(folder.path(), "one", 4 << 20).unwrap();
-    let mut killed = Backlog::new(spool.file(&v1::Lease::default()));
+    let trial_id = "0190c1d2-0000-7000-8000-000000000001".to_owned();
+    let lease = v1::Lease { trial_id, attempt: 1, token: vec![7; 16] };
+    let mut killed = Backlog::new(spool.file(&lease));
     for chunk in 0..12 {
         killed.push(records(chunk * 1_000..(chunk + 1) * 1_000)).unwrap();
     }

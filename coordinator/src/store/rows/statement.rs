@@ -64,7 +64,8 @@ fn skip(bytes: &[u8], at: usize) -> Skipped {
         (Some(b';'), _) => to(at + 1, false),
         (Some(byte), _) if byte.is_ascii_whitespace() => to(at + 1, false),
         (Some(b'-'), Some(b'-')) => {
-            let line = bytes[at..].iter().position(|&byte| byte == b'\n');
+            // Postgres takes either for the end of a line.
+            let line = bytes[at..].iter().position(|byte| b"\n\r".contains(byte));
             to(line.map_or(bytes.len(), |length| at + length + 1), false)
         }
         (Some(b'/'), Some(b'*')) => to(end_of_comment(bytes, at), false),
@@ -143,6 +144,7 @@ mod tests {
             ("select 1 - -1 / 2;", "select 1 - -1 / 2"),
             ("select a$b from é;", "select a$b from é"),
             ("-- nothing", ""),
+            ("select 1 -- one\runion all select 2", "select 1 -- one\runion all select 2"),
             ("select 'open", "select 'open"),
             ("select $1", "select $1"),
         ] {

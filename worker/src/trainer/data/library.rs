@@ -97,6 +97,7 @@ mod tests {
 
     #[test]
     fn examples_made_from_a_seed_are_kept() {
+        let _exclusive = crate::trainer::exclusive();
         let labels = Labels::Teacher;
         let data = SyntheticData { examples: 4, features: vec![2], classes: 2, labels, seed: None };
         let source = DataSource::Synthetic(data);
