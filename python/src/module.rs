@@ -1,12 +1,12 @@
 //! A module of the user's, in the interpreter that runs it.
 
-use std::ffi::c_void;
-use std::path::Path;
+use std::ffi::{CString, c_void};
 use std::ptr::NonNull;
 
 use domain::spec::PythonModel;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use pyo3::{ffi, intern};
 use worker::shim::{TorchError, TorchErrorKind, python};
@@ -16,15 +16,16 @@ use worker::trainer::model::hosted::tch::{Device, Kind, Tensor};
 
 use crate::values::keywords;
 
-/// What seeds the generators that Python code draws from, besides libtorch's.
-const SEED: &std::ffi::CStr = c"
-def seed(number):
-    import random, sys
-    random.seed(number)
-    numpy = sys.modules.get('numpy')
-    if numpy is not None:
-        numpy.random.seed(number % 2**32)
-";
+/// What is easier said in Python, once a process.
+static SUPPORT: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+
+fn support(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
+    let code = CString::new(include_str!("support.py"))?;
+    let support = SUPPORT.get_or_try_init(py, || {
+        PyModule::from_code(py, &code, c"batchsweep/support.py", c"batchsweep_support").map(Bound::unbind)
+    });
+    support.map(|support| support.bind(py))
+}
 
 /// The interpreter around this process.
 #[derive(Debug)]
@@ -66,10 +67,10 @@ impl Module {
     ) -> Result<Self, TorchError> {
         let torch = py.import("torch").map_err(|error| of_python(py, &error))?;
         let raised = |error: PyErr| of_python(py, &error);
-        let seeding =
-            PyModule::from_code(py, SEED, c"batchsweep/seed.py", c"batchsweep_seed").map_err(raised)?;
-        let seeder = seeding.getattr("seed").map_err(raised)?;
-        let code = import(py, model.file.path().unwrap_or_default()).map_err(raised)?;
+        let support = support(py).map_err(raised)?;
+        let seeder = support.getattr("seed").map_err(raised)?;
+        let path = model.file.path().unwrap_or_default();
+        let code = support.call_method1("load", (path,)).map_err(raised)?;
         let function = code.getattr(model.function.as_str()).map_err(raised)?;
         torch.call_method1("manual_seed", (seed,)).and_then(|_| seeder.call1((seed,))).map_err(raised)?;
         let arguments = keywords(py, &model.arguments).map_err(raised)?;
@@ -141,32 +142,6 @@ impl HostedModule for Module {
 
 fn handles(named: &[(String, Tensor)]) -> Vec<(String, Tensor)> {
     named.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
-}
-
-/// Runs the user's file, or imports the user's package, as a module of its own name. What is beside it can be imported.
-fn import<'py>(py: Python<'py>, path: &str) -> PyResult<Bound<'py, PyAny>> {
-    let path = Path::new(path);
-    let folder = path.parent().unwrap_or(Path::new("")).to_string_lossy().into_owned();
-    let search = py.import("sys")?.getattr("path")?;
-    if !search.contains(&folder)? {
-        search.call_method1("insert", (0, &folder))?;
-    }
-    let (file, name) = if path.is_dir() {
-        (path.join("__init__.py"), path.file_name())
-    } else {
-        (path.to_owned(), path.file_stem())
-    };
-    let name = name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let util = py.import("importlib.util")?;
-    let spec = util.call_method1("spec_from_file_location", (&name, file.to_string_lossy().as_ref()))?;
-    if spec.is_none() {
-        return Err(PyTypeError::new_err(format!("{} is no Python file", file.display())));
-    }
-    let module = util.call_method1("module_from_spec", (&spec,))?;
-    // Classes of the module are looked up by its name when they are copied or saved.
-    py.import("sys")?.getattr("modules")?.set_item(&name, &module)?;
-    spec.getattr("loader")?.call_method1("exec_module", (&module,))?;
-    Ok(module)
 }
 
 /// Brings a module to a device, in numbers of `kind`.

@@ -172,6 +172,29 @@ fn a_python_model_that_draws_random_numbers_goes_on_with_the_same_bits() {
     assert!(whole == stopped, "a loss differs");
 }
 
+/// A worker that stays runs the code as it is now, also what is imported from beside the file.
+#[test]
+fn code_that_was_changed_is_not_run_as_it_was() {
+    let sandbox = Sandbox::new();
+    let python = python();
+    let up = call(&sandbox, &python, &["up"]);
+    assert!(up.status.success(), "{}", said(&up));
+    let mut sizes = Vec::new();
+    for (folder, width) in [("a", 8), ("a", 9), ("b", 10), ("a", 9)] {
+        let folder = sandbox.file("empty", "").with_file_name(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("layers.py"), format!("WIDTH = {width:02}\n").replace("= 0", "= "))
+            .unwrap();
+        let net = "from torch import nn\nfrom layers import WIDTH\n\ndef build():\n    return nn.Sequential(nn.Linear(12, WIDTH), nn.Linear(WIDTH, 4))\n";
+        std::fs::write(folder.join("net.py"), net).unwrap();
+        let model = format!("kind = \"python\"\npath = {:?}", folder.join("net.py"));
+        let run = call(&sandbox, &python, &["run", &sweep(&sandbox, "changed", &model, "[25]")]);
+        assert!(run.status.success(), "{}", said(&run));
+        sizes.push(sandbox.rows(&["results", "@last"])[0]["parameter_bytes"].as_u64().unwrap());
+    }
+    assert_eq!(sizes, [8, 9, 10, 9].map(|width| 4 * (12 * width + width + 4 * width + 4)));
+}
+
 #[test]
 fn the_files_of_init_run_as_they_are() {
     let sandbox = Sandbox::new();

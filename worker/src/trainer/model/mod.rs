@@ -163,7 +163,7 @@ impl Model {
         Ok(self.forward(&inputs, Mode::Evaluating)?.size())
     }
 
-    /// Whether it is a module of the user's own, of which only trying it out tells what it does.
+    /// Whether it is a module of the user's own, of which only trying it out shows what it does.
     #[must_use]
     pub fn is_own(&self) -> bool {
         !matches!(self.body, Body::Layers(_))
