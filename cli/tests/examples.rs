@@ -11,8 +11,9 @@ use domain::{SweepSpec, expand};
 
 fn examples() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let toml = files.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    let folders = [folder.clone(), folder.join("python-model")];
+    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap());
+    let toml = files.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
     toml.map(|path| {
         (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(path).unwrap())
     })

@@ -160,7 +160,6 @@ fn a_misspelt_flag_form_or_state_is_answered_with_the_right_one() {
         (&["ls", "--coordinater=http://a:1"][..], "--coordinator"),
         (&["ls", "-o", "jsn"], "json"),
         (&["trials", "x", "--status", "faild"], "'failed'"),
-        (&["metrics", "x", "--name", "trian_loss"], "'train_loss'"),
         (&["export", "x", "--format", "parqet", "--out", "x"], "parquet"),
         (&["token", "creat"], "create"),
         (&["completions", "bsh"], "bash"),

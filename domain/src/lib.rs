@@ -6,6 +6,7 @@
 //! - [`units`]: batch sizes, learning rates and bytes as types,
 //! - [`spec`]: the sweep file's meaning, checked once,
 //! - [`grid`]: from a sweep to its trials, in a fixed order,
+//! - [`problem`]: what examples hold, and the task that their targets and the loss make,
 //! - [`architecture`]: from a model's description to its layers and parameter count,
 //! - [`optimizer`] and [`schedule`]: what a step keeps and how the learning rate moves,
 //! - [`accumulation`]: from a batch size and a micro-batch limit to a balanced split,
@@ -23,6 +24,8 @@ pub mod units;
 pub mod spec;
 
 pub mod grid;
+
+pub mod problem;
 
 pub mod architecture;
 

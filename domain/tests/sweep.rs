@@ -146,11 +146,11 @@ fn a_target_needs_something_to_measure_it_on() {
 
 #[test]
 fn data_from_files_is_checked_as_far_as_the_sweep_file_knows_it() {
-    use domain::spec::{CifarData, FileSource, SafetensorsData};
+    use domain::spec::{ArrayData, CifarData, FileSource};
     let target = domain::spec::Target { metric: domain::spec::TargetMetric::ValidationLoss, below: 0.15 };
     let cifar = || DataSource::Cifar10(CifarData { path: "cifar-10".into() });
     let safetensors =
-        || DataSource::Safetensors(SafetensorsData { file: FileSource::OnWorker("my.safetensors".into()) });
+        || DataSource::Safetensors(ArrayData::of(FileSource::OnWorker("my.safetensors".into())));
     let with = |source, limit, validation| {
         issues(|draft| {
             draft.data = DataSpec { source, limit, validation, normalize: Normalize::Unit };

@@ -2,14 +2,19 @@
 //! the trainer's one loop runs models of kind python: it takes their parameters as they are, calls them for outputs, and does
 //! all else itself.
 
+mod data;
+mod errors;
+mod interpreter;
 mod module;
+mod support;
+mod tensors;
 mod values;
 
 use std::process::{ExitCode, Termination};
 
 use pyo3::prelude::*;
 use worker::trainer;
-use worker::trainer::model::hosted;
+use worker::trainer::hosted;
 
 /// The extension module.
 #[pymodule]
@@ -29,7 +34,7 @@ fn printed(text: &str) {
 /// Is the trainer of one agent, until that closes this process's standard input; gives the exit code of the process.
 #[pyfunction]
 fn serve(py: Python<'_>) -> i32 {
-    hosted::set_interpreter(Box::new(module::Embedding));
+    hosted::set_interpreter(Box::new(interpreter::Embedding));
     // The interpreter's lock is taken for each call into it. A backward pass must not hold it: libtorch's threads would wait
     // for it for ever.
     let ended = py.detach(trainer::serve);

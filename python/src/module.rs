@@ -1,56 +1,27 @@
 //! A module of the user's, in the interpreter that runs it.
 
-use std::ffi::{CString, c_void};
-use std::ptr::NonNull;
-
-use domain::spec::PythonModel;
-use pyo3::exceptions::PyTypeError;
+use domain::problem::InputShape;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
-use pyo3::{ffi, intern};
-use worker::shim::{TorchError, TorchErrorKind, python};
-use worker::trainer::model::HostedModule;
-use worker::trainer::model::hosted::Interpreter;
-use worker::trainer::model::hosted::tch::{Device, Kind, Tensor};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use worker::shim::TorchError;
+use worker::trainer::hosted::tch::{Device, Kind, Tensor};
+use worker::trainer::hosted::{BuildRequest, HostedModule, OwnLoss, OwnMetric};
 
+use crate::errors::{of_python, unusable};
+use crate::support::{Part, support};
+use crate::tensors::{object, objects, tensor};
 use crate::values::keywords;
-
-/// What is easier said in Python, once a process.
-static SUPPORT: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-
-fn support(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
-    let code = CString::new(include_str!("support.py"))?;
-    let support = SUPPORT.get_or_try_init(py, || {
-        PyModule::from_code(py, &code, c"batchsweep/support.py", c"batchsweep_support").map(Bound::unbind)
-    });
-    support.map(|support| support.bind(py))
-}
-
-/// The interpreter around this process.
-#[derive(Debug)]
-pub struct Embedding;
-
-impl Interpreter for Embedding {
-    fn build(
-        &self,
-        model: &PythonModel,
-        seed: u64,
-        (kind, device): (Kind, Device),
-    ) -> Result<Box<dyn HostedModule>, TorchError> {
-        Python::attach(|py| {
-            let built = Module::build(py, model, seed, (kind, device));
-            built.map(|module| Box::new(module) as Box<dyn HostedModule>)
-        })
-    }
-}
 
 /// An `nn.Module`.
 #[derive(Debug)]
-struct Module {
+pub struct Module {
     module: Py<PyAny>,
     tensor_class: Py<PyAny>,
     seed: Py<PyAny>,
+    /// The keywords of its inputs; none where it takes them by their place.
+    inputs: Vec<Py<PyString>>,
+    loss: Option<OwnLossFunction>,
     trained: Vec<(String, Tensor)>,
     frozen: Vec<(String, Tensor)>,
     buffers: Vec<(String, Tensor)>,
@@ -58,20 +29,50 @@ struct Module {
     training: Option<bool>,
 }
 
+/// What it holds is given up at once: its memory must not count as that of the trial after it.
+impl Drop for Module {
+    fn drop(&mut self) {
+        Python::attach(|py| {
+            let module = std::mem::replace(&mut self.module, py.None());
+            self.loss = None;
+            [&mut self.trained, &mut self.frozen, &mut self.buffers].into_iter().for_each(Vec::clear);
+            // One that refers to itself stays until Python looks for such. What fails here is of no use to anybody.
+            if let Ok(support) = support(py, Part::Loading)
+                && let Ok(watch) = support.call_method1("watch", (&module,))
+            {
+                drop(module);
+                let _ = support.call_method1("let_go", (watch,));
+            }
+        });
+    }
+}
+
+/// What is called for a loss.
+#[derive(Debug)]
+struct OwnLossFunction {
+    /// Of the support code: calls the user's, and looks at what it gives.
+    call: Py<PyAny>,
+    function: Py<PyAny>,
+    target: Py<PyString>,
+}
+
 impl Module {
-    fn build(
-        py: Python<'_>,
-        model: &PythonModel,
-        seed: u64,
-        (kind, device): (Kind, Device),
-    ) -> Result<Self, TorchError> {
+    /// Builds it, and brings it to its device.
+    ///
+    /// # Errors
+    /// [`TorchError`] with what was raised, or what is wrong with what was returned.
+    pub fn build(py: Python<'_>, request: &BuildRequest<'_>) -> Result<Self, TorchError> {
+        let BuildRequest { model, seed, kind, device, .. } = *request;
         let torch = py.import("torch").map_err(|error| of_python(py, &error))?;
         let raised = |error: PyErr| of_python(py, &error);
-        let support = support(py).map_err(raised)?;
+        let support = support(py, Part::Loading).map_err(raised)?;
         let seeder = support.getattr("seed").map_err(raised)?;
         let path = model.file.path().unwrap_or_default();
-        let code = support.call_method1("load", (path,)).map_err(raised)?;
+        let code = support.call_method1("load", ("model", path)).map_err(raised)?;
         let function = code.getattr(model.function.as_str()).map_err(raised)?;
+        let loss =
+            request.has_loss.then(|| OwnLossFunction::find(py, support, &code, request.target)).transpose();
+        let loss = loss.map_err(raised)?;
         torch.call_method1("manual_seed", (seed,)).and_then(|_| seeder.call1((seed,))).map_err(raised)?;
         let arguments = keywords(py, &model.arguments).map_err(raised)?;
         let module = function.call((), Some(&arguments)).map_err(raised)?;
@@ -91,6 +92,8 @@ impl Module {
             module: module.unbind(),
             tensor_class: tensor_class.unbind(),
             seed: seeder.unbind(),
+            inputs: names(py, request.inputs),
+            loss,
             trained,
             frozen,
             buffers,
@@ -123,12 +126,42 @@ impl HostedModule for Module {
         Ok(())
     }
 
-    fn forward(&mut self, inputs: &Tensor) -> Result<Tensor, TorchError> {
+    fn forward(&mut self, inputs: &[Tensor]) -> Result<Tensor, TorchError> {
         Python::attach(|py| {
             let raised = |error: PyErr| of_python(py, &error);
-            let inputs = object(py, inputs)?.map_err(raised)?;
-            let outputs = self.module.bind(py).call1((inputs,)).map_err(raised)?;
+            let module = self.module.bind(py);
+            let objects = objects(py, inputs)?;
+            // One input is taken by its place, whatever the data calls it.
+            let outputs = if self.inputs.len() < 2 {
+                PyTuple::new(py, objects).and_then(|inputs| module.call1(inputs))
+            } else {
+                self.by_name(py, objects).and_then(|inputs| module.call((), Some(&inputs)))
+            };
+            let outputs = outputs.map_err(raised)?;
             tensor(&outputs, self.tensor_class.bind(py)).map_err(raised)
+        })
+    }
+
+    fn loss(&mut self, inputs: &[Tensor], targets: &Tensor) -> Result<OwnLoss, TorchError> {
+        Python::attach(|py| {
+            let raised = |error: PyErr| of_python(py, &error);
+            let Some(loss) = &self.loss else { return Err(unusable("the model has no loss".to_owned())) };
+            let (mut objects, target) = (objects(py, inputs)?, object(py, targets)?.map_err(raised)?);
+            let batch = if self.inputs.is_empty() {
+                objects.push(target);
+                PyTuple::new(py, objects).map(Bound::into_any)
+            } else {
+                self.by_name(py, objects).and_then(|batch| {
+                    batch.set_item(loss.target.bind(py), target)?;
+                    Ok(batch.into_any())
+                })
+            };
+            let given = batch
+                .and_then(|batch| {
+                    loss.call.bind(py).call1((loss.function.bind(py), self.module.bind(py), batch))
+                })
+                .map_err(raised)?;
+            own_loss(&given, self.tensor_class.bind(py)).map_err(raised)
         })
     }
 
@@ -138,6 +171,52 @@ impl HostedModule for Module {
             let _ = self.seed.bind(py).call1((seed,));
         });
     }
+}
+
+impl Module {
+    fn by_name<'py>(&self, py: Python<'py>, objects: Vec<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyDict>> {
+        let named = PyDict::new(py);
+        for (name, object) in self.inputs.iter().zip(objects) {
+            named.set_item(name.bind(py), object)?;
+        }
+        Ok(named)
+    }
+}
+
+impl OwnLossFunction {
+    fn find(
+        py: Python<'_>,
+        support: &Bound<'_, PyModule>,
+        code: &Bound<'_, PyAny>,
+        target: &str,
+    ) -> PyResult<Self> {
+        let function = support.call_method1("loss_of", (code,))?.unbind();
+        Ok(Self {
+            call: support.getattr("own_loss")?.unbind(),
+            function,
+            target: PyString::new(py, target).unbind(),
+        })
+    }
+}
+
+/// The keywords of a module's inputs; none where it takes them by their place.
+fn names(py: Python<'_>, inputs: &[InputShape]) -> Vec<Py<PyString>> {
+    inputs.iter().filter_map(|input| Some(PyString::new(py, input.name.as_ref()?).unbind())).collect()
+}
+
+/// What the support code makes of a loss.
+fn own_loss(given: &Bound<'_, PyAny>, tensor_class: &Bound<'_, PyAny>) -> PyResult<OwnLoss> {
+    let (sum, terms, others): (Bound<'_, PyAny>, Bound<'_, PyAny>, Bound<'_, PyList>) = given.extract()?;
+    let mut metrics = Vec::new();
+    for other in others {
+        let (name, sum, terms): (String, Bound<'_, PyAny>, Bound<'_, PyAny>) = other.extract()?;
+        metrics.push(OwnMetric {
+            name,
+            sum: tensor(&sum, tensor_class)?,
+            terms: tensor(&terms, tensor_class)?,
+        });
+    }
+    Ok(OwnLoss { sum: tensor(&sum, tensor_class)?, terms: tensor(&terms, tensor_class)?, metrics })
 }
 
 fn handles(named: &[(String, Tensor)]) -> Vec<(String, Tensor)> {
@@ -172,62 +251,4 @@ fn named(
         found.push((name, tensor(&object, tensor_class)?));
     }
     Ok(found)
-}
-
-/// The tensor of an object.
-fn tensor(object: &Bound<'_, PyAny>, tensor_class: &Bound<'_, PyAny>) -> PyResult<Tensor> {
-    if !object.is_instance(tensor_class)? {
-        let found = object.get_type();
-        return Err(PyTypeError::new_err(format!("the module must return one tensor, not {found}")));
-    }
-    let pointer = NonNull::new(object.as_ptr().cast::<c_void>());
-    let pointer = pointer.ok_or_else(|| PyTypeError::new_err("no object"))?;
-    // SAFETY: it is a tensor, and the lock is held.
-    #[expect(unsafe_code, reason = "libtorch's tensors and Python's are one; this is where they meet")]
-    Ok(unsafe { python::tensor_of(pointer) })
-}
-
-/// The object of a tensor.
-fn object<'py>(py: Python<'py>, tensor: &Tensor) -> Result<PyResult<Bound<'py, PyAny>>, TorchError> {
-    // SAFETY: the lock is held, and the reference is new.
-    #[expect(unsafe_code, reason = "libtorch's tensors and Python's are one; this is where they meet")]
-    unsafe {
-        let found = python::object_of(tensor)?;
-        let pointer = found.map_or(std::ptr::null_mut(), NonNull::as_ptr).cast::<ffi::PyObject>();
-        Ok(Bound::from_owned_ptr_or_err(py, pointer))
-    }
-}
-
-fn unusable(message: String) -> TorchError {
-    TorchError { kind: TorchErrorKind::UsersCode, message }
-}
-
-/// What Python raised. A lack of memory is one, whoever met it; all else is the code's own: one line that says what and where,
-/// then Python's traceback.
-fn of_python(py: Python<'_>, error: &PyErr) -> TorchError {
-    let short = TorchError::from_text(&error.to_string());
-    if short.kind != TorchErrorKind::Other {
-        return short;
-    }
-    unusable(in_full(py, error).unwrap_or_else(|_| error.to_string()))
-}
-
-fn in_full(py: Python<'_>, error: &PyErr) -> PyResult<String> {
-    let traceback = py.import("traceback")?;
-    let raised = (error.get_type(py), error.value(py), error.traceback(py));
-    let lines: Vec<String> = traceback.call_method1("format_exception", raised)?.extract()?;
-    let said = error.to_string().replace('\n', " ");
-    let mut place = String::new();
-    if let Some(from) = error.traceback(py) {
-        // The last line of the user's own: what is below it is torch's.
-        for frame in traceback.call_method1("extract_tb", (from,))?.try_iter()? {
-            let frame = frame?;
-            let file: String = frame.getattr("filename")?.extract()?;
-            if !file.contains("site-packages") && !file.starts_with('<') {
-                let (line, function) = (frame.getattr("lineno")?, frame.getattr("name")?);
-                place = format!(" ({file}, line {line}, in {function})");
-            }
-        }
-    }
-    Ok(format!("{said}{place}\n{}", lines.concat().trim_end()))
 }

@@ -22,6 +22,7 @@ pub fn sheet(results: &Table) -> Sheet {
         SheetColumn::numbers("train-set\nloss", 0),
         SheetColumn::numbers("last-epoch\nloss std", 4),
         SheetColumn::numbers("validation\naccuracy", 0),
+        SheetColumn::numbers("validation\nloss", 0),
         SheetColumn::numbers("train\ntime", 5),
         SheetColumn::numbers("examples\nper second", 7),
         SheetColumn::numbers("peak\nmemory", 6),
@@ -110,6 +111,11 @@ fn cells(results: &Table, row: usize, axes: &[String]) -> Vec<Cell> {
         number("train_set_loss", loss),
         number("train_loss_std", loss),
         number("final_validation_accuracy", human::percent),
+        // Where predictions are right or wrong, the share of right ones says more.
+        match results.number(row, "final_validation_accuracy") {
+            Some(_) => text(None),
+            None => number("final_validation_loss", loss),
+        },
         number("train_seconds", human::seconds),
         number("examples_per_second", human::prefixed),
         bytes("peak_memory_bytes"),

@@ -97,6 +97,7 @@ fn point(step: u64) -> v1::Record {
         examples: step * 32,
         seconds: step as f64 * 0.001,
         value: 1.0 / step as f64,
+        own_name: String::new(),
     };
     v1::Record { kind: Some(v1::record::Kind::Metric(point)) }
 }

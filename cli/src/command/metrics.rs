@@ -22,8 +22,8 @@ pub struct Args {
     trial: String,
 
     /// Only this curve, such as train_loss or validation_accuracy
-    #[arg(long, value_name = "NAME", value_parser = MetricName::ALL.map(MetricName::word), hide_possible_values = true)]
-    name: Option<String>,
+    #[arg(long, value_name = "NAME")]
+    name: Option<MetricName>,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -37,13 +37,30 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let metrics = session::with(context, Purpose::Stored, async |session| {
         let wanted = ListRowsRequest {
             trial: args.trial.clone(),
-            name: args.name.clone().unwrap_or_default(),
+            name: args.name.as_ref().map(MetricName::to_string).unwrap_or_default(),
             ..rows::of_sweep(View::Metric, &args.sweep)
         };
         let listed = rows::ask(&mut session.client, wanted).await;
         listed.map_err(|status| session.refused(&status))
     })
     .await?;
+    if let Some(name @ MetricName::Own(_)) = args.name.as_ref().filter(|_| metrics.rows.is_empty()) {
+        return Err(not_reported(name));
+    }
     output::table(args.output.format, &metrics, |table| sheets::readable(table, &["sweep_id", "trial_id"]))?;
     Ok(Exit::Success)
+}
+
+/// A model may report a metric of any name, so a slip shows here alone.
+fn not_reported(name: &MetricName) -> Failure {
+    let known: Vec<_> = MetricName::ALL.iter().map(MetricName::word).collect();
+    let near = known.iter().min_by_key(|known| strsim::damerau_levenshtein(known, name.word()));
+    let near = near.filter(|known| strsim::damerau_levenshtein(known, name.word()) <= 3);
+    Failure::usage(match near {
+        Some(near) => format!("no metric `{name}` was reported; did you mean `{near}`?"),
+        None => format!(
+            "no metric `{name}` was reported; without `--name`, all are listed (every trial reports {})",
+            known[..3].join(", ")
+        ),
+    })
 }

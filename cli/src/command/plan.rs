@@ -1,9 +1,10 @@
 //! `plan`: what a sweep would take; runs nothing.
 
-use domain::architecture::{DataShape, layers};
+use domain::architecture::layers;
 use domain::memory::{MemoryParts, StaticParts};
+use domain::problem::{DataShape, InputShape, Target, Task};
 use domain::run::PeakMemory;
-use domain::spec::{DataSource, ModelSpec, SweepSpec, Value};
+use domain::spec::{DataSource, SweepSpec, Value};
 use domain::units::LearningRate;
 use domain::{PlannedTrial, TrialSettings, expand};
 use proto::{Wire, v1};
@@ -55,7 +56,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         Ok(program) => {
             let options = TrainerOptions {
                 device: args.device.clone(),
-                is_hosted: matches!(spec.sweep.model, ModelSpec::Python(_)),
+                is_hosted: spec.sweep.needs_python(),
                 python: args.python.interpreter(),
                 memory_limit: args.memory_limit,
                 patience: PATIENCE,
@@ -163,19 +164,20 @@ fn row_without_worker(sweep: &SweepSpec, trial: &PlannedTrial) -> Result<PlanRow
     let data = DataShape {
         train_examples: available - sweep.data.validation,
         validation_examples: sweep.data.validation,
-        features: synthetic.features.clone(),
-        classes: synthetic.classes,
+        inputs: InputShape::only(synthetic.features.clone()),
+        target: Target::classes(synthetic.classes),
     };
     // What is in a module only a worker knows.
-    let layers = layers(&sweep.model, &data).map_err(|error| Failure::usage(error.to_string()))?;
-    let Some(layers) = layers else { return Ok(row) };
     let train = &trial.settings.train;
+    let task = Task::new(&data.target, train).map_err(|error| Failure::usage(error.to_string()))?;
+    let layers = layers(&sweep.model, &data, &task).map_err(|error| Failure::usage(error.to_string()))?;
+    let Some(layers) = layers else { return Ok(row) };
     let batch = trial.settings.effective_batch_size(data.train_examples);
     Ok(PlanRow {
         steps: Some(trial.settings.total_steps(data.train_examples)),
         memory: Some(MemoryParts {
             fixed: StaticParts::predict(&layers, train),
-            batch_bytes: batch * MemoryParts::example_bytes(&data, train),
+            batch_bytes: batch * task.example_bytes(&data, train.precision),
             ..MemoryParts::default()
         }),
         ..row

@@ -142,7 +142,7 @@ fn begin_to_try_out(args: &Args, workers: &Workers, talk: Talk) -> Result<Option
     }
     let device = workers.devices.first().cloned().unwrap_or_else(|| "cpu".to_owned());
     let spec = args.spec_args().load(Readers::ThisCommand)?;
-    let is_hosted = matches!(spec.sweep.model, domain::spec::ModelSpec::Python(_));
+    let is_hosted = spec.sweep.needs_python();
     Ok(Some(TryOut::begin(
         spec.sweep,
         TrainerOptions {

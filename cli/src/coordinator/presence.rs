@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use domain::spec::ModelSpec;
+use domain::spec::SweepDraft;
 use domain::table::Table;
 use proto::Wire;
 use proto::v1::{GetSweepRequest, Sweep, SweepState, View};
@@ -85,10 +85,10 @@ fn is_alive(workers: &Table, row: usize, is_local: bool) -> bool {
     workers.text(row, "status") != Some("lost") && !is_gone
 }
 
-/// Whether the sweep's model is code of its user's.
+/// Whether the sweep runs code of its user's.
 async fn runs_code(client: &Client, sweep: &Sweep) -> bool {
     let request = GetSweepRequest { sweep: sweep.sweep_id.clone() };
     let found = client.clone().get_sweep(request).await.ok().and_then(|answer| answer.into_inner().sweep);
-    let model = found.and_then(|sweep| sweep.spec).and_then(|spec| spec.model);
-    model.and_then(|model| ModelSpec::from_wire(model).ok()).is_some_and(|model| model.runs_code())
+    let spec = found.and_then(|sweep| sweep.spec);
+    spec.and_then(|spec| SweepDraft::from_wire(spec).ok()).is_some_and(|sweep| sweep.runs_code())
 }

@@ -81,6 +81,8 @@ fn line(results: &Table, row: usize, status: &str, axes: &[String]) -> String {
     }
     if let Some(accuracy) = results.number(row, "final_validation_accuracy") {
         line.push_str(&format!(", validation accuracy {}", human::percent(accuracy)));
+    } else if let Some(loss) = results.number(row, "final_validation_loss") {
+        line.push_str(&format!(", validation loss {}", human::significant(loss, 4)));
     }
     if let Some(seconds) = results.number(row, "train_seconds") {
         line.push_str(&format!(", {}", human::seconds(seconds)));

@@ -1,18 +1,21 @@
 //! `[data]`.
 
 use domain::spec::{
-    CifarData, DataSource, DataSpec, IdxData, Labels, Normalize, SafetensorsData, SyntheticData,
+    ArrayData, CifarData, DataSource, DataSpec, IdxData, Labels, Normalize, PythonCode, SyntheticData,
 };
 
+use super::code;
 use super::files::Files;
 use super::reader::{Field, Reader, Section};
 
 /// The words for the formats.
-pub(super) const FORMATS: [(&str, Format); 5] = [
+pub(super) const FORMATS: [(&str, Format); 7] = [
     ("idx", Format::Idx),
     ("cifar10", Format::Cifar10),
     ("cifar100", Format::Cifar100),
     ("safetensors", Format::Safetensors),
+    ("npz", Format::Npz),
+    ("python", Format::Python),
     ("synthetic", Format::Synthetic),
 ];
 
@@ -23,6 +26,8 @@ pub(super) enum Format {
     Cifar10,
     Cifar100,
     Safetensors,
+    Npz,
+    Python,
     Synthetic,
 }
 
@@ -50,12 +55,16 @@ pub(super) fn read(mut section: Section<'_>, files: &mut Files<'_>, reader: &mut
             DataSource::Cifar100(CifarData { path })
         }
         Some(Format::Safetensors) => {
-            let file = files.file(
-                &mut section,
-                reader,
-                "path = \"my.safetensors\"` or `upload = \"my.safetensors\"",
-            );
-            DataSource::Safetensors(SafetensorsData { file })
+            const EXAMPLE: &str = "path = \"my.safetensors\"` or `upload = \"my.safetensors\"";
+            DataSource::Safetensors(arrays(&mut section, EXAMPLE, files, reader))
+        }
+        Some(Format::Npz) => {
+            const EXAMPLE: &str = "path = \"my.npz\"` or `upload = \"my.npz\"";
+            DataSource::Npz(arrays(&mut section, EXAMPLE, files, reader))
+        }
+        Some(Format::Python) => {
+            const EXAMPLE: &str = "path = \"data.py\"` or `upload = \"data.py\"";
+            DataSource::Python(code::read(&mut section, EXAMPLE, PythonCode::DATA, files, reader))
         }
         Some(Format::Synthetic) => DataSource::Synthetic(synthetic(&mut section, reader)),
         None => {
@@ -74,6 +83,22 @@ pub(super) fn read(mut section: Section<'_>, files: &mut Files<'_>, reader: &mut
     };
     section.finish(reader, |key| explain(key, format));
     spec
+}
+
+fn arrays(
+    section: &mut Section<'_>,
+    example: &'static str,
+    files: &mut Files<'_>,
+    reader: &mut Reader,
+) -> ArrayData {
+    ArrayData {
+        file: files.file(section, reader, example),
+        inputs: section
+            .take("inputs")
+            .and_then(|field| reader.list(&field, "[\"tokens\", \"mask\"]", Reader::text))
+            .unwrap_or_default(),
+        target: section.take("target").and_then(|field| reader.text(&field)),
+    }
 }
 
 fn synthetic(section: &mut Section<'_>, reader: &mut Reader) -> SyntheticData {
@@ -101,7 +126,7 @@ fn explain(key: &str, format: Option<Format>) -> Option<String> {
     let help = match key {
         "upload" if is_file => {
             "this format is a folder of several files: put it on the workers and use `path`; one file of format = \"safetensors\" \
-             can be sent along"
+             or \"npz\" can be sent along"
                 .to_owned()
         }
         "upload" => "synthetic data is made on the worker; there is nothing to send along".to_owned(),
@@ -113,7 +138,10 @@ fn explain(key: &str, format: Option<Format>) -> Option<String> {
         }
         _ if of_synthetic => format!("`{key}` belongs to format = \"synthetic\""),
         "train_x" | "train_y" | "validation_x" | "validation_y" => {
-            format!("`{key}` is the name of a tensor within the safetensors file; here only `path` is given")
+            format!("`{key}` is the name of an array within the file; here only `path` is given")
+        }
+        "inputs" | "target" | "targets" => {
+            format!("`{key}` belongs to format = \"safetensors\" and \"npz\"")
         }
         "test" | "split" | "train" if is_file => {
             "test files are not read; `validation = N` holds out the last N training examples".to_owned()
@@ -126,8 +154,9 @@ fn explain(key: &str, format: Option<Format>) -> Option<String> {
                 .to_owned()
         }
         "augment" | "augmentation" | "flip" | "crop" | "transform" => {
-            "images are not augmented; every trial of a sweep sees the same data".to_owned()
+            "images are augmented by a data set of your own, format = \"python\"".to_owned()
         }
+        "function" | "arguments" => format!("`{key}` belongs to format = \"python\""),
         _ => return None,
     };
     Some(help)

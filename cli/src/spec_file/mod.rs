@@ -5,6 +5,7 @@
 //! - `overrides`: what `--set` lays over it,
 //! - `reader`: typed values, and what is wrong with them,
 //! - `files`: what its paths mean, and what is sent along,
+//! - `code`: Python code of the user's,
 //! - `data`, `model`, `grid`, `train`, `memory`: the sections,
 //! - `mistake`: how a mistake is shown,
 //! - [`schema`]: all of this as JSON schema.
@@ -18,6 +19,8 @@ mod overrides;
 mod reader;
 
 mod files;
+
+mod code;
 
 mod data;
 

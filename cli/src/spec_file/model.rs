@@ -1,10 +1,10 @@
 //! `[model]`.
 
-use domain::spec::{Argument, CnnModel, MlpModel, ModelSpec, Norm, PythonModel, ResNetModel, ScriptModel};
+use domain::spec::{CnnModel, MlpModel, ModelSpec, Norm, PythonCode, ResNetModel, ScriptModel};
 
+use super::code;
 use super::files::Files;
 use super::reader::{Field, Reader, Section};
-use super::tree::{Entry, Kind as NodeKind};
 
 /// The kind of a model, before its other keys are read.
 #[derive(Debug, Clone, Copy)]
@@ -67,11 +67,8 @@ pub(super) fn read(mut section: Section<'_>, files: &mut Files<'_>, reader: &mut
             ModelSpec::TorchScript(ScriptModel { file })
         }
         Some(Kind::Python) => {
-            let file = files.file(&mut section, reader, "path = \"net.py\"` or `upload = \"net.py\"");
-            let function = section.take("function").and_then(|field| reader.text(&field));
-            let function = function.unwrap_or_else(|| PythonModel::FUNCTION.to_owned());
-            let arguments = section.take("arguments").and_then(|field| arguments(&field, reader));
-            ModelSpec::Python(PythonModel { file, function, arguments: arguments.unwrap_or_default() })
+            const EXAMPLE: &str = "path = \"net.py\"` or `upload = \"net.py\"";
+            ModelSpec::Python(code::read(&mut section, EXAMPLE, PythonCode::MODEL, files, reader))
         }
         None => {
             section.allow_all();
@@ -95,26 +92,6 @@ fn cnn(section: &mut Section<'_>, reader: &mut Reader) -> CnnModel {
         dropout: dropout(section, reader),
         norm: norm(section, reader).unwrap_or(default.norm),
     }
-}
-
-/// `arguments = { width = 64, blocks = [2, 2] }`.
-fn arguments(field: &Field<'_>, reader: &mut Reader) -> Option<Vec<(String, Argument)>> {
-    let NodeKind::Table(table) = &field.node.kind else {
-        let help = "such as arguments = { width = 64 }".to_owned();
-        return reader.wrong_type(field, "a table", Some(help));
-    };
-    let read = |entry: &Entry| {
-        let path = format!("{}.{}", field.path, entry.key);
-        Some((entry.key.clone(), argument(&Field { path, node: &entry.value }, reader)?))
-    };
-    Some(table.entries.iter().filter_map(read).collect())
-}
-
-fn argument(field: &Field<'_>, reader: &mut Reader) -> Option<Argument> {
-    if let NodeKind::List(_) = field.node.kind {
-        return reader.list(field, "[2, 2]", |reader, item| argument(item, reader)).map(Argument::List);
-    }
-    reader.scalar(field).map(Argument::One)
 }
 
 fn whole(field: Option<Field<'_>>, reader: &mut Reader) -> Option<u64> {

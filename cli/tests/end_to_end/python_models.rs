@@ -208,18 +208,42 @@ fn the_files_of_init_run_as_they_are() {
     assert!(rows.len() == 4 && rows.iter().all(|row| row["status"] == "succeeded"), "{rows:?}");
 }
 
-#[test]
-fn the_example_of_a_python_model_learns() {
-    let sandbox = Sandbox::new();
-    let file = example("python-model/sweep.toml");
-    let settings =
-        ["data.limit=1200", "data.validation=200", "grid.batch_size=[64]", "grid.learning_rate=[0.003]"];
-    let settings: Vec<&str> = settings.into_iter().flat_map(|setting| ["--set", setting]).collect();
-    let run = call(&sandbox, &python(), &[&["run", &file], &settings[..]].concat());
+/// The row of the only trial of an example, with these settings.
+fn only_row(sandbox: &Sandbox, file: &str, settings: &[&str]) -> Value {
+    let settings: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+    let run = call(sandbox, &python(), &[&["run", &example(file)], &settings[..]].concat());
     assert!(run.status.success(), "{}", said(&run));
-    let rows = sandbox.rows(&["results", "@last"]);
-    let accuracy = rows[0]["final_validation_accuracy"].as_f64().unwrap();
-    assert!(accuracy > 0.3, "{}", rows[0]);
+    sandbox.rows(&["results", "@last"])[0].clone()
+}
+
+#[test]
+fn the_examples_of_python_models_learn() {
+    let sandbox = Sandbox::new();
+    let up = call(&sandbox, &python(), &["up"]);
+    assert!(up.status.success(), "{}", said(&up));
+    let one = ["grid.batch_size=[64]", "grid.learning_rate=[0.01]"];
+
+    let row = only_row(&sandbox, "python-model/sweep.toml", &[&["data.limit=1200"], &one[..]].concat());
+    assert!(row["final_validation_accuracy"].as_f64().unwrap() > 0.3, "{row}");
+    assert_eq!(row["task"], "classification");
+
+    let row = only_row(&sandbox, "python-model/regression.toml", &one);
+    assert_eq!((row["task"].as_str(), &row["final_validation_accuracy"]), (Some("regression"), &Value::Null));
+    assert!(row["final_validation_loss"].as_f64().unwrap() < 0.2, "{row}");
+
+    let row = only_row(&sandbox, "python-model/two-heads.toml", &one);
+    let metrics: Value = serde_json::from_str(row["metrics"].as_str().unwrap()).unwrap();
+    assert!(metrics["quadrant_accuracy"].as_f64().unwrap() > 0.8, "{metrics}");
+    let curve = sandbox.rows(&["metrics", "@last", "--name", "distance_mse"]);
+    assert!(curve.len() > 5 && curve[0]["value"].as_f64() > metrics["distance_mse"].as_f64(), "{curve:?}");
+    for (name, expected) in [
+        ("distance_msee", "no metric `distance_msee` was reported"),
+        ("trian_loss", "did you mean `train_loss`?"),
+    ] {
+        let wrong = call(&sandbox, &python(), &["metrics", "@last", "--name", name]);
+        assert_eq!(wrong.status.code(), Some(2), "{}", said(&wrong));
+        assert!(said(&wrong).contains(expected), "{}", said(&wrong));
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use domain::run::{Lease, LogLevel, LogLine, MetricPoint, Record, Resumed, Split};
+use domain::run::{Lease, LogLevel, LogLine, MetricName, MetricPoint, Record, Resumed, Split};
 use domain::units::TrialId;
 use sqlx::PgConnection;
 
@@ -125,6 +125,14 @@ impl<'a> Sorted<'a> {
     }
 }
 
+/// What a metric of a model's own is called.
+fn own_name(name: &MetricName) -> Option<String> {
+    match name {
+        MetricName::Own(name) => Some(name.as_str().to_owned()),
+        _ => None,
+    }
+}
+
 async fn insert_metrics(
     connection: &mut PgConnection,
     lease: &Lease,
@@ -139,6 +147,7 @@ async fn insert_metrics(
         seq: i64 = bigint("first_seq", seq)?,
         // As core.metric_name lists them; a test compares.
         metric_name: i16 = point.name.number(),
+        own_name: Option<String> = own_name(&point.name),
         step: i64 = bigint("records.metric.step", point.place.step)?,
         examples: i64 = bigint("records.metric.examples", point.place.examples)?,
         seconds: f64 = point.place.seconds,

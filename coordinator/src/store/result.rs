@@ -1,10 +1,18 @@
 //! Results: every number about a completed trial.
 
-use domain::run::{Lease, TrialResult};
+use domain::problem::TaskKind;
+use domain::run::{Lease, MetricName, TrialResult};
 use sqlx::PgConnection;
 
 use super::Result;
 use super::columns::{bigint, storable};
+
+/// `{"top_5": 0.5}`; `None` where there is none.
+fn by_their_names(metrics: &[(MetricName, f64)]) -> Option<serde_json::Value> {
+    let values: serde_json::Map<_, _> =
+        metrics.iter().map(|(name, value)| (name.word().to_owned(), (*value).into())).collect();
+    (!values.is_empty()).then_some(serde_json::Value::Object(values))
+}
 
 /// Stores the results of attempts whose leases the caller holds. The columns' comments say what each number is.
 ///
@@ -55,6 +63,9 @@ pub async fn insert(connection: &mut PgConnection, results: &[(&Lease, &TrialRes
         oom_count: i64 = bigint("result.oom_count", result.oom_count)?,
         gradient_noise_scale: Option<f64> = result.gradient_noise_scale,
         seed_sets: Option<String> = result.seed_sets.map(|sets| sets.to_string()),
+        task: Option<&'static str> = result.task.map(TaskKind::word),
+        tokens: Option<i64> = optional("result.tokens", result.tokens)?,
+        metrics: Option<serde_json::Value> = by_their_names(&result.metrics),
     }, []);
     inserting.execute(connection).await?;
     Ok(())

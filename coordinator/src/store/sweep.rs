@@ -161,7 +161,7 @@ pub async fn insert(connection: &mut PgConnection, new: &NewSweep<'_>) -> Result
         new.request_id.0,
         &request_hash[..],
         new.weight.get(),
-        new.spec.model.runs_code(),
+        new.spec.runs_code(),
     )
     .execute(&mut *connection)
     .await?;

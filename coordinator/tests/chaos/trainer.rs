@@ -83,6 +83,7 @@ fn train(seed: u64, events: &mut impl Write, requests: &mpsc::Receiver<RequestKi
             Err(RecvTimeoutError::Disconnected) => std::process::exit(0),
         }
         let point = v1::MetricPoint {
+            own_name: String::new(),
             name: v1::MetricName::TrainLoss.into(),
             step,
             examples: step,

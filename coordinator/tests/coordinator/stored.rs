@@ -2,6 +2,7 @@
 
 use domain::lifecycle::Outcome;
 use domain::memory::{MemoryParts, StaticParts};
+use domain::problem::TaskKind;
 use domain::run::{
     Accumulation, Checkpoint, LogLevel, LogLine, MetricName, MetricPoint, PeakMemory, Place, ReachedTarget,
     Record, SeedSets, Split, SplitKind, TrialResult,
@@ -49,12 +50,15 @@ fn result() -> TrialResult {
         },
         oom_count: 130,
         gradient_noise_scale: Some(131.5),
+        task: Some(TaskKind::MultiLabel),
+        tokens: Some(237),
+        metrics: vec![("top_5".parse().unwrap(), 132.5), (MetricName::ValidationPerplexity, 133.5)],
         seed_sets: Some(SeedSets { data: true, weights: false, order: true }),
     }
 }
 
 /// The columns of view `result` that a result fills.
-const RESULT: [(&str, &str); 36] = [
+const RESULT: [(&str, &str); 40] = [
     ("status", "diverged"),
     ("error", "why"),
     ("micro_batch", "101"),
@@ -91,6 +95,10 @@ const RESULT: [(&str, &str); 36] = [
     ("oom_count", "130"),
     ("gradient_noise_scale", "131.5"),
     ("seed_sets", "data, order"),
+    ("task", "multi_label"),
+    ("tokens", "237"),
+    ("tokens_per_second", "2"),
+    ("metrics", r#"{"top_5": 132.5, "validation_perplexity": 133.5}"#),
 ];
 
 fn records() -> [Record; 3] {

@@ -381,6 +381,7 @@ pub fn points(first_step: u64, count: u64) -> Vec<v1::Record> {
 
 pub fn point(step: u64, value: f64) -> v1::Record {
     let point = v1::MetricPoint {
+        own_name: String::new(),
         name: v1::MetricName::TrainLoss.into(),
         step,
         examples: step * 32,

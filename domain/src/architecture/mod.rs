@@ -5,28 +5,8 @@ mod layer;
 
 pub use layer::{Conv2d, Inexact, Layer, Shortcut};
 
+use crate::problem::{DataShape, Task};
 use crate::spec::{CnnModel, MlpModel, ModelSpec, Norm, ResNetModel};
-
-/// What a worker found when it opened the data.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DataShape {
-    /// Training examples, after `limit` and the validation hold-out.
-    pub train_examples: u64,
-    /// Examples that are never trained on; 0 for no validation.
-    pub validation_examples: u64,
-    /// Shape of one example's input, such as `[10]` or `[1, 28, 28]` (channels first).
-    pub features: Vec<u64>,
-    /// Classes of the labels.
-    pub classes: u64,
-}
-
-impl DataShape {
-    /// Numbers in one example's input.
-    #[must_use]
-    pub fn feature_elements(&self) -> u64 {
-        self.features.iter().product()
-    }
-}
 
 /// A model that the data does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,48 +37,80 @@ pub enum ArchitectureError {
         /// Columns of the image.
         width: u64,
     },
+    /// A built-in model takes one tensor.
+    #[error(
+        "model kind \"{kind}\" takes one input, and this data has {inputs}; use a model of your own, kind \"python\""
+    )]
+    SeveralInputs {
+        /// The kind of the model.
+        kind: &'static str,
+        /// How many there are.
+        inputs: usize,
+    },
+    /// A built-in model gives one row of numbers for an example.
+    #[error(
+        "model kind \"{kind}\" predicts one class or some numbers for an example, and a {task} task wants something else; use a \
+         model of your own, kind \"python\""
+    )]
+    OtherTask {
+        /// The kind of the model.
+        kind: &'static str,
+        /// The word for the task.
+        task: &'static str,
+    },
 }
 
-/// The layers of a model on data of this shape, first to last. `None` for a module that brings its own: what is in it
-/// only a worker knows.
+/// The layers of a model for a task on data of this shape, first to last. `None` for a module that brings its own: what is
+/// in it only a worker knows.
 ///
 /// # Errors
-/// [`ArchitectureError`] when a convolution finds no image, or too small a one.
-pub fn layers(model: &ModelSpec, data: &DataShape) -> Result<Option<Vec<Layer>>, ArchitectureError> {
+/// [`ArchitectureError`] when a built-in model does not suit the data or the task, as a convolution that finds no image.
+pub fn layers(
+    model: &ModelSpec,
+    data: &DataShape,
+    task: &Task,
+) -> Result<Option<Vec<Layer>>, ArchitectureError> {
+    if model.runs_code() {
+        return Ok(None);
+    }
+    let kind = model.kind();
+    let [input] = &data.inputs[..] else {
+        return Err(ArchitectureError::SeveralInputs { kind, inputs: data.inputs.len() });
+    };
+    let outputs = task.outputs().ok_or(ArchitectureError::OtherTask { kind, task: task.word() })?;
+    let image = || {
+        <[u64; 3]>::try_from(&input.shape[..])
+            .map_err(|_| ArchitectureError::NotAnImage { kind, features: input.shape.clone() })
+    };
     let mut layers = Vec::new();
     match model {
-        ModelSpec::Linear => classifier(data.feature_elements(), &MlpModel::default(), data, &mut layers),
-        ModelSpec::Mlp(mlp) => classifier(data.feature_elements(), mlp, data, &mut layers),
+        ModelSpec::Linear => head(input.elements(), &MlpModel::default(), outputs, &mut layers),
+        ModelSpec::Mlp(mlp) => head(input.elements(), mlp, outputs, &mut layers),
         ModelSpec::Cnn(cnn) => {
-            let width = convolutions(cnn, image(model, data)?, &mut layers)?;
-            let head = MlpModel { hidden: cnn.hidden.clone(), dropout: cnn.dropout };
-            classifier(width, &head, data, &mut layers);
+            let width = convolutions(cnn, image()?, &mut layers)?;
+            let mlp = MlpModel { hidden: cnn.hidden.clone(), dropout: cnn.dropout };
+            head(width, &mlp, outputs, &mut layers);
         }
         ModelSpec::ResNet(resnet) => {
-            let [channels, ..] = image(model, data)?;
-            residual_network(resnet, channels, data.classes, &mut layers);
+            let [channels, ..] = image()?;
+            residual_network(resnet, channels, outputs, &mut layers);
         }
         ModelSpec::TorchScript(_) | ModelSpec::Python(_) => return Ok(None),
     }
     Ok(Some(layers))
 }
 
-fn image(model: &ModelSpec, data: &DataShape) -> Result<[u64; 3], ArchitectureError> {
-    <[u64; 3]>::try_from(data.features.as_slice())
-        .map_err(|_| ArchitectureError::NotAnImage { kind: model.kind(), features: data.features.clone() })
-}
-
-/// Flattens, and goes through the hidden layers to the classes.
-fn classifier(mut width: u64, mlp: &MlpModel, data: &DataShape, layers: &mut Vec<Layer>) {
+/// Flattens, and goes through the hidden layers to the outputs.
+fn head(mut width: u64, mlp: &MlpModel, outputs: u64, layers: &mut Vec<Layer>) {
     layers.push(Layer::Flatten);
-    for &outputs in &mlp.hidden {
-        layers.extend([Layer::Linear { inputs: width, outputs }, Layer::Relu]);
+    for &hidden in &mlp.hidden {
+        layers.extend([Layer::Linear { inputs: width, outputs: hidden }, Layer::Relu]);
         if mlp.dropout > 0.0 {
             layers.push(Layer::Dropout { probability: mlp.dropout });
         }
-        width = outputs;
+        width = hidden;
     }
-    layers.push(Layer::Linear { inputs: width, outputs: data.classes });
+    layers.push(Layer::Linear { inputs: width, outputs });
 }
 
 /// Adds the convolutions and gives the numbers left after them.
@@ -194,9 +206,24 @@ pub fn normalises_one_pixel(layers: &[Layer], features: &[u64]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::problem::{InputShape, Target};
+
+    fn of(features: &[u64], classes: u64) -> DataShape {
+        DataShape {
+            train_examples: 100,
+            validation_examples: 0,
+            inputs: InputShape::only(features.to_vec()),
+            target: Target::classes(classes),
+        }
+    }
 
     fn images() -> DataShape {
-        DataShape { train_examples: 100, validation_examples: 0, features: vec![1, 28, 28], classes: 10 }
+        of(&[1, 28, 28], 10)
+    }
+
+    fn layers(model: &ModelSpec, data: &DataShape) -> Result<Option<Vec<Layer>>, ArchitectureError> {
+        let task = Task::new(&data.target, &crate::spec::TrainSpec::default()).unwrap();
+        super::layers(model, data, &task)
     }
 
     fn built(model: &ModelSpec, data: &DataShape) -> Vec<Layer> {
@@ -205,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_seed_example_has_22_parameters() {
-        let data = DataShape { features: vec![10], classes: 2, ..images() };
+        let data = of(&[10], 2);
         assert_eq!(parameter_elements(&built(&ModelSpec::Linear, &data)), 22);
     }
 
@@ -254,7 +281,7 @@ mod tests {
 
     #[test]
     fn residual_networks_have_the_papers_parameter_counts() {
-        let data = DataShape { features: vec![3, 32, 32], ..images() };
+        let data = of(&[3, 32, 32], 10);
         // He et al. 2016, table 6, in millions; all digits as counted for the same networks in PyTorch.
         for (depth, expected) in
             [(20, 269_722), (32, 464_154), (44, 658_586), (56, 853_018), (110, 1_727_962)]
@@ -264,13 +291,13 @@ mod tests {
         }
         let layers = built(&ModelSpec::ResNet(ResNetModel::default()), &data);
         // 41 million multiply-adds, as the literature has it for ResNet-20.
-        assert_eq!(multiply_adds(&layers, &data.features), 40_551_040);
+        assert_eq!(multiply_adds(&layers, &data.inputs[0].shape), 40_551_040);
     }
 
     #[test]
     fn convolutions_refuse_flat_data_and_tiny_images() {
         let model = ModelSpec::cnn(&[8; 5], &[]);
-        let flat = DataShape { features: vec![10], ..images() };
+        let flat = of(&[10], 10);
         assert!(matches!(layers(&model, &flat), Err(ArchitectureError::NotAnImage { kind: "cnn", .. })));
         assert!(matches!(layers(&model, &images()), Err(ArchitectureError::TooDeep { convolutions: 5, .. })));
         let resnet = ModelSpec::ResNet(ResNetModel::default());
@@ -279,14 +306,34 @@ mod tests {
 
     #[test]
     fn a_convolutions_work_is_counted_at_every_pixel() {
-        let data = DataShape { features: vec![3, 8, 8], classes: 2, ..images() };
+        let data = of(&[3, 8, 8], 2);
         let expected = 3 * 4 * 9 * 64 + 4 * 8 * 9 * 16 + 8 * 4 * 2;
-        assert_eq!(multiply_adds(&built(&ModelSpec::cnn(&[4, 8], &[]), &data), &data.features), expected);
+        assert_eq!(
+            multiply_adds(&built(&ModelSpec::cnn(&[4, 8], &[]), &data), &data.inputs[0].shape),
+            expected
+        );
     }
 
     #[test]
     fn what_is_in_a_users_module_is_not_known_here() {
         let model = ModelSpec::script("net.pt");
         assert_eq!(layers(&model, &images()), Ok(None));
+    }
+
+    #[test]
+    fn a_regression_has_an_output_for_each_number() {
+        let task = Task::Regression { shape: vec![2, 3] };
+        let layers = super::layers(&ModelSpec::Linear, &of(&[10], 2), &task).unwrap().unwrap();
+        assert_eq!(layers.last(), Some(&Layer::Linear { inputs: 10, outputs: 6 }));
+    }
+
+    #[test]
+    fn built_in_models_refuse_what_takes_a_model_of_ones_own() {
+        let sequence = Task::Sequence { positions: vec![5], classes: 3 };
+        let refused = super::layers(&ModelSpec::Linear, &of(&[10], 2), &sequence);
+        assert_eq!(refused, Err(ArchitectureError::OtherTask { kind: "linear", task: "sequence" }));
+        let two = DataShape { inputs: [&images().inputs[..], &images().inputs[..]].concat(), ..images() };
+        let refused = layers(&ModelSpec::Linear, &two);
+        assert_eq!(refused, Err(ArchitectureError::SeveralInputs { kind: "linear", inputs: 2 }));
     }
 }

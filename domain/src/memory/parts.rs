@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::architecture::{DataShape, Layer, buffer_elements, parameter_elements};
+use crate::architecture::{Layer, buffer_elements, parameter_elements};
 use crate::optimizer::state_tensors;
 use crate::spec::TrainSpec;
 use crate::units::Bytes;
@@ -52,12 +52,6 @@ pub struct MemoryParts {
 }
 
 impl MemoryParts {
-    /// Bytes of one example as the model sees it: its input, and its target as a 64-bit class.
-    #[must_use]
-    pub fn example_bytes(data: &DataShape, train: &TrainSpec) -> u64 {
-        data.feature_elements() * train.precision.input_bytes() + 8
-    }
-
     /// The sum of all parts, in bytes.
     #[must_use]
     pub fn total(self) -> u64 {
@@ -86,16 +80,23 @@ impl fmt::Display for MemoryParts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::problem::{DataShape, InputShape, Target, Task};
     use crate::spec::OptimizerKind;
 
     #[test]
     fn the_seed_example_is_predicted_to_the_byte() {
         let layers = [Layer::Flatten, Layer::Linear { inputs: 10, outputs: 2 }];
-        let data = DataShape { train_examples: 1000, validation_examples: 0, features: vec![10], classes: 2 };
         let train = TrainSpec::default();
         let fixed = StaticParts::predict(&layers, &train);
         assert_eq!((fixed.parameter_bytes, fixed.gradient_bytes, fixed.optimizer_state_bytes), (88, 88, 0));
-        assert_eq!(MemoryParts::example_bytes(&data, &train), 48);
+        let data = DataShape {
+            train_examples: 1000,
+            validation_examples: 0,
+            inputs: InputShape::only(vec![10]),
+            target: Target::classes(2),
+        };
+        let task = Task::new(&data.target, &train).unwrap();
+        assert_eq!(task.example_bytes(&data, train.precision), 48);
         let adam = TrainSpec { optimizer: OptimizerKind::Adam, ..train };
         assert_eq!(StaticParts::predict(&layers, &adam).optimizer_state_bytes, 176);
     }

@@ -20,7 +20,8 @@ pub use lease::{HeldState, Lease, LeaseOrder, LeaseToken};
 pub use plausible::Impossible;
 pub use progress::{Phase, Progress, UnknownPhase};
 pub use record::{
-    LogLevel, LogLine, MetricName, MetricPoint, Place, Record, Resumed, Split, SplitKind, UnknownMetric,
+    LogLevel, LogLine, MetricName, MetricPoint, OwnMetricName, Place, Record, Resumed, Split, SplitKind,
+    UnknownMetric,
 };
 pub use result::{Accumulation, PeakMemory, ReachedTarget, TrialResult};
 pub use seed_sets::{SeedSets, UnknownSeedSets};

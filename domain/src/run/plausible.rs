@@ -46,6 +46,7 @@ impl TrialResult {
             let has_split = self.micro_batch > 0 && self.accumulation_steps > 0;
             require(has_split, "micro_batch", "is 0, though it trained")?;
         }
+        require(self.metrics.len() <= Self::MOST_METRICS, "metrics", "are too many")?;
         let (peak, sum) = (u128::from(self.memory.peak_bytes), sum(self.memory.parts));
         require(peak == 0 || peak == sum, "memory.peak_memory_bytes", "is not the sum of its parts")?;
         require(i64::try_from(sum).is_ok(), "memory", "is more than any device has")
@@ -60,10 +61,14 @@ impl MetricPoint {
     pub fn check(&self) -> Result<(), Impossible> {
         let seconds = self.place.seconds;
         require(seconds.is_finite() && seconds >= 0.0, "seconds", "is negative or not finite")?;
-        let is_possible = match self.name {
+        let is_possible = match &self.name {
             MetricName::ValidationAccuracy | MetricName::ValidationError => is_share(self.value),
             MetricName::GradientNorm | MetricName::LearningRate => self.value.is_nan() || self.value >= 0.0,
-            MetricName::TrainLoss | MetricName::TrainSetLoss | MetricName::ValidationLoss => true,
+            MetricName::ValidationPerplexity => self.value.is_nan() || self.value >= 0.0,
+            MetricName::TrainLoss
+            | MetricName::TrainSetLoss
+            | MetricName::ValidationLoss
+            | MetricName::Own(_) => true,
         };
         require(is_possible, "value", "is none that this metric can have")
     }
@@ -125,6 +130,9 @@ mod tests {
             examples_per_second: Some(640.0),
             memory: PeakMemory { parts, peak_bytes: 123, ..PeakMemory::default() },
             oom_count: 0,
+            task: None,
+            tokens: None,
+            metrics: Vec::new(),
             gradient_noise_scale: Some(-3.0),
             seed_sets: None,
         }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::units::Attempt;
 
@@ -20,7 +21,7 @@ pub enum Record {
 }
 
 /// One point of a curve.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct MetricPoint {
     /// Which curve.
     pub name: MetricName,
@@ -42,9 +43,9 @@ pub struct Place {
 }
 
 /// The curves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum MetricName {
-    /// Mean loss over the examples of the step's batch, at every step.
+    /// Mean loss over the terms of the step's batch, at every step.
     TrainLoss,
     /// Mean loss over the whole training set, at evaluations.
     TrainSetLoss,
@@ -54,15 +55,19 @@ pub enum MetricName {
     GradientNorm,
     /// Mean loss over the validation examples.
     ValidationLoss,
-    /// Share of validation examples classified correctly, 0 to 1.
+    /// Share of right predictions for validation examples, 0 to 1: of examples, of positions of sequences, or of labels.
     ValidationAccuracy,
     /// 1 - accuracy.
     ValidationError,
+    /// Of sequences: e to the validation loss.
+    ValidationPerplexity,
+    /// One that the model's own loss gives.
+    Own(OwnMetricName),
 }
 
 impl MetricName {
-    /// All of them, in the order in which the wire and the database number them, from 1.
-    pub const ALL: [Self; 7] = [
+    /// All that the trainer knows itself, in the order in which the wire and the database number them, from 1.
+    pub const ALL: [Self; 8] = [
         Self::TrainLoss,
         Self::TrainSetLoss,
         Self::LearningRate,
@@ -70,11 +75,15 @@ impl MetricName {
         Self::ValidationLoss,
         Self::ValidationAccuracy,
         Self::ValidationError,
+        Self::ValidationPerplexity,
     ];
+
+    /// The number of every metric of a model's own.
+    const OWN: i16 = 9;
 
     /// Its name, as column `name` of view `metric` and `--name` have it.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn word(&self) -> &str {
         match self {
             Self::TrainLoss => "train_loss",
             Self::TrainSetLoss => "train_set_loss",
@@ -83,12 +92,14 @@ impl MetricName {
             Self::ValidationLoss => "validation_loss",
             Self::ValidationAccuracy => "validation_accuracy",
             Self::ValidationError => "validation_error",
+            Self::ValidationPerplexity => "validation_perplexity",
+            Self::Own(name) => name.as_str(),
         }
     }
 
     /// Its number on the wire and in the database: its place in [`Self::ALL`], from 1.
     #[must_use]
-    pub fn number(self) -> i16 {
+    pub fn number(&self) -> i16 {
         match self {
             Self::TrainLoss => 1,
             Self::TrainSetLoss => 2,
@@ -97,7 +108,34 @@ impl MetricName {
             Self::ValidationLoss => 5,
             Self::ValidationAccuracy => 6,
             Self::ValidationError => 7,
+            Self::ValidationPerplexity => 8,
+            Self::Own(_) => Self::OWN,
         }
+    }
+}
+
+/// The name of a metric of a model's own: letters, digits and `_`, and no name of the trainer's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OwnMetricName(Arc<str>);
+
+impl OwnMetricName {
+    /// The longest one.
+    pub const MOST_BYTES: usize = 48;
+
+    /// A name, if it is one.
+    #[must_use]
+    pub fn new(name: &str) -> Option<Self> {
+        let mut letters = name.chars();
+        let begins = letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
+        let is_name = begins && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+        let is_taken = MetricName::ALL.iter().any(|metric| metric.word() == name);
+        (is_name && !is_taken && name.len() <= Self::MOST_BYTES).then(|| Self(name.into()))
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -116,7 +154,10 @@ impl FromStr for MetricName {
     type Err = UnknownMetric;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|name| name.word() == word).ok_or_else(|| UnknownMetric(word.to_owned()))
+        let known = Self::ALL.into_iter().find(|name| name.word() == word);
+        known
+            .or_else(|| OwnMetricName::new(word).map(Self::Own))
+            .ok_or_else(|| UnknownMetric(word.to_owned()))
     }
 }
 
@@ -210,6 +251,15 @@ mod tests {
         for (number, name) in (1..).zip(MetricName::ALL) {
             assert_eq!((name.number(), name.word().parse()), (number, Ok(name)));
         }
-        assert!("loss".parse::<MetricName>().is_err());
+    }
+
+    #[test]
+    fn a_metric_of_a_models_own_is_called_as_a_variable_may_be() {
+        let own = "top_5".parse::<MetricName>().unwrap();
+        assert_eq!((own.word(), own.number()), ("top_5", 9));
+        assert!(OwnMetricName::new("train_loss").is_none(), "it is the trainer's");
+        for word in ["", "5_top", "a b", "é", &"x".repeat(49)] {
+            assert!(word.parse::<MetricName>().is_err(), "{word:?}");
+        }
     }
 }

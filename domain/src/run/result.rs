@@ -5,7 +5,8 @@ use std::fmt;
 use crate::lifecycle::Outcome;
 use crate::memory::MemoryParts;
 
-use super::SeedSets;
+use super::{MetricName, SeedSets};
+use crate::problem::TaskKind;
 
 /// How a trial ended, and every number about it. Losses are means over examples; `None` where there is none, also where it
 /// is not finite.
@@ -59,8 +60,19 @@ pub struct TrialResult {
     pub oom_count: u64,
     /// Gradient noise scale in examples (McCandlish et al. 2018, appendix A.1); `None` where it was not determined.
     pub gradient_noise_scale: Option<f64>,
+    /// What it learned to predict; `None` from a worker of an earlier version.
+    pub task: Option<TaskKind>,
+    /// Positions of sequences that it was trained on, those that are ignored included; `None` for other tasks.
+    pub tokens: Option<u64>,
+    /// The last value of each metric that has no field of its own: those of the model's own loss, and perplexity.
+    pub metrics: Vec<(MetricName, f64)>,
     /// What its seed set; `None` where nothing was trained, and from a worker of an earlier version.
     pub seed_sets: Option<SeedSets>,
+}
+
+impl TrialResult {
+    /// A model has no more metrics of its own than these.
+    pub const MOST_METRICS: usize = 64;
 }
 
 /// The place at which a target was met.

@@ -1,6 +1,6 @@
 //! `[data]`: where the examples come from.
 
-use super::{FileSource, Upload};
+use super::{FileSource, PythonCode, Upload};
 
 /// The examples of a sweep.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +15,19 @@ pub struct DataSpec {
     pub normalize: Normalize,
 }
 
+impl DataSpec {
+    /// What the target is called.
+    #[must_use]
+    pub fn target_name(&self) -> &str {
+        match &self.source {
+            DataSource::Safetensors(arrays) | DataSource::Npz(arrays) => {
+                arrays.target.as_deref().unwrap_or("y")
+            }
+            _ => "y",
+        }
+    }
+}
+
 /// The format of the examples.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DataSource {
@@ -26,8 +39,12 @@ pub enum DataSource {
     Cifar10(CifarData),
     /// CIFAR-100 in its binary version, with its 100 fine classes.
     Cifar100(CifarData),
-    /// A file of named tensors: `train_x`, `train_y` and, if wanted, `validation_x`, `validation_y`.
-    Safetensors(SafetensorsData),
+    /// A file of named tensors.
+    Safetensors(ArrayData),
+    /// NumPy's arrays: an `.npz` file, or a folder of `.npy` files.
+    Npz(ArrayData),
+    /// The user's own: map-style data sets that a function in a Python file gives.
+    Python(PythonCode),
 }
 
 impl DataSource {
@@ -40,6 +57,8 @@ impl DataSource {
             Self::Cifar10(_) => "cifar10",
             Self::Cifar100(_) => "cifar100",
             Self::Safetensors(_) => "safetensors",
+            Self::Npz(_) => "npz",
+            Self::Python(_) => "python",
         }
     }
 
@@ -51,7 +70,9 @@ impl DataSource {
             Self::Idx(IdxData { path })
             | Self::Cifar10(CifarData { path })
             | Self::Cifar100(CifarData { path }) => Some(path),
-            Self::Safetensors(SafetensorsData { file }) => file.path(),
+            Self::Safetensors(ArrayData { file, .. })
+            | Self::Npz(ArrayData { file, .. })
+            | Self::Python(PythonCode { file, .. }) => file.path(),
         }
     }
 
@@ -59,8 +80,28 @@ impl DataSource {
     #[must_use]
     pub fn upload(&self) -> Option<&Upload> {
         match self {
-            Self::Safetensors(SafetensorsData { file }) => file.upload(),
+            Self::Safetensors(ArrayData { file, .. })
+            | Self::Npz(ArrayData { file, .. })
+            | Self::Python(PythonCode { file, .. }) => file.upload(),
             Self::Synthetic(_) | Self::Idx(_) | Self::Cifar10(_) | Self::Cifar100(_) => None,
+        }
+    }
+
+    /// Whether its targets are classes, whatever is in it.
+    #[must_use]
+    pub fn has_classes(&self) -> bool {
+        match self {
+            Self::Synthetic(_) | Self::Idx(_) | Self::Cifar10(_) | Self::Cifar100(_) => true,
+            Self::Safetensors(_) | Self::Npz(_) | Self::Python(_) => false,
+        }
+    }
+
+    /// Whether it may bring validation examples of its own, which only a worker sees.
+    #[must_use]
+    pub fn may_have_validation(&self) -> bool {
+        match self {
+            Self::Safetensors(_) | Self::Npz(_) | Self::Python(_) => true,
+            Self::Synthetic(_) | Self::Idx(_) | Self::Cifar10(_) | Self::Cifar100(_) => false,
         }
     }
 }
@@ -108,11 +149,25 @@ pub struct CifarData {
     pub path: String,
 }
 
-/// `format = "safetensors"`.
+/// `format = "safetensors"` and `"npz"`: named arrays, one example a row. Training examples are in the arrays `train_` and the
+/// name of an input or of the target, validation examples, where there are any, in `validation_` and the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SafetensorsData {
-    /// Holds tensors `train_x` and `train_y`, and for validation `validation_x` and `validation_y`.
+pub struct ArrayData {
+    /// The file, or for `.npy` files their folder.
     pub file: FileSource,
+    /// Names of the inputs, in the order in which a model takes them. One is given by its place, several by their names;
+    /// none is `x`.
+    pub inputs: Vec<String>,
+    /// Name of the target; `None` is `y`.
+    pub target: Option<String>,
+}
+
+impl ArrayData {
+    /// Arrays `train_x`, `train_y` and, if wanted, `validation_x`, `validation_y`.
+    #[must_use]
+    pub fn of(file: FileSource) -> Self {
+        Self { file, inputs: Vec::new(), target: None }
+    }
 }
 
 /// What is done to the inputs before the model sees them.

@@ -3,6 +3,7 @@
 
 mod axis;
 mod check;
+mod code;
 mod data;
 mod file;
 mod memory;
@@ -13,10 +14,11 @@ mod trial;
 
 pub use axis::{BatchSizeAxis, GridSpec, LearningRateAxis, ScalingRule, TrainAxis};
 pub use check::SpecIssue;
-pub use data::{CifarData, DataSource, DataSpec, IdxData, Labels, Normalize, SafetensorsData, SyntheticData};
+pub use code::{Argument, PythonCode};
+pub use data::{ArrayData, CifarData, DataSource, DataSpec, IdxData, Labels, Normalize, SyntheticData};
 pub use file::{FileSource, Upload};
 pub use memory::{MemorySpec, MicroBatchPolicy};
-pub use model::{Argument, CnnModel, MlpModel, ModelSpec, Norm, PythonModel, ResNetModel, ScriptModel};
+pub use model::{CnnModel, MlpModel, ModelSpec, Norm, ResNetModel, ScriptModel};
 pub use name::{NAME_RULE, is_name};
 pub use train::{
     Budget, Loss, OptimizerKind, Precision, ScheduleKind, SetError, Target, TargetMetric, TrainKey,
@@ -51,6 +53,18 @@ impl SweepDraft {
     /// The files that are sent along with it.
     pub fn uploads(&self) -> impl Iterator<Item = &Upload> {
         self.data.source.upload().into_iter().chain(self.model.upload())
+    }
+
+    /// Whether training it runs code that its user wrote.
+    #[must_use]
+    pub fn runs_code(&self) -> bool {
+        self.model.runs_code() || self.needs_python()
+    }
+
+    /// Whether training it takes a Python interpreter.
+    #[must_use]
+    pub fn needs_python(&self) -> bool {
+        matches!(self.model, ModelSpec::Python(_)) || matches!(self.data.source, DataSource::Python(_))
     }
 }
 

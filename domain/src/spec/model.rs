@@ -1,8 +1,6 @@
 //! `[model]`: what is trained. The layers follow in [`crate::architecture`].
 
-use std::fmt;
-
-use super::{FileSource, Upload, Value};
+use super::{FileSource, PythonCode, Upload};
 
 /// A model by its description.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +16,7 @@ pub enum ModelSpec {
     /// The user's own: a scripted or traced module, saved by `torch.jit.save`.
     TorchScript(ScriptModel),
     /// The user's own: plain PyTorch, built by a function in a Python file.
-    Python(PythonModel),
+    Python(PythonCode),
 }
 
 /// `kind = "mlp"`.
@@ -80,45 +78,6 @@ pub struct ScriptModel {
     pub file: FileSource,
 }
 
-/// `kind = "python"`: `function(**arguments)` gives a `torch.nn.Module`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PythonModel {
-    /// A file of Python code, or a folder that is a package.
-    pub file: FileSource,
-    /// The function in it that builds the module.
-    pub function: String,
-    /// What it is called with: keyword arguments, in the order of the sweep file.
-    pub arguments: Vec<(String, Argument)>,
-}
-
-impl PythonModel {
-    /// The function where none is named.
-    pub const FUNCTION: &'static str = "build";
-}
-
-/// The value of an argument of a user's function.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Argument {
-    /// A number, a word or a flag.
-    One(Value),
-    /// Several, in order.
-    List(Vec<Argument>),
-}
-
-/// As the sweep file has it.
-impl fmt::Display for Argument {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::One(Value::Word(word)) => write!(f, "{word:?}"),
-            Self::One(value) => write!(f, "{value}"),
-            Self::List(items) => {
-                let items: Vec<String> = items.iter().map(Self::to_string).collect();
-                write!(f, "[{}]", items.join(", "))
-            }
-        }
-    }
-}
-
 /// What normalises the outputs of a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Norm {
@@ -158,7 +117,7 @@ impl ModelSpec {
     #[must_use]
     pub fn upload(&self) -> Option<&Upload> {
         match self {
-            Self::TorchScript(ScriptModel { file }) | Self::Python(PythonModel { file, .. }) => file.upload(),
+            Self::TorchScript(ScriptModel { file }) | Self::Python(PythonCode { file, .. }) => file.upload(),
             Self::Linear | Self::Mlp(_) | Self::Cnn(_) | Self::ResNet(_) => None,
         }
     }

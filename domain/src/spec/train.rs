@@ -149,12 +149,20 @@ words! {
 }
 
 words! {
-    /// What is minimised, as a mean over the examples of a batch.
+    /// What is minimised: of a batch the sum over its terms, divided by how many they are.
     Loss {
-        /// Cross entropy of the softmax against the class.
+        /// Cross entropy of the softmax against the class; a term is an example, or a position of a sequence.
         CrossEntropy = "cross_entropy",
-        /// Mean squared error against the one-hot class.
+        /// Squared error against numbers, or against the one-hot class where the target is one; a term is a number.
         Mse = "mse",
+        /// Absolute error; a term is a number.
+        Mae = "mae",
+        /// Squared error up to 1, absolute beyond (Huber 1964; PyTorch's `HuberLoss` with delta 1); a term is a number.
+        Huber = "huber",
+        /// Cross entropy of the sigmoid against a label of 0 or 1; a term is a label.
+        BinaryCrossEntropy = "binary_cross_entropy",
+        /// What the function `loss(model, batch)` in the model's own file gives: a sum and how many terms it is of.
+        Model = "model",
     }
 }
 

@@ -1,6 +1,6 @@
 //! One cell of the grid: everything a worker needs to train it.
 
-use super::{Budget, DataSpec, MemorySpec, ModelSpec, TrainSpec};
+use super::{Budget, DataSource, DataSpec, MemorySpec, ModelSpec, TrainSpec};
 use crate::units::{BatchSize, LearningRate};
 
 /// A trial, complete: what the sweep shares and what this cell sets.
@@ -14,6 +14,20 @@ pub struct TrialSpec {
     pub memory: MemorySpec,
     /// What this cell of the grid sets.
     pub settings: TrialSettings,
+}
+
+impl TrialSpec {
+    /// Whether training it runs code that its user wrote.
+    #[must_use]
+    pub fn runs_code(&self) -> bool {
+        self.model.runs_code() || self.needs_python()
+    }
+
+    /// Whether training it takes a Python interpreter.
+    #[must_use]
+    pub fn needs_python(&self) -> bool {
+        matches!(self.model, ModelSpec::Python(_)) || matches!(self.data.source, DataSource::Python(_))
+    }
 }
 
 /// What one cell of the grid sets. Every value is checked: it comes from a [`super::SweepSpec`].

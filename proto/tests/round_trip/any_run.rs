@@ -2,6 +2,7 @@
 
 use domain::lifecycle::Outcome;
 use domain::memory::{KnownMemory, MemoryParts, MicroBatchSearch, StaticParts};
+use domain::problem::TaskKind;
 use domain::run::{
     Accumulation, Checkpoint, Findings, Lease, LeaseToken, LogLevel, LogLine, MemoryOfKind, MetricName,
     MetricPoint, PeakMemory, Phase, Place, Progress, ReachedTarget, Record, Resumed, SeedSets, Split,
@@ -80,8 +81,13 @@ pub fn any_checkpoint() -> impl Strategy<Value = Checkpoint> {
     )
 }
 
+fn any_metric_name() -> impl Strategy<Value = MetricName> {
+    let own = "[a-z_][a-z0-9_]{0,9}".prop_map(|name| name.parse().unwrap());
+    prop_oneof![select(&MetricName::ALL[..]), own]
+}
+
 pub fn any_record() -> impl Strategy<Value = Record> {
-    let metric = (select(&MetricName::ALL[..]), any::<[u64; 2]>(), any_number(), any_number()).prop_map(
+    let metric = (any_metric_name(), any::<[u64; 2]>(), any_number(), any_number()).prop_map(
         |(name, [step, examples], seconds, value)| {
             let place = Place { step, examples, seconds };
             Record::Metric(MetricPoint { name, place, value })
@@ -146,7 +152,9 @@ pub fn any_result() -> impl Strategy<Value = TrialResult> {
         }));
     let seed_sets =
         maybe(any::<[bool; 3]>().prop_map(|[data, weights, order]| SeedSets { data, weights, order }));
-    let rest = (any_memory(), seed_sets);
+    let task = maybe(select(TaskKind::ALL.map(|(_, task)| task).to_vec()));
+    let metrics = prop::collection::vec((any_metric_name(), any_number()), 0..3);
+    let rest = (any_memory(), seed_sets, task, maybe(any::<u64>()), metrics);
     (words, any::<[u64; 5]>(), [any_number(), any_number()], losses, target, rest).prop_map(
         |(
             (outcome, accumulation, message, device),
@@ -154,7 +162,7 @@ pub fn any_result() -> impl Strategy<Value = TrialResult> {
             [epochs, train_seconds],
             losses,
             target,
-            (memory, seed_sets),
+            (memory, seed_sets, task, tokens, metrics),
         )| {
             TrialResult {
                 outcome,
@@ -181,6 +189,9 @@ pub fn any_result() -> impl Strategy<Value = TrialResult> {
                 memory,
                 oom_count: counts[4],
                 gradient_noise_scale: losses[10],
+                task,
+                tokens,
+                metrics,
                 seed_sets,
             }
         },

@@ -1,10 +1,10 @@
 //! Any sweep that the domain can say.
 
 use domain::spec::{
-    BatchSizeAxis, Budget, CifarData, CnnModel, DataSource, DataSpec, FileSource, GridSpec, IdxData, Labels,
-    LearningRateAxis, Loss, MemorySpec, MicroBatchPolicy, MlpModel, ModelSpec, Norm, Normalize,
-    OptimizerKind, Precision, ResNetModel, SafetensorsData, ScalingRule, ScheduleKind, ScriptModel,
-    SyntheticData, Target, TargetMetric, TrainAxis, TrainKey, TrainSpec, Upload, Value,
+    ArrayData, BatchSizeAxis, Budget, CifarData, CnnModel, DataSource, DataSpec, FileSource, GridSpec,
+    IdxData, Labels, LearningRateAxis, Loss, MemorySpec, MicroBatchPolicy, MlpModel, ModelSpec, Norm,
+    Normalize, OptimizerKind, Precision, ResNetModel, ScalingRule, ScheduleKind, ScriptModel, SyntheticData,
+    Target, TargetMetric, TrainAxis, TrainKey, TrainSpec, Upload, Value,
 };
 use domain::units::{Bytes, ContentHash};
 use proptest::prelude::*;
@@ -28,7 +28,13 @@ pub fn any_data() -> impl Strategy<Value = DataSpec> {
         1 => DataSource::Cifar10(CifarData { path }),
         _ => DataSource::Cifar100(CifarData { path }),
     });
-    let files = any_file().prop_map(|file| DataSource::Safetensors(SafetensorsData { file }));
+    let names = prop::collection::vec("[a-z_]{1,5}", 0..3);
+    let files = (any_file(), names, prop::option::of("[a-z_]{1,5}"), any::<bool>()).prop_map(
+        |(file, inputs, target, is_npz)| {
+            let arrays = ArrayData { file, inputs, target };
+            if is_npz { DataSource::Npz(arrays) } else { DataSource::Safetensors(arrays) }
+        },
+    );
     let normalize = prop_oneof![Just(Normalize::Unit), Just(Normalize::Standard), Just(Normalize::None)];
     (prop_oneof![synthetic, folders, files], any::<u64>(), any::<Option<u64>>(), normalize)
         .prop_map(|(source, validation, limit, normalize)| DataSpec { source, validation, limit, normalize })

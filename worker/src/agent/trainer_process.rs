@@ -73,7 +73,7 @@ impl From<String> for Unready {
 pub enum Host {
     /// A process of its own.
     Native,
-    /// A Python interpreter, for models of kind python.
+    /// A Python interpreter, for models and data sets of the user's own.
     Python,
 }
 
@@ -81,9 +81,11 @@ impl Host {
     /// What a trial needs.
     #[must_use]
     pub fn of(spec: &v1::TrialSpec) -> Self {
-        use v1::model_spec::Kind;
-        match spec.model.as_ref().and_then(|model| model.kind.as_ref()) {
-            Some(Kind::Python(_)) => Self::Python,
+        use v1::{data_spec::Source, model_spec::Kind};
+        let model = spec.model.as_ref().and_then(|model| model.kind.as_ref());
+        let data = spec.data.as_ref().and_then(|data| data.source.as_ref());
+        match (model, data) {
+            (Some(Kind::Python(_)), _) | (_, Some(Source::Python(_))) => Self::Python,
             _ => Self::Native,
         }
     }

@@ -86,21 +86,10 @@ impl Uploads {
         lease: &v1::Lease,
         spec: &mut v1::TrialSpec,
     ) -> Result<(), UploadError> {
-        use v1::{data_spec::Source, model_spec::Kind};
-        if let Some(Source::Safetensors(data)) = spec.data.as_mut().and_then(|data| data.source.as_mut())
-            && let Some(sent) = data.upload.take()
-        {
-            data.path = self.path_of(coordinator, lease, upload("data.upload", sent)?).await?;
-        }
-        if let Some(Kind::Torchscript(model)) = spec.model.as_mut().and_then(|model| model.kind.as_mut())
-            && let Some(sent) = model.upload.take()
-        {
-            model.path = self.path_of(coordinator, lease, upload("model.upload", sent)?).await?;
-        }
-        if let Some(Kind::Python(model)) = spec.model.as_mut().and_then(|model| model.kind.as_mut())
-            && let Some(sent) = model.upload.take()
-        {
-            model.path = self.path_of(coordinator, lease, upload("model.upload", sent)?).await?;
+        for (field, path, sent) in places(spec) {
+            if let Some(sent) = sent.take() {
+                *path = self.path_of(coordinator, lease, upload(field, sent)?).await?;
+            }
         }
         Ok(())
     }
@@ -226,6 +215,26 @@ async fn in_time<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, 
     tokio::time::timeout(PATIENCE, call)
         .await
         .unwrap_or_else(|_| Err(Status::deadline_exceeded(format!("nothing came within {PATIENCE:?}"))))
+}
+
+/// Where a description names a file: the field for a file that was sent along, the path, and what was sent.
+fn places(
+    spec: &mut v1::TrialSpec,
+) -> impl Iterator<Item = (&'static str, &mut String, &mut Option<v1::Upload>)> {
+    use v1::{data_spec::Source, model_spec::Kind};
+    let data = spec.data.as_mut().and_then(|data| match data.source.as_mut()? {
+        Source::Safetensors(data) | Source::Npz(data) => {
+            Some(("data.upload", &mut data.path, &mut data.upload))
+        }
+        Source::Python(code) => Some(("data.upload", &mut code.path, &mut code.upload)),
+        Source::Synthetic(_) | Source::Idx(_) | Source::Cifar10(_) | Source::Cifar100(_) => None,
+    });
+    let model = spec.model.as_mut().and_then(|model| match model.kind.as_mut()? {
+        Kind::Torchscript(model) => Some(("model.upload", &mut model.path, &mut model.upload)),
+        Kind::Python(model) => Some(("model.upload", &mut model.path, &mut model.upload)),
+        Kind::Linear(_) | Kind::Mlp(_) | Kind::Cnn(_) | Kind::Resnet(_) => None,
+    });
+    data.into_iter().chain(model)
 }
 
 #[cfg(test)]

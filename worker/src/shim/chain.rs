@@ -2,12 +2,20 @@
 
 use std::ptr;
 
-use domain::spec::Loss;
 use tch::Tensor;
 
 use super::error::{TorchError, check};
 use super::ffi;
 use super::optimizer::TensorList;
+
+/// A loss of outputs against one class for each example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClassLoss {
+    /// Of the softmax.
+    CrossEntropy,
+    /// Against the one-hot class.
+    SquaredError,
+}
 
 /// The loss summed over the examples; its gradient times `scale`, a scalar tensor beside it, is added to those of the
 /// parameters. Bit for bit what autograd gives, without its graph.
@@ -21,12 +29,12 @@ pub fn backward(
     parameters: &TensorList,
     inputs: &Tensor,
     targets: &Tensor,
-    loss: Loss,
+    loss: ClassLoss,
     scale: &Tensor,
 ) -> Result<Tensor, TorchError> {
     let loss = match loss {
-        Loss::CrossEntropy => ffi::CROSS_ENTROPY,
-        Loss::Mse => ffi::SQUARED_ERROR,
+        ClassLoss::CrossEntropy => ffi::CROSS_ENTROPY,
+        ClassLoss::SquaredError => ffi::SQUARED_ERROR,
     };
     let mut sum = ptr::null_mut();
     // SAFETY: all tensors are live, `handles` are two for each layer; the handle that comes back is ours to free, which
@@ -61,7 +69,7 @@ mod tests {
     }
 
     /// What the graph of the same operations gives.
-    fn by_autograd(parameters: &TensorList, inputs: &Tensor, targets: &Tensor, loss: Loss) -> Tensor {
+    fn by_autograd(parameters: &TensorList, inputs: &Tensor, targets: &Tensor, loss: ClassLoss) -> Tensor {
         let classes = parameters.as_slice().last().unwrap().size()[0];
         let layers = parameters.as_slice().chunks(2);
         let last = layers.len() - 1;
@@ -70,10 +78,12 @@ mod tests {
             if place < last { value.relu() } else { value }
         });
         match loss {
-            Loss::CrossEntropy => {
+            ClassLoss::CrossEntropy => {
                 outputs.cross_entropy_loss::<&Tensor>(targets, None, Reduction::Sum, -100, 0.0)
             }
-            Loss::Mse => outputs.mse_loss(&targets.one_hot(classes).to_kind(outputs.kind()), Reduction::Sum),
+            ClassLoss::SquaredError => {
+                outputs.mse_loss(&targets.one_hot(classes).to_kind(outputs.kind()), Reduction::Sum)
+            }
         }
     }
 
@@ -93,7 +103,7 @@ mod tests {
         ) {
             tch::manual_seed(seed);
             let kind = if double { Kind::Double } else { Kind::Float };
-            let loss = if mse { Loss::Mse } else { Loss::CrossEntropy };
+            let loss = if mse { ClassLoss::SquaredError } else { ClassLoss::CrossEntropy };
             let widths: Vec<i64> = [side * side].into_iter().chain(hidden).chain([classes]).collect();
             let parameters = chain(&widths, kind);
             let features: &[i64] = if as_images { &[1, side, side] } else { &[side * side] };

@@ -2,6 +2,7 @@
 
 use std::ptr::{self, NonNull};
 
+use smallvec::SmallVec;
 use tch::{Device, Kind, Tensor};
 use torch_sys::C_tensor;
 
@@ -53,6 +54,9 @@ fn pinned(size: &[i64], kind: Kind) -> Result<Tensor, TorchError> {
     Ok(unsafe { Tensor::from_ptr(out) })
 }
 
+/// The tensors of some examples; two need no memory of their own.
+pub type Tensors = SmallVec<[Tensor; 2]>;
+
 /// A way to one device beside its computing. To the CPU there is none: what is sent is there.
 #[derive(Debug)]
 pub struct Lane(Option<NonNull<ffi::Lane>>);
@@ -76,18 +80,26 @@ impl Lane {
     ///
     /// # Errors
     /// [`TorchError`], such as when the device's memory runs out; nothing is then on its way.
-    pub fn send<const N: usize>(&self, staged: [Tensor; N]) -> Result<Parcel<N>, TorchError> {
+    pub fn send(&self, staged: Tensors) -> Result<Parcel, TorchError> {
         let Some(lane) = self.0 else { return Ok(Parcel { arrival: Arrival(None), tensors: staged }) };
-        let handles = staged.each_ref().map(|tensor| tensor.as_ptr().cast_mut());
-        let mut sent: [*mut C_tensor; N] = [ptr::null_mut(); N];
+        let handles: SmallVec<[*mut C_tensor; 2]> =
+            staged.iter().map(|tensor| tensor.as_ptr().cast_mut()).collect();
+        let mut sent: SmallVec<[*mut C_tensor; 2]> = SmallVec::from_elem(ptr::null_mut(), staged.len());
         let mut arrival = ptr::null_mut();
-        // SAFETY: `lane` is open, `handles` are N live tensors, N tensors and one arrival are written on success. The
-        // staged tensors go at the end of this function: libtorch keeps page-locked memory until its copies are done.
+        // SAFETY: `lane` is open, `handles` are as many live tensors as said, and as many are written on success, with one
+        // arrival. The staged tensors go at the end of this function: libtorch keeps page-locked memory until its copies
+        // are done.
         check(unsafe {
-            ffi::bs_lane_send(lane.as_ptr(), handles.as_ptr(), N, sent.as_mut_ptr(), &raw mut arrival)
+            ffi::bs_lane_send(
+                lane.as_ptr(),
+                handles.as_ptr(),
+                handles.len(),
+                sent.as_mut_ptr(),
+                &raw mut arrival,
+            )
         })?;
-        // SAFETY: after success these are N new C++ tensors, owned by nobody yet.
-        let tensors = sent.map(|tensor| unsafe { Tensor::from_ptr(tensor) });
+        // SAFETY: after success these are new C++ tensors, owned by nobody yet.
+        let tensors = sent.into_iter().map(|tensor| unsafe { Tensor::from_ptr(tensor) }).collect();
         Ok(Parcel { arrival: Arrival(NonNull::new(arrival)), tensors })
     }
 }
@@ -103,19 +115,19 @@ impl Drop for Lane {
 
 /// Tensors on their way to a device, where their memory is taken already.
 #[derive(Debug)]
-pub struct Parcel<const N: usize> {
+pub struct Parcel {
     // Before the tensors, so that it is dropped before them: their memory must not be used for something else while
     // they are on their way.
     arrival: Arrival,
-    tensors: [Tensor; N],
+    tensors: Tensors,
 }
 
-impl<const N: usize> Parcel<N> {
+impl Parcel {
     /// The tensors, to be computed with: what is computed from now on waits for them, the host does not.
     ///
     /// # Errors
     /// [`TorchError`] when the device fails.
-    pub fn receive(self) -> Result<[Tensor; N], TorchError> {
+    pub fn receive(self) -> Result<Tensors, TorchError> {
         let Self { mut arrival, tensors } = self;
         arrival.settle()?;
         Ok(tensors)
@@ -125,7 +137,7 @@ impl<const N: usize> Parcel<N> {
     ///
     /// # Errors
     /// [`TorchError`] when the device fails.
-    pub fn open(&mut self) -> Result<&[Tensor; N], TorchError> {
+    pub fn open(&mut self) -> Result<&[Tensor], TorchError> {
         self.arrival.settle()?;
         Ok(&self.tensors)
     }
@@ -161,9 +173,10 @@ mod tests {
         let pieces = [1i64, -2, 3].map(i64::to_ne_bytes);
         let tensor = host_tensor(&[3], Kind::Int64, Device::Cpu, pieces).unwrap();
         let half = host_tensor(&[1, 2], Kind::Half, Device::Cpu, [[0u8, 0x3c, 0, 0xc0]]).unwrap();
-        let parcel = Lane::to(Device::Cpu).unwrap().send([tensor, half]).unwrap();
-        let [tensor, half] = parcel.receive().unwrap();
-        assert_eq!(Vec::<i64>::try_from(&tensor).unwrap(), [1, -2, 3]);
+        let parcel = Lane::to(Device::Cpu).unwrap().send(Tensors::from([tensor, half])).unwrap();
+        let received = parcel.receive().unwrap();
+        let [tensor, half] = &received[..] else { panic!("two tensors") };
+        assert_eq!(Vec::<i64>::try_from(tensor).unwrap(), [1, -2, 3]);
         assert_eq!(half.size(), [1, 2]);
         assert_eq!(Vec::<f64>::try_from(&half.to_kind(Kind::Double).view(-1)).unwrap(), [1.0, -2.0]);
     }

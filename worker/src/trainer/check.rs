@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::rc::Rc;
 
+use domain::problem::{InputShape, Task};
 use domain::run::Accumulation;
 use domain::spec::{DataSource, DataSpec, Labels, Loss, Normalize, Precision, SyntheticData, TrainSpec};
 use tch::Tensor;
 
-use super::data::Feed;
 use super::data::feed::FeedOptions;
+use super::data::{Feed, Layouts};
 use super::error::{Doing, TrialError};
 use super::event::CheckedModule;
 use super::model::{Model, Script};
@@ -100,23 +101,23 @@ fn first_accepted(
 ) -> Result<(Vec<u64>, u64), Refusal> {
     let mut problem = String::new();
     for features in shapes {
-        problem =
-            match TorchError::catch(|| model.output_shape(features, 2, (arithmetic.kind, arithmetic.device)))
-            {
-                Ok(size) if size.len() == 2 && size[0] == 2 && size[1] > 0 => {
-                    return Ok((features.clone(), size[1] as u64));
+        problem = match TorchError::catch(|| {
+            model.output_shape(&InputShape::only(features.clone()), 2, (arithmetic.kind, arithmetic.device))
+        }) {
+            Ok(size) if size.len() == 2 && size[0] == 2 && size[1] > 0 => {
+                return Ok((features.clone(), size[1] as u64));
+            }
+            Ok(size) => {
+                format!("for 2 examples of shape {features:?} it returns {size:?}, not (2, classes)")
+            }
+            Err(error) => {
+                let (reason, help) = failing(&InputShape::only(features.clone()), &error);
+                if wants_integers(&error) {
+                    return Err((reason, Some(help)));
                 }
-                Ok(size) => {
-                    format!("for 2 examples of shape {features:?} it returns {size:?}, not (2, classes)")
-                }
-                Err(error) => {
-                    let (reason, help) = failing(features, &error);
-                    if wants_integers(&error) {
-                        return Err((reason, Some(help)));
-                    }
-                    reason
-                }
-            };
+                reason
+            }
+        };
     }
     Err((problem, None))
 }
@@ -143,18 +144,25 @@ fn try_out(
     let (labels, seed) = (Labels::Random, Some(0));
     let source = DataSource::Synthetic(SyntheticData { examples: EXAMPLES, features, classes, labels, seed });
     let spec = DataSpec { source, validation: 0, limit: None, normalize: Normalize::None };
-    let dataset = host.library.open(&spec, 0).map_err(|error| TorchError::from_text(&error.to_string()))?;
+    let dataset = host
+        .library
+        .open(&spec, 0, Layouts::Images)
+        .map_err(|error| TorchError::from_text(&error.to_string()))?;
     let options = FeedOptions {
         device: arithmetic.device,
         kind: arithmetic.kind,
+        keeps_integers: true,
+        target_as_numbers: false,
         shuffle: None,
+        seed: 0,
         resident_limit: u64::MAX,
         per_epoch: EXAMPLES,
         fetch_ahead: false,
     };
     let dataset = if checked.takes_whole_numbers { Rc::new(dataset.with_whole_inputs()) } else { dataset };
     let mut feed = Feed::new(dataset, &options)?;
-    let criterion = Criterion::new(Loss::CrossEntropy, classes, arithmetic.kind);
+    let criterion =
+        Criterion::new(Loss::CrossEntropy, Task::Classification { classes }, classes, arithmetic.kind);
     let mut learner = Learner::new(model, criterion, &TrainSpec::default(), arithmetic, 0)?;
     Ok(match exactness::check(&mut learner, &mut feed, EXAMPLES)? {
         None => Accumulation::Exact,

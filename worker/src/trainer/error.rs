@@ -68,7 +68,11 @@ impl TrialError {
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         match self {
-            Self::Torch { source, .. } if source.kind == TorchErrorKind::UsersCode => FailureKind::Input,
+            Self::Torch { source, .. } | Self::Data(DataError::Torch(source))
+                if source.kind == TorchErrorKind::UsersCode =>
+            {
+                FailureKind::Input
+            }
             Self::Data(DataError::Torch(_)) | Self::Torch { .. } | Self::NotStarted | Self::Report(_) => {
                 FailureKind::Trainer
             }

@@ -10,7 +10,7 @@
 //! - [`memory`]: how large a micro-batch may be, and what is known of that,
 //! - [`step`]: one optimizer step, whole or not at all,
 //! - [`device`] and [`threads`]: where, and on how many threads, a trial computes,
-//! - [`error`]: what goes wrong; [`data`] and [`model`]: what is trained, and on what,
+//! - [`error`]: what goes wrong; [`data`] and [`model`]: what is trained, and on what; [`hosted`]: both by an interpreter,
 //! - [`regular_file`]: the user's files, opened so that reading them ends,
 //! - [`digest`], [`seed`], [`pulse`]: hashes of files, random numbers by purpose, and that work gets done.
 
@@ -21,6 +21,7 @@ mod digest;
 pub mod error;
 pub mod event;
 pub mod facts;
+pub mod hosted;
 pub mod memory;
 pub mod model;
 pub mod process;

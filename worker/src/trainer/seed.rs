@@ -20,7 +20,17 @@ pub enum Purpose {
         /// The place of the micro-batch's first example in the epoch.
         first: u64,
     },
+    /// What reading an example draws, as augmentation does.
+    Example {
+        /// From 0; [`EVALUATION`] for evaluation.
+        epoch: u64,
+        /// Which row of the data.
+        row: u64,
+    },
 }
+
+/// The epoch of examples that are evaluated: they are the same each time.
+pub const EVALUATION: u64 = u64::MAX;
 
 /// The seed for one purpose.
 ///
@@ -33,6 +43,7 @@ pub fn derive(seed: u64, purpose: Purpose) -> u64 {
         Purpose::Labels => (2, 0),
         Purpose::Shuffle { epoch } => (3, epoch),
         Purpose::Forward { step, first } => (4, mix(step).wrapping_add(first)),
+        Purpose::Example { epoch, row } => (5, mix(epoch).wrapping_add(row)),
     };
     mix(mix(mix(seed).wrapping_add(number)).wrapping_add(index))
 }

@@ -19,15 +19,21 @@ pub fn threads_for(layers: &[Layer], features: &[u64], examples: u64, available:
 
 #[cfg(test)]
 mod tests {
-    use domain::architecture::{DataShape, layers};
+    use domain::architecture::layers;
+    use domain::problem::{DataShape, InputShape, Target, Task};
     use domain::spec::ModelSpec;
 
     use super::*;
 
     fn threads(model: ModelSpec, features: &[u64], examples: u64) -> u64 {
-        let shape =
-            DataShape { train_examples: 1, validation_examples: 0, features: features.to_vec(), classes: 10 };
-        threads_for(&layers(&model, &shape).unwrap().unwrap(), features, examples, 8)
+        let shape = DataShape {
+            train_examples: 1,
+            validation_examples: 0,
+            inputs: InputShape::only(features.to_vec()),
+            target: Target::classes(10),
+        };
+        let task = Task::Classification { classes: 10 };
+        threads_for(&layers(&model, &shape, &task).unwrap().unwrap(), features, examples, 8)
     }
 
     #[test]

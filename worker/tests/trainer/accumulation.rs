@@ -80,10 +80,10 @@ fn planning_changes_nothing_that_training_sees() {
     let spec = mlp_trial(TrainSpec::default());
     let probed = ready(&spec);
     let mut host = crate::lab::host();
-    let layers = domain::architecture::layers(&spec.model, &probed.shape).unwrap().unwrap();
+    let layers = domain::architecture::layers(&spec.model, &probed.shape, &probed.task).unwrap().unwrap();
     let untouched = worker::trainer::model::Model::build(
         &layers,
-        &probed.shape.features,
+        &probed.shape.inputs[0].shape,
         spec.settings.seed,
         (tch::Kind::Float, Device::Cpu),
     );

@@ -7,7 +7,7 @@ use domain::TrialSpec;
 use domain::lifecycle::Outcome;
 use domain::run::FailureKind;
 use domain::spec::{
-    CifarData, DataSource, FileSource, ModelSpec, Normalize, Precision, SafetensorsData, TrainSpec,
+    ArrayData, CifarData, DataSource, FileSource, ModelSpec, Normalize, Precision, TrainSpec,
 };
 use worker::trainer::session::Ready;
 
@@ -39,16 +39,13 @@ fn from(source: DataSource, normalize: Normalize) -> TrialSpec {
 }
 
 fn from_file(path: &Path, normalize: Normalize) -> TrialSpec {
-    from(
-        DataSource::Safetensors(SafetensorsData { file: FileSource::OnWorker(path.display().to_string()) }),
-        normalize,
-    )
+    from(DataSource::Safetensors(ArrayData::of(FileSource::OnWorker(path.display().to_string()))), normalize)
 }
 
 /// All rows as the model sees them.
 fn seen(spec: &TrialSpec) -> Vec<f64> {
     let Ready { mut feed, shape, .. } = ready(spec);
-    numbers(&feed.rows(0, shape.train_examples + shape.validation_examples).unwrap().inputs)
+    numbers(&feed.rows(0, shape.train_examples + shape.validation_examples).unwrap().inputs[0])
 }
 
 fn assert_close(found: &[f64], expected: &[f64], tolerance: f64) {
@@ -177,7 +174,12 @@ fn a_broken_file_is_an_error_that_says_where() {
     fs::write(&path, file).unwrap();
     let error = run(&from_file(&path, Normalize::Unit), &mut host()).unwrap_err();
     assert_eq!((error.kind(), error.is_fatal()), (FailureKind::Files, false));
-    assert!(error.to_string().contains("broken.safetensors is not usable: train_y[1] is -7"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("broken.safetensors is not usable: train_y[1] is -7; classes count from 0"),
+        "{error}"
+    );
 }
 
 /// CIFAR images: bright in one channel, which is the class modulo 3, and dim in the others.

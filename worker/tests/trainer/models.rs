@@ -186,7 +186,7 @@ fn an_unusable_module_is_refused_with_the_reason() {
         assert!(!text.contains('\n') && text.len() < 600, "{name}: {text}");
     }
     let text = refusal(module("convolutional"), &[3, 9, 7]);
-    assert!(text.contains("for examples of shape [3, 9, 7] it fails"), "{text}");
+    assert!(text.contains("for 2 examples of shape [3, 9, 7] it fails"), "{text}");
     let many = ModelSpec::script("/nowhere/net.pt");
     assert!(refusal(many, &[4]).contains("the file must be on the worker"));
 }

@@ -2,7 +2,7 @@
 
 use domain::TrialSpec;
 use domain::lifecycle::Outcome;
-use domain::memory::{MemoryParts, MicroBatchSearch, StaticParts};
+use domain::memory::{MicroBatchSearch, StaticParts};
 use domain::run::Accumulation;
 use domain::spec::{
     Budget, CnnModel, MicroBatchPolicy, MlpModel, ModelSpec, Norm, OptimizerKind, Precision, ResNetModel,
@@ -142,15 +142,15 @@ fn parts_1_to_3_are_predicted_to_the_byte_for_every_model() {
             let spec = lasting(trial(&[3, 8, 8], 64, model.clone(), 24, 1), Budget::Steps(2));
             let mut spec = with(spec, train.clone());
             spec.memory.micro_batch = MicroBatchPolicy::Fixed(8);
-            let shape = ready(&spec).shape;
-            let layers = domain::architecture::layers(&spec.model, &shape).unwrap().unwrap();
+            let Ready { shape, task, .. } = ready(&spec);
+            let layers = domain::architecture::layers(&spec.model, &shape, &task).unwrap().unwrap();
             let trained = run(&spec, &mut host()).unwrap();
             assert_eq!(
                 trained.parts().fixed,
                 StaticParts::predict(&layers, &train),
                 "{model:?} {precision:?}"
             );
-            assert_eq!(trained.parts().batch_bytes, 8 * MemoryParts::example_bytes(&shape, &train));
+            assert_eq!(trained.parts().batch_bytes, 8 * task.example_bytes(&shape, train.precision));
             let memory = trained.memory();
             assert_eq!(memory.peak_bytes, trained.parts().total());
             assert_close(memory.predicted_peak_bytes, memory.peak_bytes);
@@ -194,8 +194,8 @@ fn parts_1_and_2_are_predicted_to_the_byte_for_every_optimizer() {
     ] {
         let train = TrainSpec { optimizer, momentum, ..TrainSpec::default() };
         let spec = with(cnn_trial(32, 8), train.clone());
-        let shape = ready(&spec).shape;
-        let layers = domain::architecture::layers(&spec.model, &shape).unwrap().unwrap();
+        let Ready { shape, task, .. } = ready(&spec);
+        let layers = domain::architecture::layers(&spec.model, &shape, &task).unwrap().unwrap();
         let trained = run(&spec, &mut host()).unwrap();
         assert_eq!(trained.parts().fixed, StaticParts::predict(&layers, &train));
         let memory = trained.memory();

@@ -10,6 +10,7 @@ use domain::spec::{Budget, ModelSpec};
 use tch::{Device, Kind, Tensor};
 use worker::shim::optimizer::{SgdStep, fused_sgd};
 use worker::trainer::model::{Mode, Model};
+use worker::trainer::session::Ready;
 
 use crate::lab::{exclusive, host, lasting, ready, run, seed_example, trial};
 
@@ -47,11 +48,12 @@ fn steps_per_second() {
 
 /// Forward, backward and update on data in file order; no loss is read.
 fn bare_loop(spec: &TrialSpec, steps: u64) -> f64 {
-    let shape = ready(spec).shape;
-    let layers = layers(&spec.model, &shape).unwrap().unwrap();
-    let mut model = Model::build(&layers, &shape.features, 0, (Kind::Float, Device::Cpu)).unwrap();
+    let Ready { shape, task, .. } = ready(spec);
+    let layers = layers(&spec.model, &shape, &task).unwrap().unwrap();
+    let features = &shape.inputs[0].shape;
+    let mut model = Model::build(&layers, features, 0, (Kind::Float, Device::Cpu)).unwrap();
     let rows = shape.train_examples as i64;
-    let size: Vec<i64> = [rows].into_iter().chain(shape.features.iter().map(|&size| size as i64)).collect();
+    let size: Vec<i64> = [rows].into_iter().chain(features.iter().map(|&size| size as i64)).collect();
     let inputs = Tensor::randn(&size, (Kind::Float, Device::Cpu));
     let targets = Tensor::randint(2, [rows], (Kind::Int64, Device::Cpu));
     let batch = (spec.settings.batch_size.get() as i64).min(rows);
@@ -61,7 +63,7 @@ fn bare_loop(spec: &TrialSpec, steps: u64) -> f64 {
     for _ in 0..steps {
         row = if row + batch > rows { 0 } else { row };
         model.clear_gradients().unwrap();
-        let outputs = model.forward(&inputs.narrow(0, row, batch), Mode::Training).unwrap();
+        let outputs = model.forward(&[inputs.narrow(0, row, batch)], Mode::Training).unwrap();
         outputs.cross_entropy_for_logits(&targets.narrow(0, row, batch)).backward();
         fused_sgd(model.parameters(), None, &step).unwrap();
         row += batch;

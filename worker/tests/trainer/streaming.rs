@@ -71,18 +71,18 @@ fn examples_ahead_are_those_of_the_epochs_order_and_go_when_others_are_wanted() 
     let Ready { mut feed, .. } = ready(&spec(100, 10, 40_000));
     feed.start_epoch(0).unwrap();
     let plain: Vec<_> =
-        (0..10).map(|batch| numbers(&feed.micro_batch(10 * batch, 10, 0).unwrap().inputs)).collect();
+        (0..10).map(|batch| numbers(&feed.micro_batch(10 * batch, 10, 0).unwrap().inputs[0])).collect();
     assert_eq!(live_after(&mut feed, 0, 10, 10), 10 * EXAMPLE);
-    let ahead = numbers(&feed.micro_batch(10, 10, 5).unwrap().inputs);
+    let ahead = numbers(&feed.micro_batch(10, 10, 5).unwrap().inputs[0]);
     assert_eq!(ahead, plain[1]);
     // A look at its first part, or at something else, leaves it where it is.
     let before = cpu_memory::stats();
-    assert_eq!(numbers(&feed.epoch_examples(20, 3).unwrap().inputs), plain[2][..3 * 40]);
+    assert_eq!(numbers(&feed.epoch_examples(20, 3).unwrap().inputs[0]), plain[2][..3 * 40]);
     assert_eq!(cpu_memory::stats().current, before.current);
-    assert_eq!(numbers(&feed.epoch_examples(40, 10).unwrap().inputs), plain[4]);
+    assert_eq!(numbers(&feed.epoch_examples(40, 10).unwrap().inputs[0]), plain[4]);
     assert_eq!(cpu_memory::stats().current, before.current);
     // What is on its way is not the micro-batch that is wanted: it is dropped, and that one gathered.
-    assert_eq!(numbers(&feed.micro_batch(30, 10, 10).unwrap().inputs), plain[3]);
+    assert_eq!(numbers(&feed.micro_batch(30, 10, 10).unwrap().inputs[0]), plain[3]);
     let before = cpu_memory::stats().current;
     drop(feed.rows(0, 1).unwrap());
     assert_eq!(before - cpu_memory::stats().current, 10 * EXAMPLE, "an evaluation gives it up");
@@ -91,7 +91,7 @@ fn examples_ahead_are_those_of_the_epochs_order_and_go_when_others_are_wanted() 
     assert_eq!(live_after(&mut feed, 80, 10, 10), 10 * EXAMPLE);
     feed.start_epoch(1).unwrap();
     assert_eq!(cpu_memory::stats().current + 10 * EXAMPLE, before, "so that nothing of the old one is left");
-    assert_ne!(numbers(&feed.micro_batch(90, 10, 0).unwrap().inputs), plain[9]);
+    assert_ne!(numbers(&feed.micro_batch(90, 10, 0).unwrap().inputs[0]), plain[9]);
 }
 
 /// Allocations of each of some steps, after the first one.

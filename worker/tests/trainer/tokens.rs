@@ -4,7 +4,7 @@ use std::path::Path;
 
 use domain::TrialSpec;
 use domain::run::{LogLevel, Record};
-use domain::spec::{Budget, DataSource, FileSource, Normalize, SafetensorsData};
+use domain::spec::{ArrayData, Budget, DataSource, FileSource, Normalize};
 
 use crate::formats::safetensors;
 use crate::lab::{Trained, exclusive, host, lasting, module, run, trial};
@@ -25,7 +25,7 @@ fn tokens(folder: &Path, fractions: bool) -> DataSource {
     let file = folder.join("tokens.safetensors");
     let tensors = [("train_x", kind, &[ROWS, LENGTH][..], bytes), ("train_y", "I64", &[ROWS], labels)];
     std::fs::write(&file, safetensors(&tensors)).unwrap();
-    DataSource::Safetensors(SafetensorsData { file: FileSource::OnWorker(file.display().to_string()) })
+    DataSource::Safetensors(ArrayData::of(FileSource::OnWorker(file.display().to_string())))
 }
 
 fn token_trial(name: &str, source: DataSource, normalize: Normalize) -> TrialSpec {

@@ -1,6 +1,6 @@
 //! `[data]`.
 
-use domain::spec::{Labels, Normalize};
+use domain::spec::{Labels, Normalize, PythonCode};
 use serde_json::{Value, json};
 
 use super::super::data::{FORMATS, Format};
@@ -28,7 +28,20 @@ fn table(word: &str, format: Format) -> Value {
         }
         Format::Safetensors => (
             "A file of tensors train_x, train_y and, if wanted, validation_x, validation_y",
-            file("A safetensors file"),
+            arrays("A safetensors file"),
+            &[],
+        ),
+        Format::Npz => (
+            "NumPy's arrays train_x, train_y and, if wanted, validation_x, validation_y",
+            arrays("An .npz file, or a folder of .npy files"),
+            &[],
+        ),
+        Format::Python => (
+            "Map-style data sets that a function in a Python file returns",
+            super::model::code(
+                "The function in it that returns (train, validation or None), map-style data sets.",
+                PythonCode::DATA,
+            ),
             &[],
         ),
         Format::Synthetic => {
@@ -57,9 +70,17 @@ fn table(word: &str, format: Format) -> Value {
     if is_file { with_one_file(table) } else { table }
 }
 
-fn file(what: &str) -> Value {
+fn arrays(what: &str) -> Value {
+    let name = || json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": 128 });
     let mut properties = path(what);
     properties["upload"] = upload(what);
+    properties["inputs"] = with_default(
+        "Names of the inputs, as in train_NAME, in the order in which the model takes them: one by its place, several by their \
+         names.",
+        json!(["x"]),
+        json!({ "type": "array", "items": name(), "uniqueItems": true }),
+    );
+    properties["target"] = with_default("Name of the target, as in train_NAME.", "y", name());
     properties
 }
 

@@ -12,7 +12,7 @@ mod train;
 
 use serde_json::{Map, Value, json};
 
-use domain::spec::{TargetMetric, TrainKey};
+use domain::spec::{Loss, TargetMetric, TrainKey};
 
 /// The largest whole number that TOML has.
 const LARGEST: u64 = i64::MAX as u64;
@@ -46,7 +46,13 @@ pub fn document() -> Value {
             "memory": memory::section()
         },
         "additionalProperties": false,
-        "allOf": [one_budget(), validation_for_a_target(), target_to_stop_at()],
+        "allOf": [
+            one_budget(),
+            validation_for_a_target(),
+            target_to_stop_at(),
+            numbers_for_a_loss(),
+            code_for_a_loss()
+        ],
         "$defs": train::definitions()
     })
 }
@@ -63,7 +69,7 @@ fn one_budget() -> Value {
     })
 }
 
-/// A target on validation examples needs some; only a safetensors file may bring its own.
+/// A target on validation examples needs some; only files of arrays and data sets of one's own may bring theirs.
 fn validation_for_a_target() -> Value {
     let measured = TargetMetric::ALL.iter().filter(|(_, metric)| *metric != TargetMetric::TrainSetLoss);
     let words: Vec<&str> = measured.map(|(word, _)| *word).collect();
@@ -76,7 +82,7 @@ fn validation_for_a_target() -> Value {
                         "target": { "required": ["metric"], "properties": { "metric": { "enum": words } } }
                     }
                 },
-                "data": { "required": ["format"], "properties": { "format": { "not": { "const": "safetensors" } } } }
+                "data": { "required": ["format"], "properties": { "format": { "not": { "enum": ["safetensors", "npz", "python"] } } } }
             }
         },
         "then": { "properties": { "data": { "required": ["validation"], "properties": { "validation": { "minimum": 1 } } } } }
@@ -89,6 +95,37 @@ fn target_to_stop_at() -> Value {
         "if": { "properties": { "grid": { "required": ["stop_at_target"] } } },
         "then": { "properties": { "train": { "required": ["target"] } } }
     })
+}
+
+/// Losses against numbers need a format that may hold them.
+fn numbers_for_a_loss() -> Value {
+    let losses = [Loss::Mae, Loss::Huber, Loss::BinaryCrossEntropy].map(Loss::word);
+    let formats = json!({ "format": { "enum": ["safetensors", "npz", "python"] } });
+    json!({
+        "if": with_a_loss_of(&losses),
+        "then": { "properties": { "data": { "properties": formats } } }
+    })
+}
+
+/// A loss of the model's own is a function in the file of a Python model.
+fn code_for_a_loss() -> Value {
+    json!({
+        "if": with_a_loss_of(&[Loss::Model.word()]),
+        "then": { "properties": { "model": { "properties": { "kind": { "const": "python" } } } } }
+    })
+}
+
+/// Files with one of these losses, in [train] or as an axis.
+fn with_a_loss_of(losses: &[&str]) -> Value {
+    let of = |loss: Value, section: &str| {
+        json!({
+            "required": [section],
+            "properties": { section: { "required": ["loss"], "properties": { "loss": loss } } }
+        })
+    };
+    let is_axis = json!({ "required": ["grid"], "properties": { "grid": { "required": ["loss"] } } });
+    let fixed = json!({ "allOf": [{ "not": is_axis }, of(json!({ "enum": losses }), "train")] });
+    json!({ "anyOf": [fixed, of(json!({ "contains": { "enum": losses } }), "grid")] })
 }
 
 /// A schema that says what it is for.

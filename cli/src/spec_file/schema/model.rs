@@ -1,6 +1,6 @@
 //! `[model]`.
 
-use domain::spec::{CnnModel, MlpModel, Norm, PythonModel, ResNetModel};
+use domain::spec::{CnnModel, MlpModel, Norm, PythonCode, ResNetModel};
 use serde_json::{Value, json};
 
 use super::super::model::{KINDS, Kind};
@@ -83,6 +83,11 @@ fn script() -> Value {
 }
 
 fn python() -> Value {
+    code("The function in it that returns the torch.nn.Module.", PythonCode::MODEL)
+}
+
+/// Keys of Python code, whose function does this and is called so by default.
+pub(super) fn code(function: &str, default: &str) -> Value {
     let description = "The Python file on the worker, or a folder that is a package; under `run`, relative to the sweep file.";
     let scalar = json!({ "type": ["boolean", "number", "string"] });
     let value = json!({ "anyOf": [scalar, { "type": "array", "maxItems": 1024 }] });
@@ -90,8 +95,8 @@ fn python() -> Value {
         "path": { "description": description, "type": "string", "minLength": 1 },
         "upload": upload("The Python file"),
         "function": with_default(
-            "The function in it that returns the torch.nn.Module.",
-            PythonModel::FUNCTION,
+            function,
+            default,
             json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": 128 }),
         ),
         "arguments": described(

@@ -4,7 +4,7 @@
 //! `nesterov = true` is sound though `[train]` itself has no momentum.
 
 use super::Issues;
-use crate::spec::{OptimizerKind, SweepDraft, TrainAxis, TrainKey, TrainSpec, Value};
+use crate::spec::{Loss, ModelSpec, OptimizerKind, SweepDraft, TrainAxis, TrainKey, TrainSpec, Value};
 
 pub(super) fn check(draft: &SweepDraft, found: &mut Issues) {
     let cells = Cells::of(draft);
@@ -12,6 +12,11 @@ pub(super) fn check(draft: &SweepDraft, found: &mut Issues) {
         let path =
             cell.path(&[TrainKey::Momentum, TrainKey::Nesterov]).unwrap_or("train.nesterov".to_owned());
         found.add(path, "Nesterov's rule needs a momentum", Some("set `momentum = 0.9`"));
+    }
+    if let Some((cell, (message, help))) =
+        cells.0.iter().find_map(|cell| Some((cell, misfit(cell.train.loss, draft)?)))
+    {
+        found.add(cell.path(&[TrainKey::Loss]).unwrap_or("train.loss".to_owned()), message, Some(help));
     }
     for axis in draft.grid.train.iter().filter(|axis| axis.values.len() > 1 && !cells.0.is_empty()) {
         if !cells.0.iter().any(|cell| has_effect(axis.key, &cell.train)) {
@@ -24,6 +29,27 @@ pub(super) fn check(draft: &SweepDraft, found: &mut Issues) {
                 Some(&format!("remove the axis, or {}", remedy(axis.key))),
             );
         }
+    }
+}
+
+/// What is wrong with a loss for this model and this data, and what to do.
+fn misfit(loss: Loss, draft: &SweepDraft) -> Option<(String, &'static str)> {
+    let word = loss.word();
+    match loss {
+        Loss::Model if !matches!(draft.model, ModelSpec::Python(_)) => Some((
+            format!(
+                "`loss = \"{word}\"` is a function in the file of a Python model, and this model has none"
+            ),
+            "use a loss of another name, or a model of kind \"python\"",
+        )),
+        Loss::Mae | Loss::Huber | Loss::BinaryCrossEntropy if draft.data.source.has_classes() => Some((
+            format!(
+                "`loss = \"{word}\"` needs numbers as targets, and format = \"{}\" has classes",
+                draft.data.source.format()
+            ),
+            "use \"cross_entropy\", or \"mse\" against one-hot classes",
+        )),
+        _ => None,
     }
 }
 

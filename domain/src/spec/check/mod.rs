@@ -2,13 +2,14 @@
 
 mod axes;
 mod cells;
+mod code;
 mod model;
 
 use std::collections::HashSet;
 use std::fmt;
 
 use super::{
-    Budget, DataSource, DataSpec, GridSpec, MemorySpec, MicroBatchPolicy, SweepDraft, SweepSpec,
+    ArrayData, Budget, DataSource, DataSpec, GridSpec, MemorySpec, MicroBatchPolicy, SweepDraft, SweepSpec,
     SyntheticData, TargetMetric, TrainKey, TrainSpec, Upload, is_name,
 };
 
@@ -117,17 +118,17 @@ fn check_data(data: &DataSpec, found: &mut Issues) {
                 );
             }
         }
-        source if source.path() == Some("") => {
+        source if source.path() == Some("") && !matches!(source, DataSource::Python(_)) => {
             let help = match source {
                 DataSource::Safetensors(_) => "name the file",
+                DataSource::Npz(_) => "name the .npz file, or the folder of the .npy files",
                 _ => "name the folder that holds the files",
             };
             found.add("data.path", "the path is empty", Some(help));
         }
-        DataSource::Idx(_)
-        | DataSource::Cifar10(_)
-        | DataSource::Cifar100(_)
-        | DataSource::Safetensors(_) => {}
+        DataSource::Safetensors(arrays) | DataSource::Npz(arrays) => check_arrays(arrays, found),
+        DataSource::Python(python) => code::check("data", python, found),
+        DataSource::Idx(_) | DataSource::Cifar10(_) | DataSource::Cifar100(_) => {}
     }
     match data.limit {
         Some(0) => {
@@ -145,6 +146,31 @@ fn check_data(data: &DataSpec, found: &mut Issues) {
             );
         }
         _ => {}
+    }
+}
+
+const MOST_INPUTS: usize = 64;
+
+fn check_arrays(arrays: &ArrayData, found: &mut Issues) {
+    if arrays.inputs.len() > MOST_INPUTS {
+        let message = format!("{} inputs are too many", arrays.inputs.len());
+        found.add("data.inputs", message, Some(&format!("{MOST_INPUTS} are allowed")));
+    }
+    found.add_repeats("data.inputs", &arrays.inputs);
+    for (index, name) in arrays.inputs.iter().enumerate() {
+        if !code::is_identifier(name) {
+            let message = format!("{name:?} cannot be the name of an argument");
+            found.add(format!("data.inputs[{index}]"), message, Some("use letters, digits and _"));
+        }
+    }
+    if let Some(target) = &arrays.target {
+        if !code::is_identifier(target) {
+            let message = format!("{target:?} cannot be the name of an array");
+            found.add("data.target", message, Some("use letters, digits and _"));
+        }
+        if arrays.inputs.contains(target) {
+            found.add("data.target", format!("{target:?} is an input, too"), None);
+        }
     }
 }
 
@@ -250,10 +276,9 @@ fn check_target(draft: &SweepDraft, found: &mut Issues) {
     if !target.below.is_finite() {
         found.add("train.target.below", format!("{} is not a bound", target.below), None);
     }
-    // Whether a safetensors file brings validation examples of its own, the worker knows; no other format does.
     if target.metric != TargetMetric::TrainSetLoss
         && draft.data.validation == 0
-        && !matches!(draft.data.source, DataSource::Safetensors(_))
+        && !draft.data.source.may_have_validation()
     {
         found.add(
             "train.target.metric",

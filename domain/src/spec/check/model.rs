@@ -1,7 +1,7 @@
 //! The rules of `[model]`.
 
-use super::Issues;
-use crate::spec::{Argument, CnnModel, MlpModel, ModelSpec, PythonModel, ResNetModel, ScriptModel, Value};
+use super::{Issues, code};
+use crate::spec::{CnnModel, MlpModel, ModelSpec, ResNetModel, ScriptModel};
 
 const LARGEST_LAYER: u64 = 1 << 20;
 
@@ -20,59 +20,7 @@ pub(super) fn check(model: &ModelSpec, found: &mut Issues) {
                 found.add("model.path", "the path is empty", Some("name the file of the scripted module"));
             }
         }
-        ModelSpec::Python(python) => check_python(python, found),
-    }
-}
-
-const MOST_ARGUMENTS: usize = 64;
-const LONGEST_WORD: usize = 4096;
-const DEEPEST_LIST: usize = 4;
-const MOST_ITEMS: usize = 1024;
-
-fn check_python(python: &PythonModel, found: &mut Issues) {
-    let PythonModel { file, function, arguments } = python;
-    super::check_upload("model.upload", file.upload(), found);
-    if file.path() == Some("") {
-        found.add("model.path", "the path is empty", Some("name the Python file that builds the module"));
-    }
-    if !is_identifier(function) {
-        found.add(
-            "model.function",
-            format!("{function:?} is not the name of a Python function"),
-            Some("name the function that returns the module, such as \"build\""),
-        );
-    }
-    if arguments.len() > MOST_ARGUMENTS {
-        let title = format!("{} arguments are too many", arguments.len());
-        found.add("model.arguments", title, Some(&format!("{MOST_ARGUMENTS} are allowed")));
-    }
-    for (name, argument) in arguments {
-        let path = format!("model.arguments.{name}");
-        if !is_identifier(name) {
-            found.add(&path, format!("{name:?} is not the name of a Python argument"), None);
-        }
-        if !is_small(argument, DEEPEST_LIST) {
-            let help =
-                format!("texts of up to {LONGEST_WORD} bytes, lists of up to {MOST_ITEMS} items are taken");
-            found.add(&path, "the value is too large", Some(&help));
-        }
-    }
-}
-
-/// Names with letters of other alphabets are left out: they cannot be typed on every machine.
-fn is_identifier(name: &str) -> bool {
-    let mut letters = name.chars();
-    let begins = letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
-    begins && name.len() <= 128 && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
-}
-
-fn is_small(argument: &Argument, depth: usize) -> bool {
-    match argument {
-        Argument::One(Value::Word(word)) => word.len() <= LONGEST_WORD && !word.contains('\0'),
-        Argument::One(_) => true,
-        Argument::List(items) => {
-            depth > 0 && items.len() <= MOST_ITEMS && items.iter().all(|item| is_small(item, depth - 1))
-        }
+        ModelSpec::Python(code) => code::check("model", code, found),
     }
 }
 

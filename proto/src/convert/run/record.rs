@@ -1,4 +1,6 @@
-use domain::run::{LogLevel, LogLine, MetricName, MetricPoint, Place, Record, Resumed, Split, SplitKind};
+use domain::run::{
+    LogLevel, LogLine, MetricName, MetricPoint, OwnMetricName, Place, Record, Resumed, Split, SplitKind,
+};
 
 use crate::convert::fleet::attempt;
 use crate::convert::{Wire, WireError, unspecified};
@@ -34,45 +36,50 @@ impl Wire for MetricPoint {
 
     fn to_wire(&self) -> v1::MetricPoint {
         let Place { step, examples, seconds } = self.place;
-        v1::MetricPoint { name: self.name.to_wire().into(), step, examples, seconds, value: self.value }
+        let (name, own_name) = name_to_wire(&self.name);
+        v1::MetricPoint { name: name.into(), own_name, step, examples, seconds, value: self.value }
     }
 
     fn from_wire(message: v1::MetricPoint) -> Result<Self, WireError> {
         Ok(Self {
-            name: MetricName::from_wire(message.name())?,
+            name: name_from_wire(message.name(), &message.own_name)?,
             place: Place { step: message.step, examples: message.examples, seconds: message.seconds },
             value: message.value,
         })
     }
 }
 
-impl Wire for MetricName {
-    type Message = v1::MetricName;
+/// The number of a metric, and what one of a model's own is called.
+fn name_to_wire(name: &MetricName) -> (v1::MetricName, String) {
+    let number = match name {
+        MetricName::TrainLoss => v1::MetricName::TrainLoss,
+        MetricName::TrainSetLoss => v1::MetricName::TrainSetLoss,
+        MetricName::LearningRate => v1::MetricName::LearningRate,
+        MetricName::GradientNorm => v1::MetricName::GradientNorm,
+        MetricName::ValidationLoss => v1::MetricName::ValidationLoss,
+        MetricName::ValidationAccuracy => v1::MetricName::ValidationAccuracy,
+        MetricName::ValidationError => v1::MetricName::ValidationError,
+        MetricName::ValidationPerplexity => v1::MetricName::ValidationPerplexity,
+        MetricName::Own(name) => return (v1::MetricName::Own, name.as_str().to_owned()),
+    };
+    (number, String::new())
+}
 
-    fn to_wire(&self) -> v1::MetricName {
-        match self {
-            Self::TrainLoss => v1::MetricName::TrainLoss,
-            Self::TrainSetLoss => v1::MetricName::TrainSetLoss,
-            Self::LearningRate => v1::MetricName::LearningRate,
-            Self::GradientNorm => v1::MetricName::GradientNorm,
-            Self::ValidationLoss => v1::MetricName::ValidationLoss,
-            Self::ValidationAccuracy => v1::MetricName::ValidationAccuracy,
-            Self::ValidationError => v1::MetricName::ValidationError,
-        }
-    }
-
-    fn from_wire(message: v1::MetricName) -> Result<Self, WireError> {
-        Ok(match message {
-            v1::MetricName::TrainLoss => Self::TrainLoss,
-            v1::MetricName::TrainSetLoss => Self::TrainSetLoss,
-            v1::MetricName::LearningRate => Self::LearningRate,
-            v1::MetricName::GradientNorm => Self::GradientNorm,
-            v1::MetricName::ValidationLoss => Self::ValidationLoss,
-            v1::MetricName::ValidationAccuracy => Self::ValidationAccuracy,
-            v1::MetricName::ValidationError => Self::ValidationError,
-            v1::MetricName::Unspecified => return Err(unspecified("records.metric.name")),
-        })
-    }
+fn name_from_wire(number: v1::MetricName, own_name: &str) -> Result<MetricName, WireError> {
+    Ok(match number {
+        v1::MetricName::TrainLoss => MetricName::TrainLoss,
+        v1::MetricName::TrainSetLoss => MetricName::TrainSetLoss,
+        v1::MetricName::LearningRate => MetricName::LearningRate,
+        v1::MetricName::GradientNorm => MetricName::GradientNorm,
+        v1::MetricName::ValidationLoss => MetricName::ValidationLoss,
+        v1::MetricName::ValidationAccuracy => MetricName::ValidationAccuracy,
+        v1::MetricName::ValidationError => MetricName::ValidationError,
+        v1::MetricName::ValidationPerplexity => MetricName::ValidationPerplexity,
+        v1::MetricName::Own => OwnMetricName::new(own_name)
+            .map(MetricName::Own)
+            .ok_or_else(|| WireError::new("records.metric.own_name", "is no name of a metric"))?,
+        v1::MetricName::Unspecified => return Err(unspecified("records.metric.name")),
+    })
 }
 
 impl Wire for Split {
@@ -155,8 +162,10 @@ mod tests {
         for (on_wire, name) in wire.zip(MetricName::ALL) {
             let word = on_wire.as_str_name().trim_start_matches("METRIC_NAME_").to_lowercase();
             assert_eq!((word.as_str(), i32::from(on_wire)), (name.word(), i32::from(name.number())));
-            assert_eq!(name.to_wire(), on_wire);
+            assert_eq!(name_to_wire(&name).0, on_wire);
         }
-        assert!(v1::MetricName::try_from(i32::try_from(MetricName::ALL.len() + 1).unwrap()).is_err());
+        let after = i32::try_from(MetricName::ALL.len() + 1).unwrap();
+        assert_eq!(v1::MetricName::try_from(after), Ok(v1::MetricName::Own));
+        assert!(v1::MetricName::try_from(after + 1).is_err());
     }
 }

@@ -1,8 +1,9 @@
 use domain::lifecycle::Outcome;
 use domain::memory::{MemoryParts, StaticParts};
-use domain::run::{Accumulation, PeakMemory, ReachedTarget, SeedSets, TrialResult};
+use domain::problem::TaskKind;
+use domain::run::{Accumulation, MetricName, PeakMemory, ReachedTarget, SeedSets, TrialResult};
 
-use crate::convert::{Wire, WireError, required, unspecified};
+use crate::convert::{Wire, WireError, parsed, required, unspecified, word};
 use crate::v1;
 
 impl Wire for TrialResult {
@@ -38,6 +39,9 @@ impl Wire for TrialResult {
             oom_count: self.oom_count,
             gradient_noise_scale: self.gradient_noise_scale,
             seed_sets: self.seed_sets.map(|sets| sets.to_wire()),
+            task: self.task.map(|task| task.word().to_owned()).unwrap_or_default(),
+            tokens: self.tokens,
+            metrics: self.metrics.iter().map(last_to_wire).collect(),
         }
     }
 
@@ -67,10 +71,24 @@ impl Wire for TrialResult {
             oom_count: message.oom_count,
             gradient_noise_scale: if_finite(message.gradient_noise_scale),
             seed_sets: message.seed_sets.map(SeedSets::from_wire).transpose()?,
+            task: match &*message.task {
+                "" => None,
+                task => Some(word("result.task", &TaskKind::ALL, task)?),
+            },
+            tokens: message.tokens,
+            metrics: message.metrics.into_iter().map(last_from_wire).collect::<Result<Vec<_>, _>>()?,
             message: message.message,
             device: message.device,
         })
     }
+}
+
+fn last_to_wire((name, value): &(MetricName, f64)) -> v1::LastMetric {
+    v1::LastMetric { name: name.word().to_owned(), value: *value }
+}
+
+fn last_from_wire(message: v1::LastMetric) -> Result<(MetricName, f64), WireError> {
+    Ok((parsed("result.metrics.name", &message.name)?, finite("result.metrics.value", message.value)?))
 }
 
 /// All three of it, or none.

@@ -1,11 +1,10 @@
-//! `[data]`, and files that are sent along.
+//! `[data]`.
 
-use domain::spec::{
-    CifarData, DataSource, DataSpec, FileSource, IdxData, Labels, Normalize, SafetensorsData, SyntheticData,
-    Upload,
-};
+use domain::spec::{ArrayData, CifarData, DataSource, DataSpec, IdxData, Labels, Normalize, SyntheticData};
 
-use crate::convert::{Wire, WireError, missing, parsed};
+use super::code::{code_from_wire, code_to_wire};
+use super::file::{file_from_wire, file_to_wire};
+use crate::convert::{Wire, WireError, missing};
 use crate::v1;
 
 impl Wire for DataSpec {
@@ -54,10 +53,9 @@ fn source_to_wire(source: &DataSource) -> v1::data_spec::Source {
         DataSource::Idx(data) => Source::Idx(v1::IdxData { path: data.path.clone() }),
         DataSource::Cifar10(data) => Source::Cifar10(v1::CifarData { path: data.path.clone() }),
         DataSource::Cifar100(data) => Source::Cifar100(v1::CifarData { path: data.path.clone() }),
-        DataSource::Safetensors(data) => {
-            let (path, upload) = file_to_wire(&data.file);
-            Source::Safetensors(v1::SafetensorsData { path, upload })
-        }
+        DataSource::Safetensors(data) => Source::Safetensors(arrays_to_wire(data)),
+        DataSource::Npz(data) => Source::Npz(arrays_to_wire(data)),
+        DataSource::Python(code) => Source::Python(code_to_wire(code)),
     }
 }
 
@@ -78,53 +76,22 @@ fn source_from_wire(source: v1::data_spec::Source) -> Result<DataSource, WireErr
         Source::Idx(data) => DataSource::Idx(IdxData { path: data.path }),
         Source::Cifar10(data) => DataSource::Cifar10(CifarData { path: data.path }),
         Source::Cifar100(data) => DataSource::Cifar100(CifarData { path: data.path }),
-        Source::Safetensors(data) => {
-            let file = file_from_wire("data.upload", data.path, data.upload)?;
-            DataSource::Safetensors(SafetensorsData { file })
-        }
+        Source::Safetensors(data) => DataSource::Safetensors(arrays_from_wire(data)?),
+        Source::Npz(data) => DataSource::Npz(arrays_from_wire(data)?),
+        Source::Python(code) => DataSource::Python(code_from_wire("data.upload", code)?),
     })
 }
 
-/// `path` and `upload` of a section.
-pub(super) fn file_to_wire(file: &FileSource) -> (String, Option<v1::Upload>) {
-    match file {
-        FileSource::OnWorker(path) => (path.clone(), None),
-        FileSource::Upload(file) => (String::new(), Some(file.to_wire())),
-    }
+fn arrays_to_wire(data: &ArrayData) -> v1::ArrayData {
+    let (path, upload) = file_to_wire(&data.file);
+    let target = data.target.clone().unwrap_or_default();
+    v1::ArrayData { path, upload, inputs: data.inputs.clone(), target }
 }
 
-/// `path` or `upload` of a section; `field` is the latter's.
-pub(super) fn file_from_wire(
-    field: &'static str,
-    path: String,
-    sent: Option<v1::Upload>,
-) -> Result<FileSource, WireError> {
-    match sent {
-        None => Ok(FileSource::OnWorker(path)),
-        Some(_) if !path.is_empty() => Err(WireError::new(field, "excludes `path`: a file has one place")),
-        Some(sent) => upload(field, sent).map(FileSource::Upload),
-    }
-}
-
-/// A file that is sent along, in the field of that name.
-///
-/// # Errors
-/// [`WireError`] when its hash is none.
-pub fn upload(field: &'static str, message: v1::Upload) -> Result<Upload, WireError> {
-    let v1::Upload { name, sha256, bytes } = message;
-    let hash =
-        parsed(field, &sha256).map_err(|error| WireError::new(field, format!("sha256 {}", error.problem)))?;
-    Ok(Upload { name, hash, bytes })
-}
-
-impl Wire for Upload {
-    type Message = v1::Upload;
-
-    fn to_wire(&self) -> v1::Upload {
-        v1::Upload { name: self.name.clone(), sha256: self.hash.to_string(), bytes: self.bytes }
-    }
-
-    fn from_wire(message: v1::Upload) -> Result<Self, WireError> {
-        upload("upload", message)
-    }
+fn arrays_from_wire(data: v1::ArrayData) -> Result<ArrayData, WireError> {
+    Ok(ArrayData {
+        file: file_from_wire("data.upload", data.path, data.upload)?,
+        inputs: data.inputs,
+        target: Some(data.target).filter(|name| !name.is_empty()),
+    })
 }

@@ -1,11 +1,13 @@
 //! What is to be trained: sweeps and trials.
 
+mod code;
 mod data;
+mod file;
 mod grid;
 mod model;
 mod train;
 
-pub use data::upload;
+pub use file::upload;
 
 use domain::spec::{MemorySpec, MicroBatchPolicy, SweepDraft, TrialSettings, TrialSpec};
 use domain::units::{BatchSize, Bytes, LearningRate};

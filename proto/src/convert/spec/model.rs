@@ -1,10 +1,9 @@
 //! `[model]`.
 
-use domain::spec::{
-    Argument, CnnModel, MlpModel, ModelSpec, Norm, PythonModel, ResNetModel, ScriptModel, Value,
-};
+use domain::spec::{CnnModel, MlpModel, ModelSpec, Norm, ResNetModel, ScriptModel};
 
-use super::data::{file_from_wire, file_to_wire};
+use super::code::{code_from_wire, code_to_wire};
+use super::file::{file_from_wire, file_to_wire};
 use crate::convert::{Wire, WireError, missing, word};
 use crate::v1;
 
@@ -33,16 +32,7 @@ impl Wire for ModelSpec {
                 let (path, upload) = file_to_wire(&script.file);
                 Kind::Torchscript(v1::ScriptModel { path, upload })
             }
-            Self::Python(python) => {
-                let (path, upload) = file_to_wire(&python.file);
-                let function = python.function.clone();
-                let argument = |(name, value): &(String, Argument)| v1::Argument {
-                    name: name.clone(),
-                    value: Some(argument_to_wire(value)),
-                };
-                let arguments = python.arguments.iter().map(argument).collect();
-                Kind::Python(v1::PythonModel { path, upload, function, arguments })
-            }
+            Self::Python(code) => Kind::Python(code_to_wire(code)),
         };
         v1::ModelSpec { kind: Some(kind) }
     }
@@ -62,45 +52,9 @@ impl Wire for ModelSpec {
                 let file = file_from_wire("model.upload", model.path, model.upload)?;
                 Self::TorchScript(ScriptModel { file })
             }
-            Kind::Python(model) => {
-                let file = file_from_wire("model.upload", model.path, model.upload)?;
-                let argument =
-                    |argument: v1::Argument| Ok((argument.name, argument_from_wire(argument.value)?));
-                let arguments =
-                    model.arguments.into_iter().map(argument).collect::<Result<_, WireError>>()?;
-                Self::Python(PythonModel { file, function: model.function, arguments })
-            }
+            Kind::Python(code) => Self::Python(code_from_wire("model.upload", code)?),
         })
     }
-}
-
-fn argument_to_wire(argument: &Argument) -> v1::ArgumentValue {
-    use v1::argument_value::Kind;
-    let kind = match argument {
-        Argument::One(Value::Flag(flag)) => Kind::Flag(*flag),
-        Argument::One(Value::Integer(number)) => Kind::Integer(*number),
-        Argument::One(Value::Number(number)) => Kind::Number(*number),
-        Argument::One(Value::Word(word)) => Kind::Word(word.clone()),
-        Argument::List(items) => {
-            Kind::List(v1::ArgumentList { values: items.iter().map(argument_to_wire).collect() })
-        }
-    };
-    v1::ArgumentValue { kind: Some(kind) }
-}
-
-fn argument_from_wire(value: Option<v1::ArgumentValue>) -> Result<Argument, WireError> {
-    use v1::argument_value::Kind;
-    let kind = value.and_then(|value| value.kind).ok_or_else(|| missing("model.arguments"))?;
-    Ok(match kind {
-        Kind::Flag(flag) => Argument::One(Value::Flag(flag)),
-        Kind::Integer(number) => Argument::One(Value::Integer(number)),
-        Kind::Number(number) => Argument::One(Value::Number(number)),
-        Kind::Word(word) => Argument::One(Value::Word(word)),
-        Kind::List(list) => {
-            let items = list.values.into_iter().map(|value| argument_from_wire(Some(value)));
-            Argument::List(items.collect::<Result<_, _>>()?)
-        }
-    })
 }
 
 /// What an older client does not send has the default of the sweep file.

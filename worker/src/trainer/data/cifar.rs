@@ -11,9 +11,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::DataError;
-use super::dataset::Raw;
+use super::column::{Column, Storage};
 use super::files::{self, Files, MAX_BYTES, malformed};
-use super::inputs::{Inputs, Storage};
+use super::raw::Raw;
 
 const FEATURES: [u64; 3] = [3, 32, 32];
 const PIXELS: usize = 3 * 32 * 32;
@@ -56,15 +56,9 @@ pub(super) fn read(folder: &Path, format: &Format) -> Result<Raw, DataError> {
         let mut contents = files.open(&path)?;
         images.read(&mut contents, format).map_err(|reason| malformed(&path, reason))?;
     }
-    Ok(Raw {
-        features: FEATURES.to_vec(),
-        classes: format.classes(),
-        inputs: Inputs { storage: Storage::U8, bytes: images.pixels },
-        targets: images.labels,
-        own_validation: None,
-        origin: Some(files.origin()),
-        remarks,
-    })
+    let inputs = Column { storage: Storage::U8, shape: FEATURES.to_vec(), bytes: images.pixels };
+    let raw = Raw::classified(inputs, &images.labels, format.classes());
+    Ok(Raw { origin: Some(files.origin()), remarks, ..raw })
 }
 
 fn find(folder: &Path, format: &Format) -> Result<Vec<PathBuf>, DataError> {
@@ -174,11 +168,16 @@ mod tests {
     use std::fs;
     use std::io::Write;
 
+    use domain::problem::TargetValues;
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use proptest::prelude::*;
 
     use super::*;
+
+    fn targets(raw: &Raw) -> Vec<i64> {
+        raw.target.integers().collect()
+    }
 
     /// An image whose pixels count up from its seed.
     fn image(labels: &[u8], seed: usize) -> Vec<u8> {
@@ -207,11 +206,13 @@ mod tests {
               only the others are trained on; for fewer examples, set `limit` in [data] instead"
             ]
         );
-        assert_eq!((raw.features, raw.classes, raw.targets), (vec![3, 32, 32], 10, vec![4, 0, 9]));
-        assert_eq!(raw.inputs.bytes.len(), 3 * PIXELS);
+        let images = &raw.inputs[0].column;
+        assert_eq!((&images.shape[..], raw.values), (&[3, 32, 32][..], TargetValues::Classes(10)));
+        assert_eq!(targets(&raw), [4, 0, 9]);
+        assert_eq!(images.bytes.len(), 3 * PIXELS);
         // The first pixel of each image's red, and the second of its blue.
-        assert_eq!([0, 1, 2].map(|row| raw.inputs.bytes[row * PIXELS]), [1, 2, 3]);
-        assert_eq!(raw.inputs.bytes[2 * PIXELS + 2049], (3 + 2049 % 256) as u8);
+        assert_eq!([0, 1, 2].map(|row| images.bytes[row * PIXELS]), [1, 2, 3]);
+        assert_eq!(images.bytes[2 * PIXELS + 2049], (3 + 2049 % 256) as u8);
     }
 
     #[test]
@@ -224,10 +225,10 @@ mod tests {
         packed.write_all(&[image(&[19, 99], 0), image(&[3, 2], 5)].concat()).unwrap();
         fs::write(inner.join("train.bin.gz"), packed.finish().unwrap()).unwrap();
         let raw = read(folder.path(), &CIFAR_100).unwrap();
-        assert_eq!((raw.classes, raw.targets), (100, vec![99, 2]), "the fine labels");
+        assert_eq!((raw.values, targets(&raw)), (TargetValues::Classes(100), vec![99, 2]), "the fine labels");
         assert!(raw.remarks.is_empty(), "all of its one file is there");
         let inner = read(&inner, &CIFAR_100).unwrap();
-        assert_eq!((raw.origin.is_some(), inner.targets), (true, vec![99, 2]));
+        assert_eq!((raw.origin.is_some(), targets(&inner)), (true, vec![99, 2]));
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! Micro-batches of an epoch.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use domain::AccumulationPlan;
+use smallvec::SmallVec;
 use tch::{Device, Kind, Tensor};
 
-use super::dataset::Dataset;
-use super::prepare::Prepare;
+use super::dataset::{Counted, Dataset};
+use super::items::Draws;
+use super::prepare::{Prepare, Wanted};
 use super::resident::Resident;
 use super::streamed::Streamed;
 use crate::shim::TorchError;
@@ -15,9 +18,9 @@ use crate::trainer::seed::{Purpose, derive, permutation};
 /// Some examples as the model sees them, on the device.
 #[derive(Debug)]
 pub struct Examples {
-    /// (examples, ...features).
-    pub inputs: Tensor,
-    /// (examples) of int64 classes.
+    /// Each of shape (examples, ...).
+    pub inputs: SmallVec<[Tensor; 1]>,
+    /// (examples, ...): int64 classes, or numbers.
     pub targets: Tensor,
 }
 
@@ -29,6 +32,8 @@ pub struct Feed {
     prepare: Prepare,
     /// Seeds each epoch's order; `None` is file order.
     shuffle: Option<u64>,
+    /// The rows of the epoch in their order, where it matters which they are; empty is file order.
+    order: Vec<i64>,
     /// The training examples that an epoch takes.
     per_epoch: u64,
     /// Streamed rows are sent before they are asked for.
@@ -48,8 +53,14 @@ pub struct FeedOptions {
     pub device: Device,
     /// The number type that it computes in.
     pub kind: Kind,
+    /// Whether integers and flags stay so, as a model of the user's own takes them.
+    pub keeps_integers: bool,
+    /// Whether the loss compares numbers.
+    pub target_as_numbers: bool,
     /// Seeds the order of each epoch; `None` for file order.
     pub shuffle: Option<u64>,
+    /// Seeds what reading an example draws.
+    pub seed: u64,
     /// Bytes that the data may take on the device for good; if it needs more, it is streamed from the host.
     pub resident_limit: u64,
     /// Training examples that an epoch takes, which may be fewer than there are.
@@ -64,16 +75,18 @@ impl Feed {
     /// # Errors
     /// [`TorchError`], such as when memory runs out.
     pub fn new(dataset: Rc<Dataset>, options: &FeedOptions) -> Result<Self, TorchError> {
-        let prepare = Prepare::new(&dataset, options.kind, options.device)?;
+        let FeedOptions { kind, keeps_integers, target_as_numbers, .. } = *options;
+        let prepare =
+            Prepare::new(&dataset, Wanted { kind, keeps_integers, target_as_numbers }, options.device)?;
         let shuffled = options.shuffle.is_some();
         let store = if Resident::bytes_needed(&dataset, shuffled) <= options.resident_limit {
             Store::Resident(Resident::new(&dataset, shuffled, options.device)?)
         } else {
-            Store::Streamed(Streamed::new(options.device)?)
+            Store::Streamed(Streamed::new(options.device, Draws { seed: options.seed, epoch: 0 })?)
         };
         let fetches_ahead = options.fetch_ahead && matches!(store, Store::Streamed(_));
         let FeedOptions { shuffle, per_epoch, .. } = *options;
-        Ok(Self { dataset, store, prepare, shuffle, per_epoch, fetches_ahead })
+        Ok(Self { dataset, store, prepare, shuffle, order: Vec::new(), per_epoch, fetches_ahead })
     }
 
     /// Puts the training examples in the order of an epoch (from 0): one gather on the device when they are there.
@@ -81,13 +94,16 @@ impl Feed {
     /// # Errors
     /// [`TorchError`], such as when memory runs out even for a few examples at a time.
     pub fn start_epoch(&mut self, epoch: u64) -> Result<(), TorchError> {
-        let Some(seed) = self.shuffle else { return Ok(()) };
         let examples = self.dataset.shape.train_examples as usize;
-        let order = permutation(derive(seed, Purpose::Shuffle { epoch }), examples);
-        match &mut self.store {
-            Store::Resident(resident) => resident.shuffle(&order),
-            Store::Streamed(streamed) => {
-                streamed.set_order(order);
+        let order = self.shuffle.map(|seed| permutation(derive(seed, Purpose::Shuffle { epoch }), examples));
+        if matches!(self.dataset.counted(std::iter::empty()), Counted::Some(_)) {
+            self.order = order.clone().unwrap_or_default();
+        }
+        match (&mut self.store, order) {
+            (Store::Resident(resident), Some(order)) => resident.shuffle(&order),
+            (Store::Resident(_), None) => Ok(()),
+            (Store::Streamed(streamed), order) => {
+                streamed.start_epoch(epoch, order);
                 Ok(())
             }
         }
@@ -101,11 +117,11 @@ impl Feed {
     /// [`TorchError`], such as when memory runs out, be it for the examples ahead.
     pub fn micro_batch(&mut self, start: u64, count: u64, ahead: u64) -> Result<Examples, TorchError> {
         let ahead = if self.fetches_ahead { ahead.min(self.left_after(start + count)) } else { 0 };
-        let [inputs, targets] = match &mut self.store {
+        let stored = match &mut self.store {
             Store::Resident(resident) => resident.epoch_rows(start, count)?,
             Store::Streamed(streamed) => streamed.micro_batch(&self.dataset, start, count, ahead)?,
         };
-        Ok(Examples { inputs: self.prepare.apply(inputs)?, targets })
+        self.prepare.apply(stored)
     }
 
     /// `count` training examples of the current epoch, from `start` on, beside the micro-batches of a step: what is on its
@@ -114,11 +130,11 @@ impl Feed {
     /// # Errors
     /// [`TorchError`], such as when memory runs out.
     pub fn epoch_examples(&mut self, start: u64, count: u64) -> Result<Examples, TorchError> {
-        let [inputs, targets] = match &mut self.store {
+        let stored = match &mut self.store {
             Store::Resident(resident) => resident.epoch_rows(start, count)?,
             Store::Streamed(streamed) => streamed.epoch_rows(&self.dataset, start, count)?,
         };
-        Ok(Examples { inputs: self.prepare.apply(inputs)?, targets })
+        self.prepare.apply(stored)
     }
 
     /// `count` rows in file order, from `start` on: training examples first, then validation examples. Training
@@ -128,11 +144,11 @@ impl Feed {
     /// [`TorchError`], such as when memory runs out.
     pub fn rows(&mut self, start: u64, count: u64) -> Result<Examples, TorchError> {
         self.drop_ahead();
-        let [inputs, targets] = match &mut self.store {
+        let stored = match &mut self.store {
             Store::Resident(resident) => resident.file_rows(start, count)?,
             Store::Streamed(streamed) => streamed.file_rows(&self.dataset, start, count)?,
         };
-        Ok(Examples { inputs: self.prepare.apply(inputs)?, targets })
+        self.prepare.apply(stored)
     }
 
     /// Gives up the examples that are on their way, as when a step is done over in other micro-batches.
@@ -180,11 +196,25 @@ impl Feed {
     }
 
     /// Bytes of an example in a micro-batch that are no copy but a view of the resident data. A micro-batch's rows
-    /// are counted once, as part of the batch; the resident data is told without them.
+    /// are counted once, as part of the batch; the resident data is shown without them.
     #[must_use]
     pub fn shared_bytes_per_example(&self) -> u64 {
-        let Store::Resident(_) = self.store else { return 0 };
-        let input = if self.prepare.is_identity { self.dataset.row_bytes() } else { 0 };
-        input + 8
+        match self.store {
+            Store::Resident(_) => self.prepare.unchanged_bytes,
+            Store::Streamed(_) => 0,
+        }
+    }
+
+    /// Positions of the targets of so many training examples of the epoch that are not ignored, from `start` on.
+    #[must_use]
+    pub fn counted_in_epoch(&self, start: u64, count: u64) -> Counted {
+        let row = |place: u64| self.order.get(place as usize).map_or(place as usize, |&row| row as usize);
+        self.dataset.counted((start..start + count).map(row))
+    }
+
+    /// The same of rows in file order.
+    #[must_use]
+    pub fn counted(&self, rows: Range<u64>) -> Counted {
+        self.dataset.counted(rows.map(|row| row as usize))
     }
 }

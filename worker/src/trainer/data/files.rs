@@ -1,6 +1,7 @@
 //! The files of a data set, read one after another, with a digest of what is in them.
 
-use std::io::{self, BufReader, Read};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use super::DataError;
@@ -23,10 +24,13 @@ pub(super) struct Files {
 /// What was read: its contents, and which files they were.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Origin {
-    /// SHA-256 of the contents (unpacked) of all files, in the order in which they were read.
-    pub sha256: ContentHash,
+    /// SHA-256 of the contents (unpacked) of all files, in the order in which they were read; `None` where nothing distinguishes the
+    /// data from other data.
+    pub sha256: Option<ContentHash>,
     /// The files as they were before they were read.
     pub files: Vec<FileIdentity>,
+    /// Whether these are all: what else was read may have changed without a sign.
+    pub is_complete: bool,
 }
 
 /// One of the files, unpacked if it ends in .gz.
@@ -49,9 +53,22 @@ impl Files {
         Ok(Hashed::new(stream, &mut self.hasher))
     }
 
+    /// A file that is read in any order; all of it counts.
+    ///
+    /// # Errors
+    /// [`DataError::Unreadable`].
+    pub fn whole(&mut self, path: &Path) -> Result<File, DataError> {
+        let failed = |source| unreadable(path, source);
+        let mut file = regular_file::open(path).map_err(failed)?;
+        self.identities.push(FileIdentity::of(path).map_err(failed)?);
+        io::copy(&mut Hashed::new(&mut file, &mut self.hasher), &mut io::sink()).map_err(failed)?;
+        file.rewind().map_err(failed)?;
+        Ok(file)
+    }
+
     /// What was read, once all of it was.
     pub fn origin(self) -> Origin {
-        Origin { sha256: self.hasher.finish(), files: self.identities }
+        Origin { sha256: Some(self.hasher.finish()), files: self.identities, is_complete: true }
     }
 }
 
@@ -99,7 +116,7 @@ mod tests {
         assert_eq!(text, "abc");
         // The example of FIPS 180-2.
         assert_eq!(
-            files.origin().sha256.to_string(),
+            files.origin().sha256.unwrap().to_string(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
         assert_eq!(find(folder.path(), "c"), None);

@@ -7,9 +7,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::DataError;
-use super::dataset::Raw;
+use super::column::{Column, Storage};
 use super::files::{self, Files, MAX_BYTES, malformed};
-use super::inputs::{Inputs, Storage};
+use super::raw::Raw;
 
 const IMAGES: &str = "train-images-idx3-ubyte";
 const LABELS: &str = "train-labels-idx1-ubyte";
@@ -35,15 +35,9 @@ pub(super) fn read(folder: &Path) -> Result<Raw, DataError> {
         return Err(malformed(&images_path, format!("it holds {count} images of {height} x {width} pixels")));
     }
     let classes = u64::from(labels.numbers.iter().copied().max().unwrap_or(0)) + 1;
-    Ok(Raw {
-        features: vec![1, height, width],
-        classes: classes.max(2),
-        inputs: Inputs { storage: Storage::U8, bytes: images.numbers },
-        targets: labels.numbers.into_iter().map(i64::from).collect(),
-        own_validation: None,
-        origin: Some(files.origin()),
-        remarks: Vec::new(),
-    })
+    let inputs = Column { storage: Storage::U8, shape: vec![1, height, width], bytes: images.numbers };
+    let classes_of_rows: Vec<_> = labels.numbers.into_iter().map(i64::from).collect();
+    Ok(Raw { origin: Some(files.origin()), ..Raw::classified(inputs, &classes_of_rows, classes.max(2)) })
 }
 
 struct IdxFile {
@@ -120,6 +114,7 @@ mod tests {
     use std::fs;
     use std::io::Write;
 
+    use domain::problem::TargetValues;
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use proptest::prelude::*;
@@ -156,7 +151,11 @@ mod tests {
                 fs::write(folder.path().join(format!("{IMAGES}.gz")), encoder.finish().unwrap()).unwrap();
             }
             let raw = read(folder.path()).unwrap();
-            assert_eq!((raw.features, raw.classes, raw.targets), (vec![1, 2, 3], 5, vec![0, 4]));
+            assert_eq!(
+                (&raw.inputs[0].column.shape[..], raw.values),
+                (&[1, 2, 3][..], TargetValues::Classes(5))
+            );
+            assert_eq!(raw.target.integers().collect::<Vec<_>>(), [0, 4]);
         }
     }
 

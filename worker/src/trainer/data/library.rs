@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use domain::spec::{DataSource, DataSpec, FileSource};
 
+use super::arrays::Layouts;
 use super::dataset::Dataset;
-use super::{DataError, cifar, idx, safetensors, synthetic};
+use super::{DataError, arrays, cifar, idx, python, synthetic};
 
 /// Opens data sets and keeps the last one: the trials of a sweep come one after another and mostly share it. A kept one is
 /// used as long as its files are the ones that were read, so a file that was changed is trained on as it is now.
@@ -17,19 +18,24 @@ pub struct Library {
 
 /// The description, and the seed where the examples depend on it.
 #[derive(Debug, PartialEq)]
-struct Key(DataSpec, Option<u64>);
+struct Key(DataSpec, Option<u64>, Layouts);
 
 impl Library {
-    /// The data set of a description, for a trial with this seed.
+    /// The data set of a description, for a trial with this seed and a model that takes its examples so.
     ///
     /// # Errors
     /// [`DataError`] for files that are missing or broken.
-    pub fn open(&mut self, spec: &DataSpec, trial_seed: u64) -> Result<Rc<Dataset>, DataError> {
+    pub fn open(
+        &mut self,
+        spec: &DataSpec,
+        trial_seed: u64,
+        layouts: Layouts,
+    ) -> Result<Rc<Dataset>, DataError> {
         let seed = match &spec.source {
             DataSource::Synthetic(data) => Some(data.seed.unwrap_or(trial_seed)),
             _ => None,
         };
-        let key = Key(spec.clone(), seed);
+        let key = Key(spec.clone(), seed, layouts);
         if let Some((known, dataset)) = &self.last
             && *known == key
             && dataset.is_current()
@@ -43,7 +49,14 @@ impl Library {
             DataSource::Idx(data) => idx::read(Path::new(&data.path))?,
             DataSource::Cifar10(data) => cifar::read(Path::new(&data.path), &cifar::CIFAR_10)?,
             DataSource::Cifar100(data) => cifar::read(Path::new(&data.path), &cifar::CIFAR_100)?,
-            DataSource::Safetensors(data) => safetensors::read(Path::new(on_this_disk(&data.file)?))?,
+            DataSource::Safetensors(data) => {
+                arrays::read_safetensors(Path::new(on_this_disk(&data.file)?), data, layouts)?
+            }
+            DataSource::Python(code) => {
+                on_this_disk(&code.file)?;
+                python::read(code)?
+            }
+            DataSource::Npz(data) => arrays::read_npz(Path::new(on_this_disk(&data.file)?), data, layouts)?,
         };
         let dataset = Rc::new(raw.into_dataset(spec)?);
         self.last = Some((key, Rc::clone(&dataset)));
@@ -86,13 +99,14 @@ mod tests {
         let spec = DataSpec { source, validation: 0, limit: None, normalize: Normalize::Unit };
         let mut library = Library::default();
         write(folder.path(), [0, 1]);
-        let first = library.open(&spec, 0).unwrap();
+        let first = library.open(&spec, 0, Layouts::Images).unwrap();
         write(folder.path(), [1, 1]);
-        let second = library.open(&spec, 0).unwrap();
-        assert_eq!((&first.targets[..], &second.targets[..]), (&[0, 1][..], &[1, 1][..]));
+        let second = library.open(&spec, 0, Layouts::Images).unwrap();
+        let targets = |data: &Dataset| data.target.integers().collect::<Vec<_>>();
+        assert_eq!((targets(&first), targets(&second)), (vec![0, 1], vec![1, 1]));
         assert_ne!(first.sha256, second.sha256);
         fs::remove_file(folder.path().join("train-labels-idx1-ubyte")).unwrap();
-        assert!(library.open(&spec, 0).unwrap_err().to_string().contains("no such file"));
+        assert!(library.open(&spec, 0, Layouts::Images).unwrap_err().to_string().contains("no such file"));
     }
 
     #[test]
@@ -103,8 +117,8 @@ mod tests {
         let source = DataSource::Synthetic(data);
         let spec = DataSpec { source, validation: 0, limit: None, normalize: Normalize::None };
         let mut library = Library::default();
-        let first = library.open(&spec, 0).unwrap();
-        assert!(Rc::ptr_eq(&first, &library.open(&spec, 0).unwrap()));
-        assert!(!Rc::ptr_eq(&first, &library.open(&spec, 1).unwrap()));
+        let first = library.open(&spec, 0, Layouts::Images).unwrap();
+        assert!(Rc::ptr_eq(&first, &library.open(&spec, 0, Layouts::Images).unwrap()));
+        assert!(!Rc::ptr_eq(&first, &library.open(&spec, 1, Layouts::Images).unwrap()));
     }
 }

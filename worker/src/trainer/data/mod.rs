@@ -1,29 +1,37 @@
 //! Examples: from a file or a seed into host memory, and from there to the device, one micro-batch at a time.
 //!
-//! - [`dataset`] and [`inputs`]: examples in host memory, as stored, outside the counted memory of the device,
-//! - [`idx`], [`cifar`], [`safetensors`] and [`synthetic`]: where they come from,
-//! - [`library`]: which are kept between trials, as long as their files are the same ([`identity`]),
+//! - [`dataset`] and [`column`]: examples in host memory, as stored, outside the counted memory of the device,
+//! - [`idx`], [`cifar`], [`arrays`], [`python`] and [`synthetic`]: where they come from; [`items`]: those that are read again each
+//!   time,
+//! - [`raw`]: from what a reader found to a data set; [`library`]: which are kept between trials, as long as their files are the same ([`identity`]),
 //! - [`prepare`]: from stored numbers to what the model sees,
 //! - [`feed`]: micro-batches of an epoch, out of the device's memory ([`resident`]) or the host's ([`streamed`]).
 
+mod arrays;
 pub mod cifar;
+pub mod column;
 pub mod dataset;
 pub mod feed;
 mod files;
 mod identity;
 pub mod idx;
-pub mod inputs;
+mod items;
 pub mod library;
 mod prepare;
+mod python;
+mod raw;
 mod resident;
 mod room;
 mod rows;
-pub mod safetensors;
+mod seen;
 mod statistics;
 mod streamed;
 pub mod synthetic;
 mod unpacked;
 
+use domain::problem::TaskError;
+
+pub use arrays::Layouts;
 pub use dataset::Dataset;
 pub use feed::{Examples, Feed};
 pub use library::Library;
@@ -87,13 +95,22 @@ pub enum DataError {
          them down in the file"
     )]
     TooLargeToNormalize,
+    /// Examples that are read anew each time have no statistics.
+    #[error(
+        "`data.normalize = \"standard\"` needs examples that stay the same, and these are read anew each time, as they draw random \
+         numbers or are too large to keep; scale them in the data set, and set `normalize = \"none\"`"
+    )]
+    NothingToNormalizeBy,
+    /// The loss makes no sense of the targets.
+    #[error(transparent)]
+    Task(#[from] TaskError),
     /// More than the machine can hold.
     #[error("data of {} does not fit in the host's memory; use fewer or smaller examples", domain::Bytes(*bytes))]
     OverMemory {
         /// What it takes.
         bytes: u64,
     },
-    /// libtorch failed while making synthetic data.
-    #[error("making synthetic data: {0}")]
+    /// libtorch failed, or code of the user's.
+    #[error("reading the data: {0}")]
     Torch(#[from] crate::shim::TorchError),
 }

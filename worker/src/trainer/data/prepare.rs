@@ -1,43 +1,93 @@
 //! From stored numbers to what the model sees.
 
+use domain::problem::InputNumbers;
 use tch::{Device, Kind, Tensor};
 
+use super::column::Column;
 use super::dataset::{Dataset, Scaling};
+use super::feed::Examples;
 use crate::shim::TorchError;
+use crate::shim::transfer::Tensors;
 
-/// Converts and scales inputs on the device, micro-batch by micro-batch.
+/// Converts and scales examples on the device, micro-batch by micro-batch.
 #[derive(Debug)]
 pub(super) struct Prepare {
+    inputs: Vec<Conversion>,
+    target: Conversion,
+    /// Of an example, the bytes that are given as they are stored.
+    pub unchanged_bytes: u64,
+}
+
+/// What numbers are given as.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    /// The type of floating-point numbers.
+    pub kind: Kind,
+    /// Integers and flags stay what they are; otherwise they become numbers.
+    pub keeps_integers: bool,
+    /// The loss compares numbers; otherwise integers stay integers, and other numbers become such of `kind`.
+    pub target_as_numbers: bool,
+}
+
+impl Prepare {
+    pub fn new(dataset: &Dataset, wanted: Wanted, device: Device) -> Result<Self, TorchError> {
+        let input = |(column, scaling): (&Column, &Scaling)| {
+            let stays = wanted.keeps_integers && column.storage.numbers() != InputNumbers::Floating;
+            let kind = if stays { column.storage.kind() } else { wanted.kind };
+            Conversion::new(column, scaling, kind, device)
+        };
+        let inputs =
+            dataset.inputs.iter().zip(&dataset.scalings).map(input).collect::<Result<Vec<_>, _>>()?;
+        let is_integer = dataset.target.storage.numbers() == InputNumbers::Integers;
+        let kind = if is_integer && !wanted.target_as_numbers { Kind::Int64 } else { wanted.kind };
+        let target = Conversion::new(&dataset.target, &Scaling::None, kind, device)?;
+        let conversions = inputs.iter().chain([&target]).zip(dataset.columns());
+        let unchanged = conversions.filter(|(conversion, _)| conversion.is_identity);
+        let unchanged_bytes = unchanged.map(|(_, column)| column.row_bytes() as u64).sum();
+        Ok(Self { inputs, target, unchanged_bytes })
+    }
+
+    /// The stored columns of some examples as model and loss take them.
+    pub fn apply(&self, mut stored: Tensors) -> Result<Examples, TorchError> {
+        let target = stored.pop().ok_or_else(|| TorchError::from_text("examples without a target"))?;
+        let inputs =
+            stored.into_iter().zip(&self.inputs).map(|(stored, conversion)| conversion.apply(stored));
+        Ok(Examples { inputs: inputs.collect::<Result<_, _>>()?, targets: self.target.apply(target)? })
+    }
+}
+
+/// Of one column.
+#[derive(Debug)]
+struct Conversion {
     kind: Kind,
     /// What is scaled in: in 8 significant bits a mean subtracted from a byte leaves half of it.
     scaled_in: Kind,
     divisor: Option<Tensor>,
     shift_and_divisor: Option<(Tensor, Tensor)>,
-    /// Stored inputs are already what the model sees.
-    pub is_identity: bool,
+    /// Stored numbers are already what is wanted.
+    is_identity: bool,
 }
 
-impl Prepare {
-    pub fn new(dataset: &Dataset, kind: Kind, device: Device) -> Result<Self, TorchError> {
+impl Conversion {
+    fn new(column: &Column, scaling: &Scaling, kind: Kind, device: Device) -> Result<Self, TorchError> {
         let scaled_in = if kind == Kind::Double { Kind::Double } else { Kind::Float };
         // One number a channel, in the shape that broadcasts over (examples, channels, height, width).
         let per_channel = |numbers: &[f64]| -> Result<Tensor, TorchError> {
-            let shape: &[i64] = if dataset.shape.features.len() == 3 { &[-1, 1, 1] } else { &[1] };
+            let shape: &[i64] = if column.shape.len() == 3 { &[-1, 1, 1] } else { &[1] };
             Ok(Tensor::f_from_slice(numbers)?.f_view(shape)?.f_to_kind(scaled_in)?.f_to_device(device)?)
         };
-        let divisor = match &dataset.scaling {
-            Scaling::Unit => Some(per_channel(&[255.0])?),
-            _ => None,
+        let (divisor, shift_and_divisor) = match scaling {
+            Scaling::None => (None, None),
+            Scaling::Unit => (Some(per_channel(&[255.0])?), None),
+            Scaling::Standard { means, deviations } => {
+                (None, Some((per_channel(means)?, per_channel(deviations)?)))
+            }
         };
-        let shift_and_divisor = match &dataset.scaling {
-            Scaling::Standard { means, deviations } => Some((per_channel(means)?, per_channel(deviations)?)),
-            _ => None,
-        };
-        let is_identity = dataset.inputs.storage.kind() == kind && dataset.scaling == Scaling::None;
+        let is_identity = column.storage.kind() == kind && *scaling == Scaling::None;
         Ok(Self { kind, scaled_in, divisor, shift_and_divisor, is_identity })
     }
 
-    pub fn apply(&self, stored: Tensor) -> Result<Tensor, TorchError> {
+    fn apply(&self, stored: Tensor) -> Result<Tensor, TorchError> {
         if self.is_identity {
             return Ok(stored);
         }

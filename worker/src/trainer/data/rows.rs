@@ -1,10 +1,12 @@
 //! Rows of a data set as tensors in host memory, from where a device fetches them.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
+use super::column::Column;
 use super::dataset::Dataset;
+use super::items::Draws;
 use crate::shim::TorchError;
-use crate::shim::transfer::host_tensor;
+use crate::shim::transfer::{Tensors, host_tensor};
 
 /// Which rows.
 #[derive(Debug, Clone, Copy)]
@@ -15,34 +17,31 @@ pub(super) enum Rows<'a> {
     These(&'a [i64]),
 }
 
-/// Inputs as stored, (rows, ...features), and targets, (rows); for an accelerator in page-locked memory.
-pub(super) fn gather(data: &Dataset, rows: Rows<'_>, device: Device) -> Result<[Tensor; 2], TorchError> {
-    let width = data.row_bytes() as usize;
-    let inputs = &data.inputs.bytes;
+/// Each column as stored, (rows, ...), the target last; for an accelerator in page-locked memory.
+pub(super) fn gather(
+    data: &Dataset,
+    rows: Rows<'_>,
+    draws: Draws,
+    device: Device,
+) -> Result<Tensors, TorchError> {
+    if let Some(items) = &data.items {
+        return items.gather(rows, draws, device);
+    }
+    data.columns().map(|column| gather_column(column, rows, device)).collect()
+}
+
+fn gather_column(column: &Column, rows: Rows<'_>, device: Device) -> Result<Tensor, TorchError> {
     let count = match rows {
         Rows::From(_, count) => count,
         Rows::These(rows) => rows.len(),
     };
-    let features = data.shape.features.iter().map(|&size| size as i64);
-    let size: Vec<i64> = std::iter::once(count as i64).chain(features).collect();
-    let kind = data.inputs.storage.kind();
-    let targets_size = &size[..1];
-    Ok(match rows {
-        Rows::From(start, count) => {
-            let numbers = &inputs[start * width..(start + count) * width];
-            let targets = data.targets[start..start + count].iter().map(|target| target.to_ne_bytes());
-            [
-                host_tensor(&size, kind, device, [numbers])?,
-                host_tensor(targets_size, Kind::Int64, device, targets)?,
-            ]
-        }
+    let shape = column.shape.iter().map(|&size| size as i64);
+    let size: Vec<i64> = std::iter::once(count as i64).chain(shape).collect();
+    let kind = column.storage.kind();
+    match rows {
+        Rows::From(start, count) => host_tensor(&size, kind, device, [column.rows(start, count)]),
         Rows::These(rows) => {
-            let numbers = rows.iter().map(|&row| &inputs[row as usize * width..(row as usize + 1) * width]);
-            let targets = rows.iter().map(|&row| data.targets[row as usize].to_ne_bytes());
-            [
-                host_tensor(&size, kind, device, numbers)?,
-                host_tensor(targets_size, Kind::Int64, device, targets)?,
-            ]
+            host_tensor(&size, kind, device, rows.iter().map(|&row| column.rows(row as usize, 1)))
         }
-    })
+    }
 }

@@ -1,6 +1,6 @@
 //! Mean and standard deviation of each channel, in one pass over the examples.
 
-use super::inputs::{Inputs, Storage};
+use super::column::{Column, Storage};
 
 /// Mean and spread of some numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -50,7 +50,7 @@ impl Moments {
 }
 
 /// The moments of each of `channels` equal parts of an example over the first `examples` examples of `row` numbers.
-pub(super) fn by_channel(inputs: &Inputs, examples: usize, row: usize, channels: usize) -> Vec<Moments> {
+pub(super) fn by_channel(inputs: &Column, examples: usize, row: usize, channels: usize) -> Vec<Moments> {
     let plane = row / channels * inputs.storage.size();
     let rows = inputs.bytes.chunks_exact(plane * channels).take(examples);
     if inputs.storage == Storage::U8 {
@@ -67,7 +67,7 @@ pub(super) fn by_channel(inputs: &Inputs, examples: usize, row: usize, channels:
     for row in rows {
         for (moments, plane) in moments.iter_mut().zip(row.chunks_exact(plane)) {
             numbers.clear();
-            Inputs::decode(inputs.storage, plane, &mut numbers);
+            Column::decode(inputs.storage, plane, &mut numbers);
             *moments = moments.and(Moments::of(&numbers));
         }
     }
@@ -78,15 +78,15 @@ pub(super) fn by_channel(inputs: &Inputs, examples: usize, row: usize, channels:
 mod tests {
     use super::*;
 
-    fn floats(numbers: &[f32]) -> Inputs {
+    fn floats(numbers: &[f32]) -> Column {
         let bytes = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-        Inputs { storage: Storage::F32, bytes }
+        Column { storage: Storage::F32, shape: vec![], bytes }
     }
 
     #[test]
     fn bytes_are_summed_exactly() {
         let bytes: Vec<u8> = (0..240u32).map(|index| (index * index % 251) as u8).collect();
-        let inputs = Inputs { storage: Storage::U8, bytes: bytes.clone() };
+        let inputs = Column { storage: Storage::U8, shape: vec![], bytes: bytes.clone() };
         // 20 examples of 3 channels of 4 numbers, the last 5 of them not looked at.
         let found = by_channel(&inputs, 15, 12, 3);
         for (channel, moments) in found.iter().enumerate() {

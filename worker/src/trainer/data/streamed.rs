@@ -4,9 +4,11 @@
 use tch::{Device, Tensor};
 
 use super::dataset::Dataset;
+use super::items::Draws;
 use super::rows::{Rows, gather};
 use crate::shim::TorchError;
-use crate::shim::transfer::{Lane, Parcel};
+use crate::shim::transfer::{Lane, Parcel, Tensors};
+use crate::trainer::seed::EVALUATION;
 
 /// Copies rows to the device, in the order of the epoch or of the file.
 #[derive(Debug)]
@@ -15,6 +17,7 @@ pub(super) struct Streamed {
     lane: Lane,
     /// The order of the epoch; empty is file order.
     order: Vec<i64>,
+    draws: Draws,
     ahead: Option<Ahead>,
 }
 
@@ -23,17 +26,19 @@ pub(super) struct Streamed {
 struct Ahead {
     start: u64,
     count: u64,
-    parcel: Parcel<2>,
+    parcel: Parcel,
 }
 
 impl Streamed {
-    pub fn new(device: Device) -> Result<Self, TorchError> {
-        Ok(Self { device, lane: Lane::to(device)?, order: Vec::new(), ahead: None })
+    pub fn new(device: Device, draws: Draws) -> Result<Self, TorchError> {
+        Ok(Self { device, lane: Lane::to(device)?, order: Vec::new(), draws, ahead: None })
     }
 
-    pub fn set_order(&mut self, order: Vec<i64>) {
+    /// Another epoch, in this order; without one in that of the file.
+    pub fn start_epoch(&mut self, epoch: u64, order: Option<Vec<i64>>) {
         self.ahead = None;
-        self.order = order;
+        self.draws.epoch = epoch;
+        self.order = order.unwrap_or_default();
     }
 
     /// Rows of the epoch, sent now unless they are on their way; then sends the `ahead` rows that follow them.
@@ -43,7 +48,7 @@ impl Streamed {
         start: u64,
         count: u64,
         ahead: u64,
-    ) -> Result<[Tensor; 2], TorchError> {
+    ) -> Result<Tensors, TorchError> {
         let known = self.ahead.take().filter(|known| (known.start, known.count) == (start, count));
         let parcel = match known {
             Some(known) => known.parcel,
@@ -59,19 +64,19 @@ impl Streamed {
     }
 
     /// Rows of the epoch. What is on its way stays there; where it begins with these rows, they are a view of it.
-    pub fn epoch_rows(&mut self, data: &Dataset, start: u64, count: u64) -> Result<[Tensor; 2], TorchError> {
+    pub fn epoch_rows(&mut self, data: &Dataset, start: u64, count: u64) -> Result<Tensors, TorchError> {
         if let Some(known) = self.ahead.as_mut().filter(|known| known.start == start && known.count >= count)
         {
-            let [inputs, targets] = known.parcel.open()?;
-            let count = count as i64;
-            return Ok([inputs.f_narrow(0, 0, count)?, targets.f_narrow(0, 0, count)?]);
+            let first = |tensor: &Tensor| Ok(tensor.f_narrow(0, 0, count as i64)?);
+            return known.parcel.open()?.iter().map(first).collect();
         }
         self.send(data, start, count)?.receive()
     }
 
-    pub fn file_rows(&self, data: &Dataset, start: u64, count: u64) -> Result<[Tensor; 2], TorchError> {
+    pub fn file_rows(&self, data: &Dataset, start: u64, count: u64) -> Result<Tensors, TorchError> {
         let rows = Rows::From(start as usize, count as usize);
-        self.lane.send(gather(data, rows, self.device)?)?.receive()
+        let draws = Draws { epoch: EVALUATION, ..self.draws };
+        self.lane.send(gather(data, rows, draws, self.device)?)?.receive()
     }
 
     /// Gives up what is on its way, and its memory.
@@ -79,12 +84,12 @@ impl Streamed {
         self.ahead = None;
     }
 
-    fn send(&self, data: &Dataset, start: u64, count: u64) -> Result<Parcel<2>, TorchError> {
+    fn send(&self, data: &Dataset, start: u64, count: u64) -> Result<Parcel, TorchError> {
         let (start, count) = (start as usize, count as usize);
         let rows = match &self.order[..] {
             [] => Rows::From(start, count),
             order => Rows::These(&order[start..start + count]),
         };
-        self.lane.send(gather(data, rows, self.device)?)
+        self.lane.send(gather(data, rows, self.draws, self.device)?)
     }
 }

@@ -3,8 +3,8 @@
 use domain::spec::{Labels, SyntheticData};
 use tch::{Device, Kind, Tensor};
 
-use super::dataset::Raw;
-use super::inputs::{Inputs, Storage};
+use super::column::{Column, Storage};
+use super::raw::Raw;
 use super::{DataError, room};
 use crate::shim::TorchError;
 use crate::trainer::seed::{Purpose, derive};
@@ -30,15 +30,8 @@ pub(super) fn make(data: &SyntheticData, seed: u64) -> Result<Raw, DataError> {
         Labels::Random => random_labels(data, derive(seed, Purpose::Labels))?,
         Labels::Teacher => teacher_labels(data, row as i64, &inputs)?,
     };
-    Ok(Raw {
-        features: data.features.clone(),
-        classes: data.classes,
-        inputs: Inputs { storage: Storage::F32, bytes: inputs },
-        targets,
-        own_validation: None,
-        origin: None,
-        remarks: Vec::new(),
-    })
+    let inputs = Column { storage: Storage::F32, shape: data.features.clone(), bytes: inputs };
+    Ok(Raw::classified(inputs, &targets, data.classes))
 }
 
 /// Fills a piece with numbers of that size.
@@ -89,9 +82,13 @@ mod tests {
         SyntheticData { examples: 4000, features: vec![10], classes: 3, labels, seed: None }
     }
 
+    fn targets(raw: &Raw) -> Vec<i64> {
+        raw.target.integers().collect()
+    }
+
     fn floats(raw: &Raw) -> Vec<f64> {
         let mut numbers = Vec::new();
-        Inputs::decode(Storage::F32, &raw.inputs.bytes, &mut numbers);
+        Column::decode(Storage::F32, &raw.inputs[0].column.bytes, &mut numbers);
         numbers
     }
 
@@ -104,7 +101,7 @@ mod tests {
         let variance = floats(&raw).iter().map(|x| x.powi(2)).sum::<f64>() / count - mean * mean;
         assert!(mean.abs() < 0.02 && (variance - 1.0).abs() < 0.03, "{mean} {variance}");
         for class in 0..3 {
-            let share = raw.targets.iter().filter(|&&label| label == class).count() as f64 / 4000.0;
+            let share = targets(&raw).iter().filter(|&&label| label == class).count() as f64 / 4000.0;
             assert!((share - 1.0 / 3.0).abs() < 0.04, "class {class}: {share}");
         }
     }
@@ -113,17 +110,17 @@ mod tests {
     fn a_seed_gives_the_same_examples_each_time_and_another_seed_others() {
         let _exclusive = exclusive();
         let [a, b, c] = [7, 7, 8].map(|seed| make(&data(Labels::Random), seed).unwrap());
-        assert!(floats(&a) == floats(&b) && a.targets == b.targets);
-        assert!(floats(&a) != floats(&c) && a.targets != c.targets);
+        assert!(floats(&a) == floats(&b) && targets(&a) == targets(&b));
+        assert!(floats(&a) != floats(&c) && targets(&a) != targets(&c));
     }
 
     #[test]
     fn a_teacher_gives_every_class_and_the_same_label_to_the_same_input() {
         let _exclusive = exclusive();
         let [a, b] = [7, 7].map(|seed| make(&data(Labels::Teacher), seed).unwrap());
-        assert_eq!(a.targets, b.targets);
+        assert_eq!(targets(&a), targets(&b));
         for class in 0..3 {
-            assert!(a.targets.iter().filter(|&&label| label == class).count() > 200);
+            assert!(targets(&a).iter().filter(|&&label| label == class).count() > 200);
         }
     }
 }

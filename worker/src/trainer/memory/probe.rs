@@ -80,7 +80,8 @@ fn peak_of_one(
     let mode = if examples == 1 && refuses_one { Mode::Evaluating } else { Mode::Training };
     TorchError::catch(|| {
         let batch = feed.micro_batch(0, examples, examples)?;
-        learner.add_gradient_in(mode, &batch, Purpose::Forward { step: 0, first: 0 }, examples).map(drop)
+        let mut terms = learner.terms(feed, 0, examples, false);
+        learner.add_gradient_in(mode, &batch, Purpose::Forward { step: 0, first: 0 }, &mut terms).map(drop)
     })?;
     meter.peak()
 }

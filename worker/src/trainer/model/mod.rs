@@ -1,16 +1,16 @@
 //! What is trained: [`layers`] built from a description, or a [`script`] of the user's own, with parameters and buffers.
 
-pub mod hosted;
 mod init;
 mod layers;
 pub mod script;
 
 use domain::architecture::{Inexact, Layer, normalises_one_pixel};
+use domain::problem::{InputNumbers, InputShape};
 use tch::{Device, Kind, Tensor};
 
 use crate::shim::TorchError;
 use crate::shim::optimizer::{TensorList, bytes, clear_gradients};
-pub use hosted::HostedModule;
+use crate::trainer::hosted::{HostedModule, OwnLoss};
 use layers::BuiltLayer;
 pub use script::Script;
 
@@ -131,17 +131,41 @@ impl Model {
         }
     }
 
-    /// The outputs, (examples, classes), for inputs of shape (examples, ...).
+    /// The outputs, (examples, ...), for inputs of shape (examples, ...).
     ///
     /// # Errors
     /// [`TorchError`], such as when memory runs out.
-    pub fn forward(&mut self, inputs: &Tensor, mode: Mode) -> Result<Tensor, TorchError> {
-        match &mut self.body {
-            Body::Layers(layers) => layers::forward(layers, inputs, mode),
-            Body::Script(script) => script.forward(inputs, mode),
-            Body::Hosted(module) => {
+    pub fn forward(&mut self, inputs: &[Tensor], mode: Mode) -> Result<Tensor, TorchError> {
+        match (&mut self.body, inputs) {
+            (Body::Layers(layers), [input]) => layers::forward(layers, input, mode),
+            (Body::Script(script), [input]) => script.forward(input, mode),
+            (Body::Hosted(module), inputs) => {
                 module.set_training(mode == Mode::Training)?;
                 module.forward(inputs)
+            }
+            (Body::Layers(_) | Body::Script(_), inputs) => {
+                Err(TorchError::from_text(&format!("a model of one input was given {}", inputs.len())))
+            }
+        }
+    }
+
+    /// The loss by the model's own function for some examples.
+    ///
+    /// # Errors
+    /// [`TorchError`] with what it raised, also when memory ran out.
+    pub fn own_loss(
+        &mut self,
+        inputs: &[Tensor],
+        targets: &Tensor,
+        mode: Mode,
+    ) -> Result<OwnLoss, TorchError> {
+        match &mut self.body {
+            Body::Hosted(module) => {
+                module.set_training(mode == Mode::Training)?;
+                module.loss(inputs, targets)
+            }
+            Body::Layers(_) | Body::Script(_) => {
+                Err(TorchError::from_text("only a Python model has a loss of its own"))
             }
         }
     }
@@ -152,14 +176,22 @@ impl Model {
     /// [`TorchError`], such as when the module does not take inputs of this shape.
     pub fn output_shape(
         &mut self,
-        features: &[u64],
+        inputs: &[InputShape],
         examples: i64,
-        place: (Kind, Device),
+        (kind, device): (Kind, Device),
     ) -> Result<Vec<i64>, TorchError> {
         let _no_grad = tch::no_grad_guard();
-        let features = features.iter().map(|&size| size as i64);
-        let shape: Vec<i64> = std::iter::once(examples).chain(features).collect();
-        let inputs = Tensor::f_zeros(&shape[..], place)?;
+        let zeros = |input: &InputShape| -> Result<Tensor, TorchError> {
+            let shape = input.shape.iter().map(|&size| size as i64);
+            let shape: Vec<i64> = std::iter::once(examples).chain(shape).collect();
+            let kind = match input.numbers {
+                InputNumbers::Floating => kind,
+                InputNumbers::Integers => Kind::Int64,
+                InputNumbers::Flags => Kind::Bool,
+            };
+            Ok(Tensor::f_zeros(&shape[..], (kind, device))?)
+        };
+        let inputs = inputs.iter().map(zeros).collect::<Result<Vec<_>, _>>()?;
         Ok(self.forward(&inputs, Mode::Evaluating)?.size())
     }
 

@@ -17,7 +17,7 @@ use nix::unistd::{Pid, dup, dup2_stdout};
 
 use super::error::TrialError;
 use super::event::Event;
-use super::model::hosted;
+use super::hosted;
 use super::session::{Ended, Host, Reporter, TrainTrial, Wishes, plan, train, try_out};
 use super::{check, device, pulse};
 use crate::shim::TorchError;
@@ -71,7 +71,7 @@ impl Work {
     /// Whether it runs code that a user wrote.
     fn runs_code(&self) -> bool {
         match self {
-            Self::Plan(trial) | Self::TryOut(trial) | Self::Train(trial) => trial.spec.model.runs_code(),
+            Self::Plan(trial) | Self::TryOut(trial) | Self::Train(trial) => trial.spec.runs_code(),
             Self::Check { .. } => true,
             Self::Start { .. } | Self::Unreadable(_) => false,
         }

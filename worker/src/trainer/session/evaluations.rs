@@ -1,11 +1,12 @@
 //! What happens at milestones, and before the first step.
 
-use domain::run::{MetricName, Phase, Place};
+use domain::problem::TaskKind;
+use domain::run::{MetricName, OwnMetricName, Phase, Place};
 use domain::spec::TargetMetric;
 
 use super::Session;
 use super::milestones::Milestone;
-use super::prepare::Ready;
+use super::ready::Ready;
 use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::state::divergence::Divergence;
 use crate::trainer::state::summary::Summary;
@@ -39,7 +40,7 @@ impl Session<'_, '_> {
         let start = self.evaluate_rows(0, train_examples.min(ENOUGH))?.loss;
         self.divergence = Divergence::new(start, self.ready.course.effective_batch_size());
         if train_examples <= ENOUGH {
-            self.report_evaluation(MetricName::TrainSetLoss, start);
+            self.report_evaluation(&MetricName::TrainSetLoss, start);
         }
         self.evaluate_validation()?;
         // What was found before any step is no result of training.
@@ -59,9 +60,12 @@ impl Session<'_, '_> {
     }
 
     fn evaluate_train_set(&mut self) -> Result<f64, TrialError> {
-        let loss = self.evaluate_rows(0, self.ready.shape.train_examples)?.loss;
+        let Evaluation { loss, own, .. } = self.evaluate_rows(0, self.ready.shape.train_examples)?;
         self.summary.add_train_set(loss);
-        self.report_evaluation(MetricName::TrainSetLoss, loss);
+        self.report_evaluation(&MetricName::TrainSetLoss, loss);
+        if self.ready.shape.validation_examples == 0 {
+            self.report_own(own);
+        }
         Ok(loss)
     }
 
@@ -70,12 +74,33 @@ impl Session<'_, '_> {
         if count == 0 {
             return Ok(());
         }
-        let Evaluation { loss, accuracy } = self.evaluate_rows(first, count)?;
+        let Evaluation { loss, accuracy, own } = self.evaluate_rows(first, count)?;
         self.summary.add_validation(loss, accuracy);
-        self.report_evaluation(MetricName::ValidationLoss, loss);
-        self.report_evaluation(MetricName::ValidationAccuracy, accuracy);
-        self.report_evaluation(MetricName::ValidationError, 1.0 - accuracy);
+        self.report_evaluation(&MetricName::ValidationLoss, loss);
+        if let Some(accuracy) = accuracy {
+            self.report_evaluation(&MetricName::ValidationAccuracy, accuracy);
+            self.report_evaluation(&MetricName::ValidationError, 1.0 - accuracy);
+        }
+        if self.ready.task.kind() == TaskKind::Sequence {
+            self.report_in_metrics(&MetricName::ValidationPerplexity, loss.exp());
+        }
+        self.report_own(own);
         Ok(())
+    }
+
+    /// Metrics of the model's own: of the validation examples, or of the training set where there are none.
+    fn report_own(&mut self, own: Vec<(String, f64)>) {
+        for (name, value) in own {
+            if let Some(name) = OwnMetricName::new(&name) {
+                self.report_in_metrics(&MetricName::Own(name), value);
+            }
+        }
+    }
+
+    /// A metric that has no column of its own.
+    fn report_in_metrics(&mut self, name: &MetricName, value: f64) {
+        self.summary.set_metric(name, value);
+        self.report_evaluation(name, value);
     }
 
     fn evaluate_rows(&mut self, start: u64, count: u64) -> Result<Evaluation, TrialError> {
@@ -87,12 +112,12 @@ impl Session<'_, '_> {
         evaluate(learner, feed, rows, &mut self.evaluation_examples).doing("evaluating")
     }
 
-    fn report_evaluation(&mut self, name: MetricName, value: f64) {
+    fn report_evaluation(&mut self, name: &MetricName, value: f64) {
         let seconds = self.watch.seconds();
         let place = Place { step: self.summary.steps, examples: self.summary.examples, seconds };
-        self.reporter.metric(name, place, value);
+        self.reporter.metric(name.clone(), place, value);
         if let Some(target) = self.trial.spec.settings.train.target
-            && curve_of(target.metric) == name
+            && curve_of(target.metric) == *name
             && self.summary.steps > 0
         {
             self.summary.check_target(target, value, seconds);

@@ -38,7 +38,7 @@ const TRAINING_COST: f64 = 3.0;
 pub fn milestones(
     train_examples: u64,
     total_examples: u64,
-    feature_elements: u64,
+    input_elements: u64,
     target: Option<TargetMetric>,
 ) -> Vec<Milestone> {
     let epochs = total_examples / train_examples;
@@ -57,7 +57,7 @@ pub fn milestones(
     counts.dedup();
 
     let every = target == Some(TargetMetric::TrainSetLoss)
-        || train_examples.saturating_mul(feature_elements) <= SMALL_SET;
+        || train_examples.saturating_mul(input_elements) <= SMALL_SET;
     let affordable = SHARE * TRAINING_COST * total_examples as f64 / train_examples as f64;
     let allowed = if every { counts.len() } else { (affordable as usize).min(counts.len()) };
     let last = counts.len() - 1;

@@ -1,7 +1,8 @@
 //! One trial, from its description to its result. The training loop is [`Session::run`].
 //!
 //! - [`trial`]: what is to be trained; [`host`]: what a process keeps between trials,
-//! - [`prepare`]: data opened, model built, memory planned; [`planned`]: that alone, as an answer; [`untrainable`]: batches
+//! - [`prepare`]: data opened, model built, memory planned, until it is [`ready`]; [`own_code`]: what is found out of a model of
+//!   the user's own; [`planned`]: that alone, as an answer; [`untrainable`]: batches
 //!   that cannot be trained on whatever memory there is,
 //! - [`mod@milestones`] and [`evaluations`]: when a trial is evaluated, and what that means,
 //! - [`saving`]: its state saved, and gone on from,
@@ -11,8 +12,10 @@ mod evaluations;
 mod host;
 pub mod milestones;
 mod noise;
+mod own_code;
 mod planned;
 mod prepare;
+mod ready;
 mod reporter;
 mod reporting;
 mod result;
@@ -48,7 +51,7 @@ use stopwatch::Stopwatch;
 
 pub use host::Host;
 pub use planned::{plan, try_out};
-pub use prepare::{DoesNotFit, Prepared, Ready};
+pub use ready::{DoesNotFit, Prepared, Ready};
 pub use reporter::Reporter;
 pub use trial::{AsSaved, TrainTrial};
 
@@ -158,7 +161,7 @@ impl<'a, 'b> Session<'a, 'b> {
         let (shape, course) = (&ready.shape, &ready.course);
         let target = trial.spec.settings.train.target.map(|target| target.metric);
         let mut milestones =
-            milestones(shape.train_examples, course.total_examples(), shape.feature_elements(), target);
+            milestones(shape.train_examples, course.total_examples(), shape.input_elements(), target);
         milestones.reverse();
         Ok(Self {
             micro_batch: ready.plan.split.micro_batch(),

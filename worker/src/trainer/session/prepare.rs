@@ -2,84 +2,29 @@
 
 use std::rc::Rc;
 
-use domain::architecture::DataShape;
 use domain::memory::{MemoryParts, StaticParts, training};
-use domain::spec::MicroBatchPolicy;
-use domain::units::ContentHash;
+use domain::problem::{DataShape, InputNumbers, Task};
+use domain::spec::{MicroBatchPolicy, ModelSpec};
 use domain::{AccumulationPlan, TrialSpec};
 use tch::Device;
 
 use super::host::Host;
+use super::own_code::OwnCode;
+use super::ready::{DoesNotFit, Prepared, Ready};
 use super::trial::{AsSaved, TrainTrial};
 use super::untrainable;
-use crate::shim::TorchError;
-use crate::trainer::data::dataset::Scaling;
 use crate::trainer::data::feed::FeedOptions;
-use crate::trainer::data::{Dataset, Feed};
+use crate::trainer::data::{Dataset, Feed, Layouts};
 use crate::trainer::device::meter::{LIMITING, Meter, READING, RELEASING};
 use crate::trainer::device::turn::Turn;
 use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::facts::Facts;
 use crate::trainer::memory::planner::Question;
 use crate::trainer::memory::{Account, Infeasible, MicroBatchCap, Plan, TrialKind};
-use crate::trainer::step::blueprint::Blueprint;
+use crate::trainer::step::blueprint::{Blueprint, Problem};
 use crate::trainer::step::course::Course;
-use crate::trainer::step::exactness;
 use crate::trainer::step::learner::{Arithmetic, Learner};
 use crate::trainer::step::tape::StepTape;
-use crate::trainer::step::whole_numbers;
-
-/// A trial that can take its first step.
-#[derive(Debug)]
-pub struct Ready {
-    /// Its batches, none taken yet.
-    pub course: Course,
-    /// Counts and shape of its data.
-    pub shape: DataShape,
-    /// What its data is, as [`Dataset::sha256`].
-    pub data_sha256: Option<ContentHash>,
-    /// Gives its examples.
-    pub feed: Feed,
-    /// Model, optimizer and loss.
-    pub learner: Learner,
-    /// Takes what its steps leave behind.
-    pub tape: StepTape,
-    /// How its batches are split.
-    pub plan: Plan,
-    /// What it may take, and what is fixed of that.
-    pub account: Account,
-    /// Counts bytes since the trial began.
-    pub meter: Meter,
-    /// What it shares its memory behaviour with.
-    pub kind: TrialKind,
-    /// What the user should know of it before it begins.
-    pub facts: Facts,
-}
-
-/// A trial that cannot be trained within its memory.
-#[derive(Debug)]
-pub struct DoesNotFit {
-    /// Its batches.
-    pub course: Course,
-    /// Counts and shape of its data.
-    pub shape: DataShape,
-    /// What its data is, as [`Dataset::sha256`].
-    pub data_sha256: Option<ContentHash>,
-    /// Why.
-    pub infeasible: Infeasible,
-    /// The limit that was asked for.
-    pub budget: Option<u64>,
-    /// Allocations refused while finding out.
-    pub ooms: u64,
-    /// What the user should know of it.
-    pub facts: Facts,
-}
-
-/// Examples that a module is tried on.
-const LOOKED_AT: u64 = 4;
-
-/// Whether a trial can be trained within its memory.
-pub type Prepared = Result<Box<Ready>, Box<DoesNotFit>>;
 
 impl Host {
     /// Opens a trial's data, builds its model and plans its memory, running a few micro-batches if need be. A trial that was
@@ -110,6 +55,9 @@ pub(super) struct Preparation<'a> {
     micro_batch_cap: Option<&'a MicroBatchCap>,
     as_saved: Option<&'a AsSaved>,
     pub(super) dataset: Rc<Dataset>,
+    /// Its examples as the model is given them.
+    shape: DataShape,
+    task: Task,
     pub(super) course: Course,
     blueprint: Blueprint,
     tape: StepTape,
@@ -152,17 +100,23 @@ impl<'a> Preparation<'a> {
         let meter = Meter::start(host.device).doing(READING)?;
         // An earlier trial may have ended in an error, with its limit still in force.
         meter.set_limit(None).doing(LIMITING)?;
-        let dataset = host.library.open(&spec.data, settings.seed)?;
+        let layouts = match spec.model {
+            ModelSpec::Python(_) => Layouts::AsStored,
+            _ => Layouts::Images,
+        };
+        let dataset = host.library.open(&spec.data, settings.seed, layouts)?;
         let course = Course::new(settings, dataset.shape.train_examples);
         dataset.check_range(settings.train.precision)?;
-        let blueprint = Blueprint::new(&spec.model, &dataset.shape)?;
+        let task = dataset.task(&settings.train)?;
+        let shape = as_given(&dataset.shape, &spec.model);
+        let blueprint = Blueprint::new(&spec.model, &shape, &task)?;
         let available = meter.available().doing(READING)?;
         let budget = [spec.memory.budget.map(|bytes| bytes.0), host.memory_limit].into_iter().flatten().min();
         let account = Account {
             budget,
             limit: budget.map_or(available, |budget| budget.min(available)),
             fixed: blueprint.predict(&settings.train),
-            example_bytes: MemoryParts::example_bytes(&dataset.shape, &settings.train),
+            example_bytes: task.example_bytes(&shape, settings.train.precision),
             resident: 0,
             shared_per_example: 0,
         };
@@ -172,6 +126,8 @@ impl<'a> Preparation<'a> {
             micro_batch_cap,
             as_saved,
             dataset,
+            shape,
+            task,
             course,
             blueprint,
             tape,
@@ -185,7 +141,7 @@ impl<'a> Preparation<'a> {
     /// Why no memory would be enough.
     pub(super) fn untrainable(&self) -> Option<Infeasible> {
         let (shape, settings) = (&self.dataset.shape, &self.spec.settings);
-        let needs_two = self.blueprint.needs_two_examples(&shape.features);
+        let needs_two = self.blueprint.needs_two_examples(shape);
         untrainable::no_batch(&self.course, shape.train_examples, settings.batch_size.get())
             .or_else(|| untrainable::batch_of_one(&self.course).filter(|_| needs_two))
             .map(|infeasible| self.with_fixed_memory(infeasible))
@@ -217,7 +173,8 @@ impl<'a> Preparation<'a> {
         });
         self.meter.set_limit(Some(self.available)).doing(LIMITING)?;
         let arithmetic = Arithmetic::new(settings.train.precision, self.host.device);
-        let learner = self.blueprint.build(settings, &self.dataset.shape, arithmetic)?;
+        let problem = Problem { shape: &self.shape, task: &self.task, target: self.dataset.target_name() };
+        let learner = self.blueprint.build(settings, &problem, arithmetic)?;
         self.account.fixed = measured(&learner);
         Ok(learner)
     }
@@ -267,7 +224,10 @@ impl<'a> Preparation<'a> {
         let options = FeedOptions {
             device: self.host.device,
             kind: learner.arithmetic().kind,
+            keeps_integers: self.blueprint.is_own(),
+            target_as_numbers: self.task.takes_numbers(),
             shuffle: settings.train.shuffle.then_some(settings.seed),
+            seed: settings.seed,
             resident_limit: placement.resident_limit,
             per_epoch: self.course.examples_per_epoch(),
             fetch_ahead: placement.fetch_ahead,
@@ -275,41 +235,17 @@ impl<'a> Preparation<'a> {
         let mut feed =
             Feed::new(Rc::clone(&self.dataset), &options).doing("placing the data on the device")?;
         if self.blueprint.is_own() {
-            self.look_at_inputs(learner, &mut feed)?;
-            let inexact = exactness::check(learner, &mut feed, self.dataset.shape.train_examples)
-                .doing("comparing the gradients of a split batch")?;
-            learner.model.set_inexact(inexact);
-            if exactness::refuses_one_example(learner, &mut feed).doing("trying the module on one example")? {
-                learner.model.set_needs_two_examples();
+            self.remark_on_inputs = OwnCode {
+                blueprint: &self.blueprint,
+                task: &self.task,
+                data: &self.dataset,
+                normalize: self.spec.data.normalize,
             }
+            .look(learner, &mut feed)?;
         }
         self.account.resident = feed.resident_bytes();
         self.account.shared_per_example = feed.shared_bytes_per_example();
         Ok(feed)
-    }
-
-    /// Refuses scaled inputs for a module that sees only their whole part. Where memory is too short to find out, so be it.
-    fn look_at_inputs(&mut self, learner: &mut Learner, feed: &mut Feed) -> Result<(), TrialError> {
-        let examples = self.dataset.shape.train_examples.min(LOOKED_AT);
-        let ignores_fractions = TorchError::catch(|| {
-            let examples = feed.epoch_examples(0, examples)?;
-            whole_numbers::ignores_fractions(&mut learner.model, &examples.inputs)
-        });
-        match ignores_fractions {
-            Ok(true) if self.dataset.scaling != Scaling::None => {
-                return Err(self.blueprint.refuse_scaled(self.spec.data.normalize));
-            }
-            Ok(true) => {
-                let remark = "the module sees only the whole part of its inputs, as an embedding does, and the data holds \
-                              fractions: were they scaled when they were saved?";
-                self.remark_on_inputs = Some(remark.to_owned());
-            }
-            Err(error) if !error.is_out_of_memory() => {
-                return Err(error).doing("trying the module on the first examples");
-            }
-            Ok(false) | Err(_) => {}
-        }
-        Ok(())
     }
 
     /// How batches are split with the data in its place, and the kind that the trial then is of.
@@ -360,8 +296,7 @@ impl<'a> Preparation<'a> {
 
     /// Sets the threads that the trial computes with, for so many examples at once; whether that changed them.
     fn use_threads_for(&self, examples: u64) -> bool {
-        let features = &self.dataset.shape.features;
-        let threads = self.blueprint.threads(features, examples, self.host.threads) as i32;
+        let threads = self.blueprint.threads(&self.shape, examples, self.host.threads) as i32;
         let changed = threads != tch::get_num_threads();
         if changed {
             tch::set_num_threads(threads);
@@ -377,11 +312,12 @@ impl<'a> Preparation<'a> {
             _ => (self.account.budget, 1),
         };
         TrialKind(format!(
-            "{} on {:?} of {:?} normalize {:?} resident {} ahead {} {} threads {threads} limit {limit:?} on {:?} by \
+            "{} for {:?} on {:?} of {:?} normalize {:?} resident {} ahead {} {} threads {threads} limit {limit:?} on {:?} by \
              batchsweep {}",
             self.blueprint.identity(),
-            self.dataset.shape.features,
-            self.dataset.inputs.storage,
+            self.task,
+            self.shape.inputs,
+            self.dataset.columns().map(|column| column.storage).collect::<Vec<_>>(),
             self.spec.data.normalize,
             self.account.resident > 0,
             placement.fetch_ahead,
@@ -408,8 +344,8 @@ impl<'a> Preparation<'a> {
     fn end(self, planned: Result<Planned, Infeasible>) -> Result<Prepared, TrialError> {
         let planned = planned.and_then(|planned| self.without_micro_batch_of_one(planned));
         let facts = self.facts(planned.as_ref().ok().map(|planned| &planned.learner));
-        let Self { dataset, course, tape, meter, account, .. } = self;
-        let (shape, data_sha256) = (dataset.shape.clone(), dataset.sha256);
+        let Self { dataset, shape, task, course, tape, meter, account, .. } = self;
+        let data_sha256 = dataset.sha256;
         Ok(match planned {
             Ok(Planned { learner, feed, plan, kind }) => {
                 // What was measured may have been freed since; others that plan next are not to be promised it.
@@ -417,6 +353,7 @@ impl<'a> Preparation<'a> {
                 Ok(Box::new(Ready {
                     course,
                     shape,
+                    task,
                     data_sha256,
                     feed,
                     learner,
@@ -433,10 +370,29 @@ impl<'a> Preparation<'a> {
                 meter.release_cache().doing(RELEASING)?;
                 meter.set_limit(None).doing(LIMITING)?;
                 let budget = account.budget;
-                Err(Box::new(DoesNotFit { course, shape, data_sha256, infeasible, budget, ooms, facts }))
+                let task = task.kind();
+                Err(Box::new(DoesNotFit {
+                    course,
+                    shape,
+                    task,
+                    data_sha256,
+                    infeasible,
+                    budget,
+                    ooms,
+                    facts,
+                }))
             }
         })
     }
+}
+
+/// Examples as a model takes them: for a built-in one all inputs are numbers.
+fn as_given(stored: &DataShape, model: &ModelSpec) -> DataShape {
+    let mut shape = stored.clone();
+    if !model.runs_code() {
+        shape.inputs.iter_mut().for_each(|input| input.numbers = InputNumbers::Floating);
+    }
+    shape
 }
 
 /// Parts 1 and 2 as the tensors have them.

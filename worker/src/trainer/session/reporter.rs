@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use domain::run::{Findings, LogLevel, LogLine, MetricName, MetricPoint, Place, Progress, Record, Split};
 
 use crate::trainer::event::{Event, SavedTrial};
-use crate::trainer::model::hosted;
+use crate::trainer::hosted;
 use crate::trainer::state::summary::StepPoint;
 use crate::trainer::step::tape::Reading;
 

@@ -4,7 +4,7 @@ use domain::AccumulationPlan;
 use domain::run::{Findings, Phase, Progress, Split, SplitKind};
 
 use super::Session;
-use super::prepare::Ready;
+use super::ready::Ready;
 use super::untrainable;
 use crate::trainer::error::TrialError;
 use crate::trainer::facts::Facts;

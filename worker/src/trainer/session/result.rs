@@ -7,7 +7,7 @@ use domain::noise_scale::NoiseScale;
 use domain::run::{Accumulation, PeakMemory, TrialResult};
 use tch::Device;
 
-use super::prepare::{DoesNotFit, Ready};
+use super::ready::{DoesNotFit, Ready};
 use crate::trainer::device;
 use crate::trainer::state::Peak;
 use crate::trainer::state::summary::Summary;
@@ -58,6 +58,8 @@ pub(super) fn trained(ready: &Ready, summary: &Summary, ending: Ending, device: 
         },
         oom_count: ending.ooms,
         gradient_noise_scale: finite(ending.noise_scale.map(|scale| scale.value)),
+        task: Some(ready.task.kind()),
+        tokens: ready.task.tokens().map(|each| each * summary.examples),
         seed_sets: ready.facts.seed_sets,
         ..curves(summary)
     }
@@ -67,6 +69,7 @@ pub(super) fn trained(ready: &Ready, summary: &Summary, ending: Ending, device: 
 pub(super) fn infeasible(trial: &DoesNotFit, device: Device) -> TrialResult {
     TrialResult {
         message: trial.infeasible.message.clone(),
+        task: Some(trial.task),
         device: name_with_model(device),
         memory: predicted(trial.infeasible.needed, trial.budget),
         oom_count: trial.ooms,
@@ -101,6 +104,9 @@ fn curves(summary: &Summary) -> TrialResult {
         memory: PeakMemory::default(),
         oom_count: 0,
         gradient_noise_scale: None,
+        task: None,
+        tokens: None,
+        metrics: summary.metrics.iter().filter(|(_, value)| value.is_finite()).cloned().collect(),
         seed_sets: None,
     }
 }

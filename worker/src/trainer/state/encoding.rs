@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::noise_scale::NoiseSample;
-use domain::run::{PeakMemory, ReachedTarget};
+use domain::run::{MetricName, PeakMemory, ReachedTarget};
 use domain::units::ContentHash;
 use domain::{AccumulationPlan, TrialSpec};
 use prost::Message;
@@ -134,7 +134,12 @@ fn saved_summary(summary: &Summary) -> v1::SavedSummary {
         epoch_squares: squares,
         epoch_examples: examples,
         epoch_example_sum: example_sum,
+        metrics: summary.metrics.iter().map(last_metric).collect(),
     }
+}
+
+fn last_metric((name, value): &(MetricName, f64)) -> v1::LastMetric {
+    v1::LastMetric { name: name.word().to_owned(), value: *value }
 }
 
 fn summary(saved: &v1::SavedSummary) -> Summary {
@@ -161,6 +166,11 @@ fn summary(saved: &v1::SavedSummary) -> Summary {
             examples: saved.epoch_examples,
             example_sum: saved.epoch_example_sum,
         },
+        metrics: saved
+            .metrics
+            .iter()
+            .filter_map(|last| Some((last.name.parse().ok()?, last.value)))
+            .collect(),
     }
 }
 
@@ -226,6 +236,7 @@ mod tests {
                     examples: 24,
                     example_sum: 25.0,
                 },
+                metrics: vec![("top_5".parse().unwrap(), 26.5)],
             },
             divergence: divergence(
                 &v1::SavedDivergence { start: 26.0, smoothed: 27.0, weight: 28.0, steps: 29 },

@@ -1,6 +1,6 @@
 //! What a trial's curves amount to.
 
-use domain::run::ReachedTarget;
+use domain::run::{MetricName, ReachedTarget};
 use domain::spec::Target;
 
 use crate::trainer::step::course::Batch;
@@ -41,6 +41,8 @@ pub struct Summary {
     pub best_validation_accuracy: Option<f64>,
     /// The first evaluation that met the target.
     pub reached_target: Option<ReachedTarget>,
+    /// The last value of each metric that has no place above.
+    pub metrics: Vec<(MetricName, f64)>,
     pub(super) epoch: u64,
     pub(super) epoch_losses: Spread,
 }
@@ -77,13 +79,23 @@ impl Summary {
     }
 
     /// The validation set was evaluated.
-    pub fn add_validation(&mut self, loss: f64, accuracy: f64) {
+    pub fn add_validation(&mut self, loss: f64, accuracy: Option<f64>) {
         self.final_validation_loss = Some(loss);
-        self.final_validation_accuracy = Some(accuracy);
+        self.final_validation_accuracy = accuracy;
         // `min` and `max` prefer a number to NaN.
         self.best_validation_loss = Some(self.best_validation_loss.map_or(loss, |best| best.min(loss)));
-        self.best_validation_accuracy =
-            Some(self.best_validation_accuracy.map_or(accuracy, |best| best.max(accuracy)));
+        self.best_validation_accuracy = match (self.best_validation_accuracy, accuracy) {
+            (Some(best), Some(accuracy)) => Some(best.max(accuracy)),
+            (best, accuracy) => accuracy.or(best),
+        };
+    }
+
+    /// A metric was measured that has no place of its own.
+    pub fn set_metric(&mut self, name: &MetricName, value: f64) {
+        match self.metrics.iter_mut().find(|(known, _)| known == name) {
+            Some((_, last)) => *last = value,
+            None => self.metrics.push((name.clone(), value)),
+        }
     }
 
     /// A metric with a target was evaluated: the first time it is strictly below, its cost is kept.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::code;
 use super::learner::{Arithmetic, Learner};
 use super::loss::Criterion;
+use super::outputs;
 use super::whole_numbers::wants_integers;
 use crate::shim::TorchError;
 use crate::trainer::digest::sha256_of;
@@ -13,9 +14,10 @@ use crate::trainer::model::{Model, Script};
 use crate::trainer::regular_file;
 use crate::trainer::threads::threads_for;
 use domain::TrialSettings;
-use domain::architecture::{DataShape, Inexact, Layer, layers, normalises_one_pixel};
+use domain::architecture::{Inexact, Layer, layers, normalises_one_pixel};
 use domain::memory::StaticParts;
-use domain::spec::{ModelSpec, Normalize, PythonModel, TrainSpec};
+use domain::problem::{DataShape, InputShape, Task};
+use domain::spec::{ModelSpec, Normalize, PythonCode, TrainSpec};
 use domain::units::ContentHash;
 
 /// What a trial's model is to be.
@@ -33,21 +35,37 @@ pub enum Blueprint {
     /// A module that the user's Python code builds.
     Python {
         /// What to call.
-        model: PythonModel,
+        model: PythonCode,
         /// Of the code.
         sha256: ContentHash,
     },
 }
 
-const CHECK_IT: &str = "`batchsweep model check` tells more";
+/// What a model is built for.
+#[derive(Debug, Clone, Copy)]
+pub struct Problem<'a> {
+    /// The examples.
+    pub shape: &'a DataShape,
+    /// What is predicted.
+    pub task: &'a Task,
+    /// What the data calls its target.
+    pub target: &'a str,
+}
+
+/// The shape of the only input of a built-in model.
+fn first_shape(shape: &DataShape) -> &[u64] {
+    shape.inputs.first().map(|input| &input.shape[..]).unwrap_or_default()
+}
+
+const CHECK_IT: &str = "`batchsweep model check` shows more";
 
 impl Blueprint {
-    /// What a description means on data of this shape.
+    /// What a description means for a task on data of this shape.
     ///
     /// # Errors
     /// [`TrialError`] when the data does not suit the model, or the module's file cannot be read.
-    pub fn new(model: &ModelSpec, shape: &DataShape) -> Result<Self, TrialError> {
-        match (layers(model, shape)?, model) {
+    pub fn new(model: &ModelSpec, shape: &DataShape, task: &Task) -> Result<Self, TrialError> {
+        match (layers(model, shape, task)?, model) {
             (Some(layers), _) => Ok(Self::Layers(layers)),
             (None, ModelSpec::TorchScript(script)) => {
                 // The agent brings a module that was sent along, and says where it is.
@@ -90,9 +108,9 @@ impl Blueprint {
 
     /// Threads to compute with.
     #[must_use]
-    pub fn threads(&self, features: &[u64], examples: u64, available: u64) -> u64 {
+    pub fn threads(&self, shape: &DataShape, examples: u64, available: u64) -> u64 {
         match self {
-            Self::Layers(layers) => threads_for(layers, features, examples, available),
+            Self::Layers(layers) => threads_for(layers, first_shape(shape), examples, available),
             // How much there is to compute is not known.
             Self::Script { .. } | Self::Python { .. } => available.max(1),
         }
@@ -110,8 +128,8 @@ impl Blueprint {
     /// Whether a micro-batch of one example cannot be trained on, since a batch normalisation would see one value for each
     /// channel. Of a module of the user's own that is not known; it raises PyTorch's own error.
     #[must_use]
-    pub fn needs_two_examples(&self, features: &[u64]) -> bool {
-        matches!(self, Self::Layers(layers) if normalises_one_pixel(layers, features))
+    pub fn needs_two_examples(&self, shape: &DataShape) -> bool {
+        matches!(self, Self::Layers(layers) if normalises_one_pixel(layers, first_shape(shape)))
     }
 
     /// Text that is equal for equal models.
@@ -133,20 +151,21 @@ impl Blueprint {
     pub fn build(
         &self,
         settings: &TrialSettings,
-        shape: &DataShape,
+        problem: &Problem<'_>,
         arithmetic: Arithmetic,
     ) -> Result<Learner, TrialError> {
         let TrialSettings { train, seed, .. } = settings;
-        let options = (arithmetic.kind, arithmetic.device);
-        let (model, outputs) = match self {
+        let (Problem { shape, task, .. }, options) = (problem, (arithmetic.kind, arithmetic.device));
+        let (model, width) = match self {
             Self::Layers(layers) => {
-                let model = TorchError::catch(|| Model::build(layers, &shape.features, *seed, options));
-                (model.doing(BUILDING)?, shape.classes)
+                let features = first_shape(shape);
+                let model = TorchError::catch(|| Model::build(layers, features, *seed, options));
+                (model.doing(BUILDING)?, task.outputs().unwrap_or(0))
             }
-            Self::Script { path, .. } => script(path, *seed, shape, arithmetic)?,
-            Self::Python { model, .. } => code::build(model, *seed, shape, arithmetic)?,
+            Self::Script { path, .. } => script(path, *seed, problem, arithmetic)?,
+            Self::Python { model, .. } => code::build(model, *seed, problem, arithmetic)?,
         };
-        let criterion = Criterion::new(train.loss, outputs, arithmetic.kind);
+        let criterion = Criterion::new(train.loss, (*task).clone(), width, arithmetic.kind);
         TorchError::catch(|| Learner::new(model, criterion, train, arithmetic, *seed)).doing(BUILDING)
     }
 
@@ -173,14 +192,30 @@ impl Blueprint {
         })
     }
 
-    /// The refusal of a module that sees only the whole part of its inputs, where these are scaled.
+    /// The refusal of a loss that is a mean.
     #[must_use]
-    pub fn refuse_scaled(&self, normalize: Normalize) -> TrialError {
-        let path = match self {
+    pub fn refuse_mean(&self) -> TrialError {
+        TrialError::Code {
+            path: self.path(),
+            reason: "loss() returns a mean: for two examples and two more it gives half of what it gives for all four, and as many \
+                     terms together"
+                .to_owned(),
+            help: "return the sum, as with reduction=\"sum\", and how many terms it is of".to_owned(),
+        }
+    }
+
+    /// Where the user's own module is from.
+    fn path(&self) -> String {
+        match self {
             Self::Script { path, .. } => path.display().to_string(),
             Self::Python { model, .. } => model.file.path().unwrap_or_default().to_owned(),
             Self::Layers(_) => String::new(),
-        };
+        }
+    }
+
+    /// The refusal of a module that sees only the whole part of its inputs, where these are scaled.
+    #[must_use]
+    pub fn refuse_scaled(&self, normalize: Normalize) -> TrialError {
         let reason = format!(
             "it takes whole numbers, as an embedding does, and `normalize = \"{}\"` makes fractions of them, of which it sees \
              the whole part alone: mostly 0",
@@ -189,7 +224,7 @@ impl Blueprint {
                 Normalize::Unit | Normalize::None => "unit",
             }
         );
-        TrialError::Module { path, reason, help: "set `normalize = \"none\"` in [data]" }
+        TrialError::Module { path: self.path(), reason, help: "set `normalize = \"none\"` in [data]" }
     }
 }
 
@@ -199,12 +234,19 @@ const BUILDING: &str = "building the model";
 fn script(
     path: &Path,
     seed: u64,
-    shape: &DataShape,
+    problem: &Problem<'_>,
     arithmetic: Arithmetic,
 ) -> Result<(Model, u64), TrialError> {
     let unusable =
         |reason: String, help| Err(TrialError::Module { path: path.display().to_string(), reason, help });
     let options = (arithmetic.kind, arithmetic.device);
+    let inputs = &problem.shape.inputs;
+    if inputs.len() > 1 {
+        return Err(TrialError::Unsupported(format!(
+            "a scripted module takes one input here, and this data has {}; use a model of kind \"python\"",
+            inputs.len()
+        )));
+    }
     let loaded = TorchError::catch(|| Script::load(path, seed, options));
     let script = match loaded {
         Err(error) if !error.is_out_of_memory() => {
@@ -217,36 +259,43 @@ fn script(
         return unusable("it has no parameter that wants a gradient".to_owned(), CHECK_IT);
     }
     let mut model = TorchError::catch(|| Model::from_script(script)).doing(BUILDING)?;
-    let outputs = TorchError::catch(|| model.output_shape(&shape.features, 2, options));
-    match outputs {
-        Ok(size) => match size[..] {
-            [2, width] if width as u64 >= shape.classes => Ok((model, width as u64)),
-            _ => unusable(
-                format!(
-                    "for 2 examples of shape {:?} it returns {size:?}, not (2, classes) with at least the {} classes \
-                     of the data",
-                    shape.features, shape.classes
-                ),
-                CHECK_IT,
-            ),
+    match TorchError::catch(|| model.output_shape(inputs, outputs::TRIED, options)) {
+        Ok(size) => match outputs::width(&size, problem.task) {
+            Ok(width) => Ok((model, width)),
+            Err((wrong, help)) => unusable(format!("{}{wrong}", tried_on(inputs)), help),
         },
         Err(error) if error.is_out_of_memory() => Err(error).doing(BUILDING),
         Err(error) => {
-            let (reason, help) = failing(&shape.features, &error);
+            let (reason, help) = failing(inputs, &error);
             unusable(reason, help)
         }
     }
 }
 
+/// "for 2 examples of shape [1, 28, 28] ", as a sentence about a module begins.
+pub(in crate::trainer) fn tried_on(inputs: &[InputShape]) -> String {
+    let shapes: Vec<_> = inputs
+        .iter()
+        .map(|input| match &input.name {
+            Some(name) => format!("{name} {:?}", input.shape),
+            None => format!("{:?}", input.shape),
+        })
+        .collect();
+    format!("for {} examples of shape {} ", outputs::TRIED, shapes.join(" and "))
+}
+
 /// What is wrong with a module that fails for examples of this shape, and what to do.
-pub(in crate::trainer) fn failing(features: &[u64], error: &TorchError) -> (String, &'static str) {
+pub(in crate::trainer) fn failing(inputs: &[InputShape], error: &TorchError) -> (String, &'static str) {
     if wants_integers(error) {
         let reason =
             "it takes integers alone, as an embedding does, and inputs come as floating-point numbers"
                 .to_owned();
-        return (reason, "begin its `forward` with `x = x.long()`, and set `normalize = \"none\"` in [data]");
+        return (
+            reason,
+            "save them as int64; or begin its `forward` with `x = x.long()`, and set `normalize = \"none\"` in [data]",
+        );
     }
-    (format!("for examples of shape {features:?} it fails: {}", error.message), CHECK_IT)
+    (format!("{}it fails: {}", tried_on(inputs), error.message), CHECK_IT)
 }
 
 /// What to do about a module that cannot be loaded.

@@ -4,15 +4,19 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use domain::architecture::DataShape;
-use domain::spec::PythonModel;
+use domain::problem::Task;
+use domain::spec::PythonCode;
 use domain::units::{ContentHash, ContentHasher};
 
+use super::blueprint::{Problem, failing, tried_on};
 use super::learner::Arithmetic;
+use super::outputs;
+use super::whole_numbers::wants_integers;
 use crate::shim::{TorchError, TorchErrorKind};
 use crate::trainer::digest;
 use crate::trainer::error::{Doing, TrialError};
-use crate::trainer::model::{Model, hosted};
+use crate::trainer::hosted::{self, BuildRequest};
+use crate::trainer::model::Model;
 use crate::trainer::regular_file;
 
 const BUILDING: &str = "building the model";
@@ -54,9 +58,9 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 /// # Errors
 /// [`TrialError`] with what the code raised, or what is wrong with what it returns.
 pub fn build(
-    python: &PythonModel,
+    python: &PythonCode,
     seed: u64,
-    shape: &DataShape,
+    problem: &Problem<'_>,
     arithmetic: Arithmetic,
 ) -> Result<(Model, u64), TrialError> {
     let path = python.file.path().unwrap_or_default();
@@ -67,8 +71,11 @@ pub fn build(
         let problem = "a model of kind python was given to a trainer that no Python interpreter hosts";
         return Err(TrialError::Unsupported(problem.to_owned()));
     };
-    let place = (arithmetic.kind, arithmetic.device);
-    let module = interpreter.build(python, seed, place).doing(BUILDING)?;
+    let (inputs, has_loss) = (&problem.shape.inputs, *problem.task == Task::OwnLoss);
+    let Arithmetic { kind, device, .. } = arithmetic;
+    let request =
+        BuildRequest { model: python, inputs, target: problem.target, has_loss, seed, kind, device };
+    let module = interpreter.build(&request).doing(BUILDING)?;
     if module.trained().is_empty() {
         return unusable(
             format!("the module that {}() returns has no parameter that wants a gradient", python.function),
@@ -76,23 +83,19 @@ pub fn build(
         );
     }
     let mut model = TorchError::catch(|| Model::from_hosted(module)).doing(BUILDING)?;
-    let outputs = TorchError::catch(|| model.output_shape(&shape.features, 2, place));
-    match outputs {
-        Ok(size) => match size[..] {
-            [2, width] if width as u64 >= shape.classes => Ok((model, width as u64)),
-            _ => unusable(
-                format!(
-                    "for 2 examples of shape {:?} the module returns {size:?}, not (2, classes) with at least the {} \
-                     classes of the data",
-                    shape.features, shape.classes
-                ),
-                "return the logits of one layer after the last, (examples, classes)",
-            ),
+    if has_loss {
+        // Its outputs are for its own loss to understand.
+        return Ok((model, 0));
+    }
+    match TorchError::catch(|| model.output_shape(inputs, outputs::TRIED, (kind, device))) {
+        Ok(size) => match outputs::width(&size, problem.task) {
+            Ok(width) => Ok((model, width)),
+            Err((wrong, help)) => unusable(format!("{}{wrong}", tried_on(inputs)), help),
         },
-        Err(TorchError { kind: TorchErrorKind::Other, message }) => unusable(
-            format!("for examples of shape {:?} it fails: {message}", shape.features),
-            "see its code",
-        ),
+        Err(error) if error.kind == TorchErrorKind::Other => {
+            let (reason, help) = failing(inputs, &error);
+            unusable(reason, if wants_integers(&error) { help } else { "see its code" })
+        }
         Err(error) => Err(error).doing("trying the module on two examples"),
     }
 }

@@ -39,6 +39,27 @@ pub fn check(
     }
 }
 
+/// Whether a loss of the model's own is a mean where a sum is wanted: twice that of a few examples is what their halves
+/// give together.
+///
+/// # Errors
+/// [`TorchError`] with what the code raised.
+pub fn is_mean(learner: &mut Learner, feed: &mut Feed, train_examples: u64) -> Result<bool, TorchError> {
+    const CLOSE: f64 = 1e-3;
+    if train_examples < EXAMPLES {
+        return Ok(false);
+    }
+    let half = EXAMPLES / 2;
+    let mut of = |start: u64, count: u64| -> Result<[f64; 2], TorchError> {
+        let own = learner.evaluate_own(&feed.epoch_examples(start, count)?)?;
+        Ok([own.sum.f_double_value(&[])?, own.terms.f_double_value(&[])?])
+    };
+    let ([whole, terms], first, second) = (of(0, EXAMPLES)?, of(0, half)?, of(half, half)?);
+    let [parts, terms_of_parts] = [first[0] + second[0], first[1] + second[1]];
+    let is_close = |a: f64, b: f64| (a - b).abs() <= CLOSE * b.abs();
+    Ok(whole != 0.0 && is_close(parts, 2.0 * whole) && is_close(terms_of_parts, terms))
+}
+
 /// Whether a module refuses to be trained on one example, as a batch normalisation of one value a channel does. Nothing that
 /// training sees is changed.
 ///
@@ -48,7 +69,8 @@ pub fn refuses_one_example(learner: &mut Learner, feed: &mut Feed) -> Result<boo
     learner.model.keep_buffers()?;
     let tried = TorchError::catch(|| {
         let one = feed.epoch_examples(0, 1)?;
-        learner.add_gradient(&one, Purpose::Forward { step: 0, first: 0 }, 1).map(drop)
+        let mut terms = learner.terms(feed, 0, 1, false);
+        learner.add_gradient(&one, Purpose::Forward { step: 0, first: 0 }, &mut terms).map(drop)
     });
     learner.model.clear_gradients()?;
     learner.model.restore_buffers()?;
@@ -59,22 +81,30 @@ pub fn refuses_one_example(learner: &mut Learner, feed: &mut Feed) -> Result<boo
 
 fn differs(learner: &mut Learner, feed: &mut Feed, examples: u64) -> Result<bool, TorchError> {
     let half = examples / 2;
-    learner.model.clear_gradients()?;
-    let batch = feed.epoch_examples(0, examples)?;
-    let _ = learner.add_gradient(&batch, Purpose::Forward { step: 0, first: 0 }, examples)?;
-    let whole = gradients(learner.model.parameters());
-    learner.model.clear_gradients()?;
-    for (start, count) in [(0, half), (half, examples - half)] {
-        let part = feed.epoch_examples(start, count)?;
-        let _ = learner.add_gradient(&part, Purpose::Forward { step: 0, first: start }, examples)?;
-    }
-    let parts = gradients(learner.model.parameters());
+    let whole = gradients_of(learner, feed, &[(0, examples)])?;
+    let parts = gradients_of(learner, feed, &[(0, half), (half, examples - half)])?;
     let (mut difference, mut size) = (0.0, 0.0);
     for (whole, parts) in whole.iter().zip(&parts) {
         difference += square(&parts.f_sub(whole)?)?;
         size += square(whole)?;
     }
     Ok(whole.len() != parts.len() || difference.sqrt() > tolerance(learner) * size.sqrt())
+}
+
+/// The gradients of the first examples, taken in these parts.
+fn gradients_of(
+    learner: &mut Learner,
+    feed: &mut Feed,
+    parts: &[(u64, u64)],
+) -> Result<Vec<Tensor>, TorchError> {
+    learner.model.clear_gradients()?;
+    let mut terms = learner.terms(feed, 0, parts.iter().map(|(_, count)| count).sum(), parts.len() > 1);
+    for &(start, count) in parts {
+        let part = feed.epoch_examples(start, count)?;
+        let _ = learner.add_gradient(&part, Purpose::Forward { step: 0, first: start }, &mut terms)?;
+    }
+    terms.divide(learner.model.parameters())?;
+    Ok(gradients(learner.model.parameters()))
 }
 
 /// Rounding alone stays well below this share of the gradient.

@@ -2,19 +2,21 @@
 //! happens wholly or not at all.
 
 use domain::AccumulationPlan;
-use domain::spec::{Precision, TrainSpec};
+use domain::spec::{Loss, Precision, TrainSpec};
 use tch::{Device, Kind, Tensor};
 
 use super::course::Batch;
 use super::loss::Criterion;
 use super::optimizer::Optimizer;
 use super::tape::StepTape;
+use super::terms::Terms;
 use crate::shim::TorchError;
 use crate::shim::chain;
 use crate::shim::optimizer::gradient_norm;
 use crate::shim::step::{Autocast, backward};
 use crate::trainer::data::{Examples, Feed};
 use crate::trainer::device::Meter;
+use crate::trainer::hosted::OwnLoss;
 use crate::trainer::model::{Mode, Model};
 use crate::trainer::pulse;
 use crate::trainer::seed::{Purpose, derive};
@@ -164,7 +166,7 @@ impl Learner {
             }
         }
         self.optimizer.step(self.model.parameters(), options.learning_rate, batch.step)?;
-        tape.commit(self.criterion.terms(batch.examples));
+        tape.commit(self.criterion.terms(batch.examples, feed.counted_in_epoch(batch.start, batch.examples)));
         Ok(report)
     }
 
@@ -187,29 +189,58 @@ impl Learner {
         }
         self.model.clear_gradients()?;
         let mut next = batch.start;
+        let mut terms = self.terms(feed, batch.start, batch.examples, split.accumulation_steps() > 1);
         for (size, ahead) in feed.micro_batches(batch.start, split) {
             let examples = feed.micro_batch(next, size, ahead)?;
             let draws = Purpose::Forward { step: batch.step, first: next };
-            tape.add_loss(&self.add_gradient(&examples, draws, batch.examples)?)?;
+            tape.add_loss(&self.add_gradient(&examples, draws, &mut terms)?)?;
             if wants_part && next == batch.start && size < batch.examples {
-                // The gradient so far is that of the first micro-batch, divided by the terms of the whole batch.
-                let norm = gradient_norm(self.model.parameters())?;
-                tape.set_first_part(&norm, size, batch.examples as f64 / size as f64)?;
+                self.note_first_part(feed, batch, size, &terms, tape)?;
             }
             next += size;
         }
-        Ok(())
+        terms.divide(self.model.parameters())?;
+        terms.measured().map_or(Ok(()), |measured| tape.set_terms(measured))
     }
 
-    /// Forward and backward of some examples, as a part of `examples_in_batch`; adds to the gradients and gives the
+    /// The norm of the gradient so far, which is that of the first micro-batch: divided by the terms of the whole batch, or by
+    /// nothing yet.
+    fn note_first_part(
+        &mut self,
+        feed: &Feed,
+        batch: &Batch,
+        size: u64,
+        terms: &Terms,
+        tape: &mut StepTape,
+    ) -> Result<(), TorchError> {
+        let norm = gradient_norm(self.model.parameters())?;
+        match terms {
+            Terms::Known(terms) => {
+                let counted = feed.counted_in_epoch(batch.start, size);
+                let of_part = self.criterion.terms(size, counted).unwrap_or(*terms).max(1);
+                tape.set_first_part(&norm, size, *terms as f64 / of_part as f64)
+            }
+            Terms::Measured { so_far, .. } => match so_far {
+                Some(terms) => tape.set_first_part(&norm.f_div(terms)?, size, 1.0),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// The terms of so many examples of the epoch, which are trained whole or in parts.
+    pub(in crate::trainer) fn terms(&self, feed: &Feed, start: u64, count: u64, in_parts: bool) -> Terms {
+        Terms::new(self.criterion.terms(count, feed.counted_in_epoch(start, count)), in_parts)
+    }
+
+    /// Forward and backward of some examples, as a part of a batch of so many terms; adds to the gradients and gives the
     /// summed loss. Random numbers are drawn by the place of the first example, so that a step done over draws the same.
     pub(in crate::trainer) fn add_gradient(
         &mut self,
         examples: &Examples,
         draws: Purpose,
-        examples_in_batch: u64,
+        terms: &mut Terms,
     ) -> Result<Tensor, TorchError> {
-        self.add_gradient_in(Mode::Training, examples, draws, examples_in_batch)
+        self.add_gradient_in(Mode::Training, examples, draws, terms)
     }
 
     /// The same in either mode.
@@ -218,26 +249,60 @@ impl Learner {
         mode: Mode,
         examples: &Examples,
         draws: Purpose,
-        examples_in_batch: u64,
+        terms: &mut Terms,
     ) -> Result<Tensor, TorchError> {
         if self.model.draws_random_numbers() {
             self.model.seed(derive(self.seed, draws));
         }
-        let scale = self.scale.of(self.criterion.terms(examples_in_batch), self.arithmetic)?;
         let Examples { inputs, targets } = examples;
-        let loss = if self.model.is_chain() && !self.arithmetic.autocast {
-            chain::backward(self.model.parameters(), inputs, targets, self.criterion.loss(), scale)?
-        } else {
-            let loss = {
-                let _bfloat16 = self.arithmetic.autocast()?;
-                let outputs = self.model.forward(inputs, mode)?;
-                self.criterion.sum(&outputs, targets)?
-            };
-            backward(&loss, scale)?;
-            loss
+        let loss = match terms {
+            Terms::Measured { .. } => self.measured_gradient(mode, examples, terms)?,
+            Terms::Known(known) => {
+                let scale = self.scale.of(*known, self.arithmetic)?;
+                let by_chain = self
+                    .criterion
+                    .of_one_class()
+                    .filter(|_| self.model.is_chain() && !self.arithmetic.autocast);
+                if let (Some(loss), [input]) = (by_chain, &inputs[..]) {
+                    chain::backward(self.model.parameters(), input, targets, loss, scale)?
+                } else {
+                    let loss = {
+                        let _bfloat16 = self.arithmetic.autocast()?;
+                        let outputs = self.model.forward(inputs, mode)?;
+                        self.criterion.sum(&outputs, targets)?
+                    };
+                    backward(&loss, scale)?;
+                    loss
+                }
+            }
         };
         pulse::beat();
         Ok(loss)
+    }
+
+    /// By a loss that shows only then how many terms it is of.
+    fn measured_gradient(
+        &mut self,
+        mode: Mode,
+        examples: &Examples,
+        terms: &mut Terms,
+    ) -> Result<Tensor, TorchError> {
+        let Examples { inputs, targets } = examples;
+        let (sum, measured) = {
+            let _bfloat16 = self.arithmetic.autocast()?;
+            if self.criterion.loss() == Loss::Model {
+                let own = self.model.own_loss(inputs, targets, mode)?;
+                (own.sum, own.terms)
+            } else {
+                let outputs = self.model.forward(inputs, mode)?;
+                (self.criterion.sum(&outputs, targets)?, Criterion::count(targets)?)
+            }
+        };
+        match terms.add(&measured)? {
+            Some(scale) => backward(&sum, &scale.f_to_kind(sum.kind())?)?,
+            None => backward(&sum, self.scale.of(1, self.arithmetic)?)?,
+        }
+        Ok(sum)
     }
 
     /// The norm of the mean gradient of so many of the batch's first examples. Changes nothing that training sees. Where
@@ -252,7 +317,8 @@ impl Learner {
         self.model.clear_gradients()?;
         let norm = TorchError::catch(|| {
             let examples = feed.epoch_examples(batch.start, count)?;
-            let _ = self.add_gradient(&examples, draws, count)?;
+            let mut terms = self.terms(feed, batch.start, count, false);
+            let _ = self.add_gradient(&examples, draws, &mut terms)?;
             gradient_norm(self.model.parameters())
         });
         self.model.restore_buffers()?;
@@ -276,7 +342,7 @@ impl Learner {
     ///
     /// # Errors
     /// [`TorchError`], such as when memory runs out.
-    pub fn evaluate(&mut self, inputs: &Tensor) -> Result<Tensor, TorchError> {
+    pub fn evaluate(&mut self, inputs: &[Tensor]) -> Result<Tensor, TorchError> {
         let _no_grad = tch::no_grad_guard();
         let outputs = {
             let _bfloat16 = self.arithmetic.autocast()?;
@@ -284,6 +350,16 @@ impl Learner {
         };
         // Autocast takes the loss in float32 too; without it, bfloat16 outputs would be summed up in 8 bits.
         Ok(outputs.f_to_kind(self.arithmetic.kind)?)
+    }
+
+    /// The model's own loss for evaluation.
+    ///
+    /// # Errors
+    /// [`TorchError`] with what it raised, also when memory ran out.
+    pub fn evaluate_own(&mut self, examples: &Examples) -> Result<OwnLoss, TorchError> {
+        let _no_grad = tch::no_grad_guard();
+        let _bfloat16 = self.arithmetic.autocast()?;
+        self.model.own_loss(&examples.inputs, &examples.targets, Mode::Evaluating)
     }
 
     /// Drops what is only kept for speed.

@@ -30,7 +30,8 @@ pub struct Reading {
 /// What is known of a step without asking the device: which numbers it has, and what they are multiplied with.
 #[derive(Debug, Clone, Copy, Default)]
 struct Step {
-    loss_scale: f64,
+    /// Terms of its loss; `None` where they are among its numbers.
+    terms: Option<u64>,
     has_gradient_norm: bool,
     /// Examples, and the scale of their norm.
     first_part: Option<(u64, f64)>,
@@ -42,9 +43,10 @@ enum Column {
     Loss,
     GradientNorm,
     FirstPart,
+    Terms,
 }
 
-const COLUMNS: usize = 3;
+const COLUMNS: usize = 4;
 
 /// The numbers themselves.
 #[derive(Debug)]
@@ -81,7 +83,7 @@ impl StepTape {
             let buffer = Tensor::f_zeros(shape, (Kind::Double, device))?;
             let slot = |column: usize, step: i64| buffer.f_select(0, column as i64)?.f_select(0, step);
             let slots = (0..Self::CAPACITY as i64)
-                .map(|step| Ok([slot(0, step)?, slot(1, step)?, slot(2, step)?]))
+                .map(|step| Ok([slot(0, step)?, slot(1, step)?, slot(2, step)?, slot(3, step)?]))
                 .collect::<Result<_, TorchError>>()?;
             Numbers::Device { slots, buffer }
         };
@@ -126,12 +128,20 @@ impl StepTape {
         Ok(())
     }
 
-    /// The step in progress is done; its loss is a mean over so many terms.
-    pub fn commit(&mut self, terms: u64) {
+    /// The terms of the step in progress, where they were measured.
+    ///
+    /// # Errors
+    /// [`TorchError`] when the device fails.
+    pub fn set_terms(&mut self, terms: &Tensor) -> Result<(), TorchError> {
+        self.add(Column::Terms, terms)
+    }
+
+    /// The step in progress is done; its loss is a mean over so many terms, or over those that were set.
+    pub fn commit(&mut self, terms: Option<u64>) {
         if let Numbers::Host { finished, current } = &mut self.numbers {
             finished.push(mem::take(current));
         }
-        self.finished.push(Step { loss_scale: 1.0 / terms as f64, ..mem::take(&mut self.current) });
+        self.finished.push(Step { terms, ..mem::take(&mut self.current) });
     }
 
     /// The step in progress is done over.
@@ -176,7 +186,9 @@ impl StepTape {
                 buffer.f_to_device(Device::Cpu)?.f_copy_data(&mut all, count)?;
                 let _ = buffer.f_zero_()?;
                 let at = |column: usize, step: usize| all[column * Self::CAPACITY + step];
-                (0..self.finished.len()).map(|step| [at(0, step), at(1, step), at(2, step)]).collect()
+                (0..self.finished.len())
+                    .map(|step| [at(0, step), at(1, step), at(2, step), at(3, step)])
+                    .collect()
             }
         };
         Ok(self.finished.drain(..).zip(numbers).map(|(step, numbers)| step.reading(numbers)).collect())
@@ -184,9 +196,11 @@ impl StepTape {
 }
 
 impl Step {
-    fn reading(self, [loss, gradient_norm, first_part]: [f64; COLUMNS]) -> Reading {
+    fn reading(self, [loss, gradient_norm, first_part, measured]: [f64; COLUMNS]) -> Reading {
+        // A batch without terms has no loss.
+        let terms = self.terms.map_or(measured, |terms| terms as f64).max(f64::MIN_POSITIVE);
         Reading {
-            loss: loss * self.loss_scale,
+            loss: loss * (1.0 / terms),
             gradient_norm: self.has_gradient_norm.then_some(gradient_norm),
             first_part: self.first_part.map(|(examples, scale)| (examples, first_part * scale)),
         }

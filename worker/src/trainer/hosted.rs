@@ -1,10 +1,12 @@
-//! A model in another language, by the interpreter that hosts this trainer: Python, when this is loaded as its extension module.
+//! Models and data in another language, by the interpreter that hosts this trainer: Python, when this is loaded as its extension module.
 
 use std::fmt::Debug;
 use std::mem;
+use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use domain::spec::PythonModel;
+use domain::problem::InputShape;
+use domain::spec::PythonCode;
 use tch::{Device, Kind, Tensor};
 
 use crate::shim::TorchError;
@@ -33,24 +35,113 @@ pub trait HostedModule: Debug {
     ///
     /// # Errors
     /// [`TorchError`] with what it raised, also when memory ran out.
-    fn forward(&mut self, inputs: &Tensor) -> Result<Tensor, TorchError>;
+    fn forward(&mut self, inputs: &[Tensor]) -> Result<Tensor, TorchError>;
+
+    /// The loss of some examples by the function that comes with it.
+    ///
+    /// # Errors
+    /// [`TorchError`] with what it raised, also when memory ran out.
+    fn loss(&mut self, inputs: &[Tensor], targets: &Tensor) -> Result<OwnLoss, TorchError>;
 
     /// Seeds what it may draw from besides libtorch's generator.
     fn seed(&self, seed: u64);
 }
 
+/// A loss by a function of the user's.
+#[derive(Debug)]
+pub struct OwnLoss {
+    /// The summed loss, a scalar.
+    pub sum: Tensor,
+    /// How many terms it is of, a scalar.
+    pub terms: Tensor,
+    /// What else the function measures.
+    pub metrics: Vec<OwnMetric>,
+}
+
+/// A metric by a function of the user's.
+#[derive(Debug)]
+pub struct OwnMetric {
+    /// As the user calls it.
+    pub name: String,
+    /// A scalar.
+    pub sum: Tensor,
+    /// How many terms it is of, a scalar.
+    pub terms: Tensor,
+}
+
 /// What builds such modules.
 pub trait Interpreter: Debug + Send + Sync {
-    /// Calls the user's function after seeding every generator, and brings what it returns to a device, in numbers of `kind`.
+    /// Calls the user's function after seeding every generator, and brings what it returns to a device.
     ///
     /// # Errors
     /// [`TorchError`] with what was raised, and with what is wrong with what was returned.
-    fn build(
-        &self,
-        model: &PythonModel,
-        seed: u64,
-        place: (Kind, Device),
-    ) -> Result<Box<dyn HostedModule>, TorchError>;
+    fn build(&self, request: &BuildRequest<'_>) -> Result<Box<dyn HostedModule>, TorchError>;
+
+    /// Calls the user's function for data sets. From then on it is noted which files are read.
+    ///
+    /// # Errors
+    /// [`TorchError`] with what was raised, and with what is wrong with what was returned.
+    fn open_data(&self, code: &PythonCode) -> Result<Box<dyn HostedData>, TorchError>;
+}
+
+/// Data sets that an interpreter has, read example by example.
+pub trait HostedData: Debug {
+    /// Examples of the training set, and of the validation set where there is one.
+    fn lengths(&self) -> (u64, Option<u64>);
+
+    /// The keywords by which a model takes the inputs; `None` for one that it takes by its place.
+    fn inputs(&self) -> Vec<Option<String>>;
+
+    /// What the target is called.
+    fn target(&self) -> String;
+
+    /// Some examples of one set; `watch` also for whether reading them draws random numbers.
+    ///
+    /// # Errors
+    /// [`TorchError`] with what was raised, also when memory ran out.
+    fn read(&self, examples: &[Example], watch: bool) -> Result<ExamplesRead, TorchError>;
+
+    /// The files that were read since it was opened, the code among them.
+    fn files(&self) -> Vec<PathBuf>;
+}
+
+/// An example that is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Example {
+    /// Whether it is of the validation set.
+    pub of_validation: bool,
+    /// Its place in its set.
+    pub place: u64,
+    /// Seeds every generator that it may draw from.
+    pub seed: u64,
+}
+
+/// Examples in host memory.
+#[derive(Debug)]
+pub struct ExamplesRead {
+    /// Each of shape (examples, ...): inputs, and at last the target.
+    pub columns: Vec<Tensor>,
+    /// Whether random numbers were drawn, where that was watched.
+    pub drew: bool,
+}
+
+/// A module that is to be built.
+#[derive(Debug, Clone, Copy)]
+pub struct BuildRequest<'a> {
+    /// The user's code, and what to call.
+    pub model: &'a PythonCode,
+    /// The keywords by which it takes its inputs, in order; `None` for one that it takes by its place.
+    pub inputs: &'a [InputShape],
+    /// What the target is called beside them.
+    pub target: &'a str,
+    /// Whether the code has a loss of its own.
+    pub has_loss: bool,
+    /// Seeds every generator.
+    pub seed: u64,
+    /// The type of its numbers.
+    pub kind: Kind,
+    /// Where it is to be.
+    pub device: Device,
 }
 
 /// Lines that code of the user's may print in a trial; what it prints beyond that is left out.

@@ -1,10 +1,8 @@
-//! The trainer's numbers beside PyTorch's own, which bench/pytorch/fixtures.py wrote down: every step loss, and the
+//! Built-in models and scripted ones beside what bench/pytorch/fixtures.py wrote down: every step loss, and the
 //! losses and the accuracy at the end, for models (scripted modules among them) x optimizers x batch sizes in all
 //! precisions, whole and accumulated. Trials run in a real trainer process, through its protocol.
 
-use std::io;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use domain::spec::{
@@ -12,11 +10,10 @@ use domain::spec::{
     Precision, ResNetModel, TrainKey, TrainSpec, TrialSettings, TrialSpec, Value,
 };
 use domain::units::{BatchSize, LearningRate};
-use proto::v1::trainer_event::Kind as EventKind;
-use proto::v1::trainer_request::Kind as RequestKind;
-use proto::v1::{self, Accumulation, MetricName, Outcome};
-use proto::{Wire, frame};
+use proto::v1::Accumulation;
 use serde_json::Value as Json;
+
+use crate::trainer::{Trained, Trainer};
 
 #[test]
 fn whole_batches_give_pytorchs_losses() -> Result<()> {
@@ -37,7 +34,7 @@ fn compare_all(
 ) -> Result<()> {
     let fixtures = std::fs::read(fixtures().join("pytorch.json"))?;
     let fixtures: Json = serde_json::from_slice(&fixtures)?;
-    let mut trainer = Trainer::start()?;
+    let mut trainer = Trainer::start(None)?;
     let mut differences = Vec::new();
     let mut cases = 0;
     for case in array(&fixtures)? {
@@ -89,7 +86,7 @@ fn differences_of(
     bound: f64,
     steps: usize,
 ) -> Result<Vec<String>> {
-    let Trained { step_losses, result } = trained;
+    let Trained { step_losses, result, .. } = trained;
     let mut differences = Vec::new();
     let mut compare = |what: &str, ours: Option<f64>, theirs: f64, bound: f64| {
         let agrees = ours.is_some_and(|ours| (ours - theirs).abs() <= bound * theirs.abs());
@@ -222,90 +219,4 @@ fn whole(json: &Json) -> Result<u64> {
 
 fn array(json: &Json) -> Result<&[Json]> {
     json.as_array().map(Vec::as_slice).with_context(|| format!("{json} is no list"))
-}
-
-// --- A trainer process -------------------------------------------------------------------------------------
-
-struct Trainer {
-    process: Child,
-    requests: ChildStdin,
-    events: ChildStdout,
-}
-
-/// What a trial told.
-struct Trained {
-    step_losses: Vec<f64>,
-    result: v1::TrialResult,
-}
-
-impl Trainer {
-    fn start() -> Result<Self> {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_batchsweep-worker"))
-            .arg("trainer")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let requests = process.stdin.take().context("its input is piped")?;
-        let events = process.stdout.take().context("its output is piped")?;
-        let mut trainer = Self { process, requests, events };
-        let start = v1::StartTrainer {
-            device: "cpu".to_owned(),
-            threads: 1,
-            allows_code: true,
-            ..v1::StartTrainer::default()
-        };
-        trainer.send(RequestKind::Start(start))?;
-        match trainer.next()? {
-            EventKind::Ready(_) => Ok(trainer),
-            other => bail!("instead of being ready it says {other:?}"),
-        }
-    }
-
-    fn train(&mut self, spec: &TrialSpec) -> Result<Trained> {
-        let train = v1::TrainTrial { spec: Some(spec.to_wire()), ..v1::TrainTrial::default() };
-        self.send(RequestKind::Train(train))?;
-        let mut step_losses = Vec::new();
-        loop {
-            match self.next()? {
-                EventKind::Progress(_) | EventKind::Found(_) | EventKind::Alive(_) => {}
-                EventKind::Records(records) => step_losses.extend(losses_in(records, step_losses.len())?),
-                EventKind::Finished(result) if result.outcome() == Outcome::Succeeded => {
-                    return Ok(Trained { step_losses, result });
-                }
-                other => bail!("{other:?}"),
-            }
-        }
-    }
-
-    fn send(&mut self, kind: RequestKind) -> io::Result<()> {
-        frame::write(&mut self.requests, &v1::TrainerRequest { kind: Some(kind) })
-    }
-
-    fn next(&mut self) -> Result<EventKind> {
-        let event: v1::TrainerEvent = frame::read(&mut self.events)?.context("the trainer ended")?;
-        event.kind.context("an event of a kind that is not known")
-    }
-}
-
-impl Drop for Trainer {
-    fn drop(&mut self) {
-        // Nothing of it is worth keeping; both fail only when it is gone already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// The step losses among records, which are to follow those of `done` steps without a gap.
-fn losses_in(records: v1::Records, done: usize) -> Result<Vec<f64>> {
-    let mut losses = Vec::new();
-    for record in records.records {
-        if let Some(v1::record::Kind::Metric(point)) = record.kind
-            && point.name() == MetricName::TrainLoss
-        {
-            losses.push(point.value);
-            let step = (done + losses.len()) as u64;
-            anyhow::ensure!(point.step == step, "step {} was told where step {step} belongs", point.step);
-        }
-    }
-    Ok(losses)
 }

@@ -32,6 +32,11 @@ impl Layout {
         Self { features, channels_last }
     }
 
+    /// Of examples that are kept as they are.
+    pub fn as_stored(example: &[usize]) -> Self {
+        Self { features: example.iter().map(|&size| size as u64).collect(), channels_last: false }
+    }
+
     /// What is to be said of examples that look like images with their channels last, and are taken as they are: two
     /// channels, or four as of PNG files with transparency, do not tell an image from many channels of a narrow one.
     pub fn remark(&self, name: &str) -> Option<String> {

@@ -1,0 +1,152 @@
+//! Targets, and integers of any type.
+
+use domain::problem::TargetValues;
+
+use super::{NumberType, Reading};
+use crate::trainer::data::column::{Column, Storage};
+use crate::trainer::data::seen::Seen;
+
+/// The targets as they are kept, and what they are: integers in 64 bits, or floating-point numbers in 32 or 64.
+pub(super) fn of(mut reading: Reading) -> Result<(Column, TargetValues), String> {
+    let shape: Vec<u64> = reading.train.of_an_example().iter().map(|&size| size as u64).collect();
+    let row = shape.iter().product::<u64>().max(1) as usize;
+    match reading.train.numbers {
+        NumberType::F32 | NumberType::F64 | NumberType::F16 | NumberType::BF16 => {
+            let (storage, bytes) = numbers(reading.train.numbers, std::mem::take(&mut reading.bytes));
+            let column = Column { storage, shape, bytes };
+            if let Some(place) = column.first_not_finite() {
+                let place = reading.row(place / row);
+                return Err(format!("{place} holds a number that is infinite or not a number"));
+            }
+            let mut seen = Seen::default();
+            seen.add(&column);
+            let values = seen.values(column.storage);
+            Ok((column, values))
+        }
+        integers => {
+            let bytes = widened(integers, &reading, &reading.bytes)?;
+            // One class a row, however it was shaped.
+            let shape = if row == 1 { Vec::new() } else { shape };
+            let column = Column { storage: Storage::I64, shape, bytes };
+            let mut seen = Seen::default();
+            seen.add(&column);
+            let values = seen.values(column.storage);
+            Ok((column, values))
+        }
+    }
+}
+
+/// Floating-point numbers as they are kept.
+fn numbers(of: NumberType, bytes: Vec<u8>) -> (Storage, Vec<u8>) {
+    let storage = match of {
+        NumberType::F64 => return (Storage::F64, bytes),
+        NumberType::F16 => Storage::F16,
+        NumberType::BF16 => Storage::BF16,
+        _ => return (Storage::F32, bytes),
+    };
+    let mut numbers = Vec::with_capacity(bytes.len() / storage.size());
+    Column::decode(storage, &bytes, &mut numbers);
+    (Storage::F32, numbers.iter().flat_map(|&number| (number as f32).to_le_bytes()).collect())
+}
+
+/// Integers of any type in 64 bits.
+pub(super) fn widened(of: NumberType, reading: &Reading, bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let number = |b: &[u8]| -> Option<i64> {
+        Some(match (of, b) {
+            (NumberType::Bool | NumberType::U8, &[b]) => b.into(),
+            (NumberType::I8, &[b]) => b.cast_signed().into(),
+            (NumberType::U16, &[a, b]) => u16::from_le_bytes([a, b]).into(),
+            (NumberType::I16, &[a, b]) => i16::from_le_bytes([a, b]).into(),
+            (NumberType::U32, &[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]).into(),
+            (NumberType::I32, &[a, b, c, d]) => i32::from_le_bytes([a, b, c, d]).into(),
+            (NumberType::U64, b) => i64::try_from(u64::from_le_bytes(b.try_into().ok()?)).ok()?,
+            (NumberType::I64, b) => i64::from_le_bytes(b.try_into().ok()?),
+            _ => return None,
+        })
+    };
+    let width = of.size();
+    let row = reading.train.of_an_example().iter().product::<usize>().max(1);
+    let mut wide = Vec::with_capacity(bytes.len() / width * 8);
+    for (place, bytes) in bytes.chunks_exact(width).enumerate() {
+        let number = number(bytes)
+            .ok_or_else(|| format!("{} holds an integer over 2^63 - 1", reading.row(place / row)))?;
+        wide.extend(number.to_le_bytes());
+    }
+    Ok(wide)
+}
+
+impl NumberType {
+    /// Bytes of one number.
+    pub(super) fn size(self) -> usize {
+        match self {
+            Self::Bool | Self::U8 | Self::I8 => 1,
+            Self::U16 | Self::I16 | Self::F16 | Self::BF16 => 2,
+            Self::U32 | Self::I32 | Self::F32 => 4,
+            Self::U64 | Self::I64 | Self::F64 => 8,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::problem::Integers;
+
+    use super::super::Array;
+    use super::*;
+
+    fn reading(numbers: NumberType, example: &[usize], bytes: Vec<u8>) -> Reading {
+        let rows = bytes.len() / numbers.size() / example.iter().product::<usize>().max(1);
+        let shape = [&[rows], example].concat();
+        let train = Array { name: "train_y".to_owned(), numbers, shape, bytes: bytes.len() };
+        Reading { train, validation: None, bytes }
+    }
+
+    #[test]
+    fn every_integer_type_is_read() {
+        for (numbers, bytes) in [
+            (NumberType::Bool, vec![1, 0]),
+            (NumberType::U8, vec![1, 0]),
+            (NumberType::I8, vec![1, 0]),
+            (NumberType::U16, [1u16, 0].map(u16::to_le_bytes).concat()),
+            (NumberType::I16, [1i16, 0].map(i16::to_le_bytes).concat()),
+            (NumberType::U32, [1u32, 0].map(u32::to_le_bytes).concat()),
+            (NumberType::I32, [1i32, 0].map(i32::to_le_bytes).concat()),
+            (NumberType::U64, [1u64, 0].map(u64::to_le_bytes).concat()),
+            (NumberType::I64, [1i64, 0].map(i64::to_le_bytes).concat()),
+        ] {
+            let (column, values) = of(reading(numbers, &[], bytes)).unwrap();
+            assert_eq!(column.integers().collect::<Vec<_>>(), [1, 0], "{numbers:?}");
+            let expected = Integers { least: 0, largest: 1, different: 2, ignored: 0 };
+            assert_eq!(values, TargetValues::Integers(expected));
+        }
+        let large =
+            of(reading(NumberType::U64, &[], [0, u64::MAX].map(u64::to_le_bytes).concat())).unwrap_err();
+        assert_eq!(large, "train_y[1] holds an integer over 2^63 - 1");
+    }
+
+    #[test]
+    fn ignored_positions_are_counted_apart() {
+        let bytes = [3i64, -100, 7, -100].map(i64::to_le_bytes).concat();
+        let (column, values) = of(reading(NumberType::I64, &[2], bytes)).unwrap();
+        assert_eq!(column.shape, [2]);
+        let expected = Integers { least: 3, largest: 7, different: 2, ignored: 2 };
+        assert_eq!(values, TargetValues::Integers(expected));
+    }
+
+    #[test]
+    fn numbers_are_kept_in_32_or_64_bits() {
+        let half: Vec<u8> = vec![0x00, 0x3c, 0x00, 0x00];
+        let (column, values) = of(reading(NumberType::F16, &[1], half)).unwrap();
+        assert_eq!((column.storage, column.shape.len(), column.bytes.len()), (Storage::F32, 1, 8));
+        assert_eq!(values, TargetValues::Numbers { all_0_or_1: true });
+        let doubles = [0.5f64, f64::NAN].map(f64::to_le_bytes).concat();
+        let refusal = of(reading(NumberType::F64, &[], doubles)).unwrap_err();
+        assert_eq!(refusal, "train_y[1] holds a number that is infinite or not a number");
+    }
+
+    #[test]
+    fn a_class_in_brackets_of_its_own_is_a_class() {
+        let (column, _) = of(reading(NumberType::U8, &[1, 1], vec![3, 7])).unwrap();
+        assert_eq!(column.shape, [0u64; 0]);
+    }
+}
