@@ -13,7 +13,9 @@ fn examples() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
     let folders = [folder.clone(), folder.join("python-model")];
     let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap());
-    let toml = files.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    let toml = files
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
     toml.map(|path| {
         (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(path).unwrap())
     })

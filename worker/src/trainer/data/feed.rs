@@ -4,25 +4,16 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use domain::AccumulationPlan;
-use smallvec::SmallVec;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
 use super::dataset::{Counted, Dataset};
-use super::items::Draws;
+use super::examples::Examples;
 use super::prepare::{Prepare, Wanted};
 use super::resident::Resident;
 use super::streamed::Streamed;
+use super::wanted::Draws;
 use crate::shim::TorchError;
 use crate::trainer::seed::{Purpose, derive, permutation};
-
-/// Some examples as the model sees them, on the device.
-#[derive(Debug)]
-pub struct Examples {
-    /// Each of shape (examples, ...).
-    pub inputs: SmallVec<[Tensor; 1]>,
-    /// (examples, ...): int64 classes, or numbers.
-    pub targets: Tensor,
-}
 
 /// Gives a trial its examples: training examples in the order of the epoch, all examples in file order.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::rows::Rows;
+use super::wanted::{Draws, Rows};
 use crate::shim::TorchError;
 use crate::shim::transfer::{Tensors, host_tensor};
 use crate::trainer::hosted::{Example, HostedData};
@@ -25,14 +25,6 @@ pub(super) struct TargetForm {
     pub kind: Kind,
     /// Of an example's.
     pub shape: Vec<u64>,
-}
-
-/// What the random numbers of examples depend on besides the example.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Draws {
-    /// The trial's.
-    pub seed: u64,
-    pub epoch: u64,
 }
 
 impl Items {

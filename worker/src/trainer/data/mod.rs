@@ -11,6 +11,7 @@ mod arrays;
 pub mod cifar;
 pub mod column;
 pub mod dataset;
+mod examples;
 pub mod feed;
 mod files;
 mod identity;
@@ -28,12 +29,14 @@ mod statistics;
 mod streamed;
 pub mod synthetic;
 mod unpacked;
+mod wanted;
 
 use domain::problem::TaskError;
 
 pub use arrays::Layouts;
 pub use dataset::Dataset;
-pub use feed::{Examples, Feed};
+pub use examples::Examples;
+pub use feed::Feed;
 pub use library::Library;
 
 /// Data that cannot be used, with the reason and what to do.

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::column::Column;
 use super::dataset::{Dataset, Scaling};
-use super::feed::Examples;
+use super::examples::Examples;
 use crate::shim::TorchError;
 use crate::shim::transfer::Tensors;
 

@@ -3,8 +3,8 @@
 use tch::{Device, Kind, Tensor};
 
 use super::dataset::Dataset;
-use super::items::Draws;
-use super::rows::{Rows, gather};
+use super::rows::gather;
+use super::wanted::{Draws, Rows};
 use crate::shim::TorchError;
 use crate::shim::optimizer::bytes;
 use crate::shim::transfer::{Tensors, host_tensor};

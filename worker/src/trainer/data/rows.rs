@@ -4,18 +4,9 @@ use tch::{Device, Tensor};
 
 use super::column::Column;
 use super::dataset::Dataset;
-use super::items::Draws;
+use super::wanted::{Draws, Rows};
 use crate::shim::TorchError;
 use crate::shim::transfer::{Tensors, host_tensor};
-
-/// Which rows.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Rows<'a> {
-    /// So many from the first one on, in file order.
-    From(usize, usize),
-    /// These.
-    These(&'a [i64]),
-}
 
 /// Each column as stored, (rows, ...), the target last; for an accelerator in page-locked memory.
 pub(super) fn gather(

@@ -4,8 +4,8 @@
 use tch::{Device, Tensor};
 
 use super::dataset::Dataset;
-use super::items::Draws;
-use super::rows::{Rows, gather};
+use super::rows::gather;
+use super::wanted::{Draws, Rows};
 use crate::shim::TorchError;
 use crate::shim::transfer::{Lane, Parcel, Tensors};
 use crate::trainer::seed::EVALUATION;

@@ -26,6 +26,7 @@ pub struct Model {
     draws: bool,
     is_chain: bool,
     needs_two_examples: bool,
+    remark: Option<String>,
 }
 
 #[derive(Debug)]
@@ -79,6 +80,7 @@ impl Model {
             draws: layers.iter().any(|layer| matches!(layer, Layer::Dropout { .. })),
             is_chain: is_chain(layers),
             needs_two_examples: normalises_one_pixel(layers, features),
+            remark: None,
         })
     }
 
@@ -99,6 +101,7 @@ impl Model {
             draws: true,
             is_chain: false,
             needs_two_examples: false,
+            remark: None,
             body: Body::Script(script),
         })
     }
@@ -119,6 +122,7 @@ impl Model {
             draws: true,
             is_chain: false,
             needs_two_examples: false,
+            remark: None,
             body: Body::Hosted(module),
         })
     }
@@ -234,6 +238,17 @@ impl Model {
     /// Says that one example is too few: it was found out of a module of the user's own.
     pub fn set_needs_two_examples(&mut self) {
         self.needs_two_examples = true;
+    }
+
+    /// What the user should know of its outputs.
+    #[must_use]
+    pub fn remark(&self) -> Option<&str> {
+        self.remark.as_deref()
+    }
+
+    /// Says that.
+    pub fn set_remark(&mut self, remark: Option<String>) {
+        self.remark = remark;
     }
 
     /// Whether the trial's seed sets its initial weights.

@@ -21,9 +21,10 @@ use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::facts::Facts;
 use crate::trainer::memory::planner::Question;
 use crate::trainer::memory::{Account, Infeasible, MicroBatchCap, Plan, TrialKind};
-use crate::trainer::step::blueprint::{Blueprint, Problem};
+use crate::trainer::step::blueprint::Blueprint;
 use crate::trainer::step::course::Course;
 use crate::trainer::step::learner::{Arithmetic, Learner};
+use crate::trainer::step::problem::Problem;
 use crate::trainer::step::tape::StepTape;
 
 impl Host {

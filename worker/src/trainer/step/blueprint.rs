@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::code;
 use super::learner::{Arithmetic, Learner};
 use super::loss::Criterion;
-use super::outputs;
-use super::whole_numbers::wants_integers;
+use super::outputs::{self, CHECK_IT, failing, tried_on};
+use super::problem::Problem;
 use crate::shim::TorchError;
 use crate::trainer::digest::sha256_of;
 use crate::trainer::error::{Doing, TrialError};
@@ -16,7 +16,7 @@ use crate::trainer::threads::threads_for;
 use domain::TrialSettings;
 use domain::architecture::{Inexact, Layer, layers, normalises_one_pixel};
 use domain::memory::StaticParts;
-use domain::problem::{DataShape, InputShape, Task};
+use domain::problem::{DataShape, Task};
 use domain::spec::{ModelSpec, Normalize, PythonCode, TrainSpec};
 use domain::units::ContentHash;
 
@@ -41,23 +41,10 @@ pub enum Blueprint {
     },
 }
 
-/// What a model is built for.
-#[derive(Debug, Clone, Copy)]
-pub struct Problem<'a> {
-    /// The examples.
-    pub shape: &'a DataShape,
-    /// What is predicted.
-    pub task: &'a Task,
-    /// What the data calls its target.
-    pub target: &'a str,
-}
-
 /// The shape of the only input of a built-in model.
 fn first_shape(shape: &DataShape) -> &[u64] {
     shape.inputs.first().map(|input| &input.shape[..]).unwrap_or_default()
 }
-
-const CHECK_IT: &str = "`batchsweep model check` shows more";
 
 impl Blueprint {
     /// What a description means for a task on data of this shape.
@@ -172,12 +159,9 @@ impl Blueprint {
     /// What the user should know of a model that was built from this.
     #[must_use]
     pub fn remarks(&self, model: &Model) -> Vec<String> {
-        match model.inexact_when_split() {
-            Some(Inexact::OwnCode) => {
-                vec![format!("accumulation is approximate: {}", Inexact::OwnCode.reason())]
-            }
-            _ => Vec::new(),
-        }
+        let inexact = (model.inexact_when_split() == Some(Inexact::OwnCode))
+            .then(|| format!("accumulation is approximate: {}", Inexact::OwnCode.reason()));
+        inexact.into_iter().chain(model.remark().map(str::to_owned)).collect()
     }
 
     /// What the user should know of the initial weights of a model that was built from this.
@@ -261,7 +245,10 @@ fn script(
     let mut model = TorchError::catch(|| Model::from_script(script)).doing(BUILDING)?;
     match TorchError::catch(|| model.output_shape(inputs, outputs::TRIED, options)) {
         Ok(size) => match outputs::width(&size, problem.task) {
-            Ok(width) => Ok((model, width)),
+            Ok(width) => {
+                model.set_remark(outputs::remark(&size, problem.task));
+                Ok((model, width))
+            }
             Err((wrong, help)) => unusable(format!("{}{wrong}", tried_on(inputs)), help),
         },
         Err(error) if error.is_out_of_memory() => Err(error).doing(BUILDING),
@@ -270,32 +257,6 @@ fn script(
             unusable(reason, help)
         }
     }
-}
-
-/// "for 2 examples of shape [1, 28, 28] ", as a sentence about a module begins.
-pub(in crate::trainer) fn tried_on(inputs: &[InputShape]) -> String {
-    let shapes: Vec<_> = inputs
-        .iter()
-        .map(|input| match &input.name {
-            Some(name) => format!("{name} {:?}", input.shape),
-            None => format!("{:?}", input.shape),
-        })
-        .collect();
-    format!("for {} examples of shape {} ", outputs::TRIED, shapes.join(" and "))
-}
-
-/// What is wrong with a module that fails for examples of this shape, and what to do.
-pub(in crate::trainer) fn failing(inputs: &[InputShape], error: &TorchError) -> (String, &'static str) {
-    if wants_integers(error) {
-        let reason =
-            "it takes integers alone, as an embedding does, and inputs come as floating-point numbers"
-                .to_owned();
-        return (
-            reason,
-            "save them as int64; or begin its `forward` with `x = x.long()`, and set `normalize = \"none\"` in [data]",
-        );
-    }
-    (format!("{}it fails: {}", tried_on(inputs), error.message), CHECK_IT)
 }
 
 /// What to do about a module that cannot be loaded.

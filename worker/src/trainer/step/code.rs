@@ -8,9 +8,9 @@ use domain::problem::Task;
 use domain::spec::PythonCode;
 use domain::units::{ContentHash, ContentHasher};
 
-use super::blueprint::{Problem, failing, tried_on};
 use super::learner::Arithmetic;
-use super::outputs;
+use super::outputs::{self, failing, tried_on};
+use super::problem::Problem;
 use super::whole_numbers::wants_integers;
 use crate::shim::{TorchError, TorchErrorKind};
 use crate::trainer::digest;
@@ -89,7 +89,10 @@ pub fn build(
     }
     match TorchError::catch(|| model.output_shape(inputs, outputs::TRIED, (kind, device))) {
         Ok(size) => match outputs::width(&size, problem.task) {
-            Ok(width) => Ok((model, width)),
+            Ok(width) => {
+                model.set_remark(outputs::remark(&size, problem.task));
+                Ok((model, width))
+            }
             Err((wrong, help)) => unusable(format!("{}{wrong}", tried_on(inputs)), help),
         },
         Err(error) if error.kind == TorchErrorKind::Other => {

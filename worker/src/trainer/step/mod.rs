@@ -17,6 +17,7 @@ pub mod learner;
 pub mod loss;
 pub mod optimizer;
 pub mod outputs;
+pub mod problem;
 pub mod tape;
 mod terms;
 pub mod whole_numbers;

@@ -1,6 +1,12 @@
 //! Whether what a module of the user's own returns is what its task needs.
 
-use domain::problem::Task;
+use domain::problem::{InputShape, Task};
+
+use super::whole_numbers::wants_integers;
+use crate::shim::TorchError;
+
+/// What else to do about a module.
+pub(in crate::trainer) const CHECK_IT: &str = "`batchsweep model check` shows more";
 
 /// Examples that a module is tried on.
 pub const TRIED: i64 = 2;
@@ -62,6 +68,32 @@ pub fn remark(size: &[i64], task: &Task) -> Option<String> {
 
 fn is_shape(sizes: &[i64], shape: &[u64]) -> bool {
     sizes.len() == shape.len() && sizes.iter().zip(shape).all(|(&size, &wanted)| size as u64 == wanted)
+}
+
+/// "for 2 examples of shape [1, 28, 28] ", as a sentence about a module begins.
+pub(in crate::trainer) fn tried_on(inputs: &[InputShape]) -> String {
+    let shapes: Vec<_> = inputs
+        .iter()
+        .map(|input| match &input.name {
+            Some(name) => format!("{name} {:?}", input.shape),
+            None => format!("{:?}", input.shape),
+        })
+        .collect();
+    format!("for {} examples of shape {} ", TRIED, shapes.join(" and "))
+}
+
+/// What is wrong with a module that fails for examples of this shape, and what to do.
+pub(in crate::trainer) fn failing(inputs: &[InputShape], error: &TorchError) -> (String, &'static str) {
+    if wants_integers(error) {
+        let reason =
+            "it takes integers alone, as an embedding does, and inputs come as floating-point numbers"
+                .to_owned();
+        return (
+            reason,
+            "save them as int64; or begin its `forward` with `x = x.long()`, and set `normalize = \"none\"` in [data]",
+        );
+    }
+    (format!("{}it fails: {}", tried_on(inputs), error.message), CHECK_IT)
 }
 
 #[cfg(test)]
