@@ -15,6 +15,7 @@
 //! - [`lifecycle`]: the states of a trial and the only ways between them,
 //! - [`run`]: what a run says: records, results, progress, failures, checkpoints, and the lease they belong to,
 //! - [`statistics`], [`noise_scale`] and [`analysis`]: what a finished sweep says, and what it does not,
+//! - [`search`]: which trials to begin next, and why,
 //! - [`table`]: rows of any query, as text,
 //! - [`text`]: what others wrote, made fit to be shown,
 //! - [`access`]: who may do what.
@@ -46,6 +47,8 @@ pub mod statistics;
 pub mod noise_scale;
 
 pub mod analysis;
+
+pub mod search;
 
 pub mod table;
 

@@ -167,7 +167,7 @@ impl LearningRateAxis {
 }
 
 /// Rounds to a number of significant digits, through the decimal text so that 0.01 comes out as 0.01.
-fn round_to_digits(value: f64, digits: usize) -> f64 {
+pub(crate) fn round_to_digits(value: f64, digits: usize) -> f64 {
     format!("{value:.*e}", digits - 1).parse().unwrap_or(value)
 }
 

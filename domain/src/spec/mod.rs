@@ -9,9 +9,11 @@ mod file;
 mod memory;
 mod model;
 mod name;
+mod search;
 mod train;
 mod trial;
 
+pub(crate) use axis::round_to_digits;
 pub use axis::{BatchSizeAxis, GridSpec, LearningRateAxis, ScalingRule, TrainAxis};
 pub use check::SpecIssue;
 pub use code::{Argument, PythonCode};
@@ -20,6 +22,7 @@ pub use file::{FileSource, Upload};
 pub use memory::{MemorySpec, MicroBatchPolicy};
 pub use model::{CnnModel, MlpModel, ModelSpec, Norm, ResNetModel, ScriptModel};
 pub use name::{NAME_RULE, is_name};
+pub use search::{Goal, SearchSpec, SeedRule};
 pub use train::{
     Budget, Loss, OptimizerKind, Precision, ScheduleKind, SetError, Target, TargetMetric, TrainKey,
     TrainSpec, Value,
