@@ -158,9 +158,11 @@ def listen(event, arguments):
             opened.add(os.path.abspath(path))
 
 
-def listen_for_files():
-    """From now on it is noted which files are read: they are what a data set is of."""
+def begin():
+    """Seeds the generators, so that a set that is split at random is split alike in every trial and on every worker. From now
+    on it is noted which files are read: they are what a data set is of."""
     global listening
+    seed_generators(0)
     opened.clear()
     if not listening:
         sys.addaudithook(listen)
@@ -170,6 +172,8 @@ def listen_for_files():
 def files(code):
     """Those that were read since the data set was opened, the code among them."""
     ours = {os.path.abspath(code.__file__)}
+    if len(opened) >= LISTED:
+        return sorted(ours)
     for path in list(opened):
         if os.path.isfile(path) and "site-packages" not in path and not path.startswith(("/proc/", "/sys/", sys.base_prefix)):
             ours.add(path)

@@ -36,7 +36,7 @@ impl DataSets {
     fn opened(py: Python<'_>, code: &PythonCode) -> PyResult<Self> {
         let path = code.file.path().unwrap_or_default();
         let reading = support(py, Part::Data)?;
-        reading.call_method0("listen_for_files")?;
+        reading.call_method0("begin")?;
         let module = support(py, Part::Loading)?.call_method1("load", ("data", path))?;
         let arguments = keywords(py, &code.arguments)?;
         let data = reading.call_method1("open_data", (&module, code.function.as_str(), arguments))?;

@@ -5,6 +5,7 @@ use domain::analysis::{BestRate, Cell, CellState, Grid, ScoreMetric};
 use unicode_width::UnicodeWidthStr;
 
 use crate::human;
+use crate::shades::Scale;
 use crate::sheet::Look;
 use crate::wrap::wrap;
 
@@ -63,28 +64,6 @@ struct Map<'a> {
     grid: &'a Grid,
     best: &'a [BestRate],
     scale: Scale,
-}
-
-/// From scores to shades: by the logarithm of the score over the best one, up to four times it.
-struct Scale {
-    best: f64,
-    decades: f64,
-}
-
-impl Scale {
-    fn of<'a>(cells: impl Iterator<Item = &'a Cell> + Clone) -> Self {
-        let scores = || cells.clone().filter_map(|cell| cell.median);
-        let best = scores().fold(f64::INFINITY, f64::min);
-        let worst = scores().fold(best, f64::max).min(4.0 * best);
-        Self { best, decades: (worst / best).ln() }
-    }
-
-    /// 0 for the best to 9 for the worst.
-    fn step(&self, score: f64) -> usize {
-        let share = (score / self.best).ln() / self.decades;
-        // Nothing to tell apart where all scores are equal, or zero.
-        if share.is_finite() { (share.clamp(0.0, 1.0) * 9.99) as usize } else { 0 }
-    }
 }
 
 impl Map<'_> {

@@ -20,7 +20,11 @@ pub mod json;
 
 pub mod csv;
 
+mod shades;
+
 pub mod sheet;
+
+mod shades;
 
 pub mod wrap;
 

@@ -1,4 +1,4 @@
-//! Models that are code of their users go to workers that were started for them alone.
+//! Models and data that are code of their users go to workers that were started for them alone.
 
 use proto::v1;
 use proto::v1::worker_service_server::WorkerService;
@@ -40,6 +40,23 @@ async fn a_trial_that_runs_code_waits_for_a_worker_that_allows_it(pool: PgPool) 
     let workers = world.rows(v1::View::Worker, "", "").await;
     let allows = column(&workers, "allows_code");
     assert_eq!(allows, [Some("true".to_owned()), Some("false".to_owned())], "allowing, plain");
+}
+
+/// Data may be code, too, for whatever model.
+#[sqlx::test(migrator = "coordinator::MIGRATOR")]
+async fn a_trial_whose_data_is_code_waits_for_such_a_worker_too(pool: PgPool) {
+    let world = World::new(&pool);
+    let (plain, allowing) = (world.careful("plain").await, world.worker("allowing").await);
+    let code = v1::PythonCode {
+        path: "data.py".to_owned(),
+        function: "datasets".to_owned(),
+        ..v1::PythonCode::default()
+    };
+    let mut sweep = spec(1);
+    sweep.data.as_mut().unwrap().source = Some(v1::data_spec::Source::Python(code));
+    world.submit(sweep).await;
+    assert_eq!(world.claim(&plain, 5).await, []);
+    assert_eq!(world.claim(&allowing, 5).await.len(), 1);
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]

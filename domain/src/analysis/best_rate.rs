@@ -128,7 +128,9 @@ fn best_rate(row: &[&Cell]) -> Option<BestRate> {
 fn plateau(row: &[&Cell], best: usize, median: f64) -> Plateau {
     let (bound, rule) = match row[best].standard_error() {
         Some(error) => (median + error, PlateauRule::StandardError),
-        None => (1.1 * median, PlateauRule::TenPercent),
+        // A share of a loss that may be negative, as a log-likelihood may, means nothing.
+        None if median > 0.0 => (1.1 * median, PlateauRule::TenPercent),
+        None => (median, PlateauRule::TenPercent),
     };
     let as_good = |cell: &&&Cell| cell.median.is_some_and(|median| median <= bound);
     let low = row[..best].iter().rev().take_while(as_good).last().unwrap_or(&row[best]);

@@ -46,8 +46,10 @@ pub enum TrialError {
         /// libtorch's words.
         source: TorchError,
     },
-    /// The model is a program of its user's, and this worker was started without leave to run those.
-    #[error("this worker runs no code of users, as the model is; start it with --allow-code to let it")]
+    /// The model or the data is a program of its user's, and this worker was started without leave to run those.
+    #[error(
+        "this worker runs no code of users, and the model or the data is some; start it with --allow-code to let it"
+    )]
     CodeNotAllowed,
     /// No device was named before.
     #[error("the trainer was asked to work before it was told where")]

@@ -78,6 +78,10 @@ def halves(path):
     return Subset(data, range(48)), Subset(data, range(48, 64))
 
 
+def split(path):
+    return torch.utils.data.random_split(Arrays(path), [48, 16])
+
+
 def augmented(path):
     data, held_out = Augmented(path), Arrays(path)
     return Subset(data, range(48)), Subset(held_out, range(48, 64))

@@ -99,6 +99,19 @@ fn augmentation_is_drawn_anew_each_epoch_and_the_same_in_each_repeat_and_split()
 }
 
 #[test]
+fn a_set_that_is_split_at_random_is_split_alike_in_every_trial() -> Result<()> {
+    let (mut trainer, folder) = start()?;
+    let spec = trial("split", "build", &folder.path().join("frozen.npz"), MicroBatchPolicy::Off)?;
+    let once = trainer.train(&spec)?;
+    let (mut other, _) = start()?;
+    other.train(&trial("halves", "build", &folder.path().join("frozen.npz"), MicroBatchPolicy::Off)?)?;
+    let again = other.train(&spec)?;
+    assert_eq!(again.step_losses, once.step_losses);
+    assert_eq!(again.result.final_validation_loss, once.result.final_validation_loss);
+    Ok(())
+}
+
+#[test]
 fn ignored_positions_that_only_an_example_shows_count_under_any_split() -> Result<()> {
     let (mut trainer, folder) = start()?;
     let whole = trainer.train(&trial("ignoring", "tokens", folder.path(), MicroBatchPolicy::Off)?)?;

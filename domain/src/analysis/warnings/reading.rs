@@ -96,8 +96,8 @@ pub(super) fn spread_at_unequal_losses(facts: &Facts<'_>) -> Option<Warning> {
     let spread = facts.of_best_cells(|trial| trial.train_loss_std);
     let losses = facts.of_best_cells(|trial| trial.train_set_loss);
     let least = losses.iter().map(|(_, loss)| *loss).fold(f64::INFINITY, f64::min);
-    let most = losses.iter().map(|(_, loss)| *loss).fold(0.0, f64::max);
-    (spread.len() > 1 && losses.len() > 1 && most > 1.1 * least).then(|| {
+    let most = losses.iter().map(|(_, loss)| *loss).fold(f64::NEG_INFINITY, f64::max);
+    (spread.len() > 1 && losses.len() > 1 && least > 0.0 && most > 1.1 * least).then(|| {
         Warning::new(
             "W16",
             format!(

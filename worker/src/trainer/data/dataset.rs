@@ -3,7 +3,7 @@
 use std::fmt;
 
 use domain::problem::{DataShape, Integers, Target, TargetValues, Task, TaskError};
-use domain::spec::{Precision, TrainSpec};
+use domain::spec::{Loss, Precision, TrainSpec};
 use domain::units::ContentHash;
 
 use super::DataError;
@@ -144,11 +144,13 @@ impl Dataset {
     #[must_use]
     pub fn description(&self) -> String {
         let DataShape { train_examples, validation_examples, inputs, .. } = &self.shape;
-        let from: Vec<String> = self.files.iter().map(FileIdentity::path).collect();
-        let from = if from.is_empty() {
-            "made from a seed".to_owned()
-        } else {
-            format!("read from {}", from.join(", "))
+        /// A data set may have a file for each example.
+        const NAMED: usize = 4;
+        let named: Vec<String> = self.files.iter().take(NAMED).map(FileIdentity::path).collect();
+        let from = match self.files.len() {
+            0 => "made from a seed".to_owned(),
+            files if files > NAMED => format!("read from {} and {} others", named.join(", "), files - NAMED),
+            _ => format!("read from {}", named.join(", ")),
         };
         let inputs: Vec<_> = inputs
             .iter()
@@ -208,6 +210,17 @@ impl Dataset {
             ));
         }
         remarks
+    }
+
+    /// What the user should know of these targets with a loss.
+    #[must_use]
+    pub fn remark_on_loss(&self, loss: Loss) -> Option<String> {
+        let is_integer = matches!(self.shape.target.values, TargetValues::Integers(_));
+        (loss == Loss::Mse && is_integer && self.shape.target.shape.is_empty()).then(|| {
+            "the targets are integers, so `loss = \"mse\"` compares outputs with the one-hot class; for a regression save the \
+             targets as float32"
+                .to_owned()
+        })
     }
 
     /// The same rows with inputs of 0 and 1 alone, for models that take whole numbers.

@@ -1,6 +1,6 @@
 //! Examples: from a file or a seed into host memory, and from there to the device, one micro-batch at a time.
 //!
-//! - [`dataset`] and [`column`]: examples in host memory, as stored, outside the counted memory of the device,
+//! - [`dataset`] and [`mod@column`]: examples in host memory, as stored, outside the counted memory of the device,
 //! - [`idx`], [`cifar`], [`arrays`], [`python`] and [`synthetic`]: where they come from; [`items`]: those that are read again each
 //!   time,
 //! - [`raw`]: from what a reader found to a data set; [`library`]: which are kept between trials, as long as their files are the same ([`identity`]),

@@ -90,40 +90,38 @@ impl Model {
     /// # Errors
     /// [`TorchError`], such as when memory runs out.
     pub fn from_script(script: Script) -> Result<Self, TorchError> {
-        let only_tensors = |named: &[(String, Tensor)]| -> Vec<Tensor> {
-            named.iter().map(|(_, tensor)| tensor.shallow_clone()).collect()
+        let handles = |named: &[(String, Tensor)]| {
+            named.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
         };
-        Ok(Self {
-            parameters: TensorList::new(only_tensors(&script.trained)),
-            buffers: Buffers::new(only_tensors(&script.buffers))?,
-            frozen_bytes: script.frozen.iter().map(|(_, tensor)| bytes(tensor)).sum(),
-            inexact: None,
-            draws: true,
-            is_chain: false,
-            needs_two_examples: false,
-            remark: None,
-            body: Body::Script(script),
-        })
+        let tensors = [handles(&script.trained), handles(&script.frozen), handles(&script.buffers)];
+        Self::of_own(Body::Script(script), tensors)
     }
 
-    /// Takes a module that an interpreter built. Whether splitting a batch changes its gradient is to be found out:
-    /// [`Model::set_inexact`].
+    /// The same for a module that an interpreter built.
     ///
     /// # Errors
     /// [`TorchError`], such as when memory runs out.
     pub fn from_hosted(module: Box<dyn HostedModule>) -> Result<Self, TorchError> {
+        let tensors = [module.trained(), module.frozen(), module.buffers()];
+        Self::of_own(Body::Hosted(module), tensors)
+    }
+
+    fn of_own(
+        body: Body,
+        [trained, frozen, buffers]: [Vec<(String, Tensor)>; 3],
+    ) -> Result<Self, TorchError> {
         let only_tensors =
-            |named: Vec<(String, Tensor)>| named.into_iter().map(|(_, tensor)| tensor).collect::<Vec<_>>();
+            |named: Vec<(String, Tensor)>| named.into_iter().map(|(_, tensor)| tensor).collect();
         Ok(Self {
-            parameters: TensorList::new(only_tensors(module.trained())),
-            buffers: Buffers::new(only_tensors(module.buffers()))?,
-            frozen_bytes: module.frozen().iter().map(|(_, tensor)| bytes(tensor)).sum(),
+            body,
+            parameters: TensorList::new(only_tensors(trained)),
+            buffers: Buffers::new(only_tensors(buffers))?,
+            frozen_bytes: frozen.iter().map(|(_, tensor)| bytes(tensor)).sum(),
             inexact: None,
             draws: true,
             is_chain: false,
             needs_two_examples: false,
             remark: None,
-            body: Body::Hosted(module),
         })
     }
 

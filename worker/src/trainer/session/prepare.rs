@@ -206,6 +206,7 @@ impl<'a> Preparation<'a> {
     /// What is to be said of it, with its model or without.
     pub(super) fn facts(&self, learner: Option<&Learner>) -> Facts {
         let mut facts = Facts::of_data(&self.dataset);
+        facts.remarks.extend(self.dataset.remark_on_loss(self.spec.settings.train.loss));
         facts.remarks.extend(self.remark_on_inputs.clone());
         match learner {
             None => facts,

@@ -1,7 +1,7 @@
 //! When a trial has lost its way.
 
-/// Watches step losses: a loss that is not finite, or a smoothed loss over four times the loss at the start, ends the
-/// trial as diverged.
+/// Watches step losses: a loss that is not finite, or a smoothed loss over four times the loss at the start, where that was
+/// positive, ends the trial as diverged.
 #[derive(Debug, Clone)]
 pub struct Divergence {
     /// Mean loss of the untrained model.
@@ -52,7 +52,8 @@ impl Divergence {
     }
 
     fn too_high(&self, loss: f64) -> Option<String> {
-        (loss > FACTOR * self.start).then(|| {
+        // Of a loss that may be negative, as a log-likelihood may, a multiple means nothing.
+        (self.start > 0.0 && loss > FACTOR * self.start).then(|| {
             let (loss, start) = (told(loss), told(self.start));
             format!("the loss rose to {loss}, over {FACTOR} times the {start} before the first step")
         })
@@ -96,5 +97,13 @@ mod tests {
         assert_eq!(reason, "the loss rose to 2.9000, over 4 times the 0.7000 before the first step");
         let reason = watch.at_evaluation(1.234_567e29).unwrap();
         assert_eq!(reason, "the loss rose to 1.23e29, over 4 times the 0.7000 before the first step");
+    }
+
+    #[test]
+    fn a_loss_that_starts_below_0_diverges_only_where_it_is_no_number() {
+        let mut watch = Divergence::new(-1.5, 1024);
+        assert!((0..100).all(|step| watch.after_step(f64::from(step) / 10.0 - 1.5).is_none()));
+        assert_eq!(watch.at_evaluation(3.0), None);
+        assert!(watch.after_step(f64::INFINITY).is_some());
     }
 }
