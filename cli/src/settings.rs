@@ -118,9 +118,9 @@ fn grid(sweep: &SweepDraft, add: &mut impl FnMut(&str, String)) {
     };
     add("grid.learning_rate", rates);
     add("grid.seed", format!("{:?}", grid.seed));
-    for axis in &grid.train {
-        let values: Vec<String> = axis.values.iter().map(ToString::to_string).collect();
-        add(&format!("grid.{}", axis.key.word()), format!("[{}]", values.join(", ")));
+    for axis in grid.others() {
+        let values: Vec<String> = axis.values().iter().map(ToString::to_string).collect();
+        add(&format!("grid.{}", axis.name()), format!("[{}]", values.join(", ")));
     }
 }
 

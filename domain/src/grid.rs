@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::spec::{GridSpec, SweepSpec, TrainAxis, TrialSettings, TrialSpec, Value};
+use crate::spec::{Axis, GridSpec, SweepSpec, TrialSettings, TrialSpec, Value};
 use crate::units::{BatchSize, LearningRate};
 
 /// One cell of the grid, with its place and its key.
@@ -16,28 +16,23 @@ pub struct PlannedTrial {
     /// What the worker is told.
     pub settings: TrialSettings,
     /// The value of every axis, in the grid's order.
-    pub parameters: Vec<(&'static str, Value)>,
+    pub parameters: Vec<(String, Value)>,
 }
 
 impl PlannedTrial {
     /// The trial as a worker needs it.
     #[must_use]
     pub fn spec(&self, sweep: &SweepSpec) -> TrialSpec {
-        TrialSpec {
-            data: sweep.data.clone(),
-            model: sweep.model.clone(),
-            memory: sweep.memory,
-            settings: self.settings.clone(),
-        }
+        TrialSpec::new(sweep.data.clone(), sweep.model.clone(), sweep.memory, self.settings.clone())
     }
 }
 
-/// All trials of a sweep: seed counts slowest, then batch size, learning rate, and the `[train]` axes in file order. So the
+/// All trials of a sweep: seed counts slowest, then batch size, learning rate, and the axes of `[train]` and `[model]`. So the
 /// first seed's whole grid comes before any repeat, and an early look at a sweep sees all of its learning rates.
 #[must_use]
 pub fn expand(sweep: &SweepSpec) -> Vec<PlannedTrial> {
     let cells = cells(&sweep.grid);
-    let combinations = sweep.grid.train_combinations();
+    let combinations = sweep.grid.combinations();
     let mut trials = Vec::with_capacity(sweep.grid.seed.len() * cells.len() * combinations.len());
     for &seed in &sweep.grid.seed {
         for &cell in &cells {
@@ -65,26 +60,31 @@ fn trial(
     sweep: &SweepSpec,
     index: usize,
     (batch_size, learning_rate): (BatchSize, LearningRate),
-    combination: &[(&TrainAxis, &Value)],
+    combination: &[(Axis<'_>, &Value)],
     seed: u64,
 ) -> Option<PlannedTrial> {
     let mut train = sweep.train.clone();
+    let mut model = Vec::new();
     for (axis, value) in combination {
-        train.set(axis.key, value).ok()?;
+        match axis {
+            Axis::Train(axis) => train.set(axis.key, value).ok()?,
+            Axis::Model(axis) => model.push((axis.key.clone(), (*value).clone())),
+        }
     }
-    let settings = TrialSettings { batch_size, learning_rate, seed, budget: train.budget?, train };
+    let settings = TrialSettings { batch_size, learning_rate, seed, budget: train.budget?, train, model };
     let first = [
         ("batch_size", Value::Integer(i64::try_from(batch_size.get()).ok()?)),
         ("learning_rate", Value::Number(learning_rate.get())),
     ];
-    let others = combination.iter().map(|(axis, value)| (axis.key.word(), (*value).clone()));
-    let seed = ("seed", Value::Integer(i64::try_from(seed).ok()?));
-    let parameters: Vec<_> = first.into_iter().chain(others).chain([seed]).collect();
+    let first = first.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let others = combination.iter().map(|(axis, value)| (axis.name(), (*value).clone()));
+    let seed = ("seed".to_owned(), Value::Integer(i64::try_from(seed).ok()?));
+    let parameters: Vec<_> = first.chain(others).chain([seed]).collect();
     Some(PlannedTrial { index: index as u64, key: key(&parameters), settings, parameters })
 }
 
 /// Everything else is the same for all trials of a sweep. Numbers are written in their shortest exact form.
-fn key(parameters: &[(&'static str, Value)]) -> String {
+fn key(parameters: &[(String, Value)]) -> String {
     let words = parameters.iter().map(|(name, value)| match value {
         // Written as an integer where it is one: `0` and `0.0` are the same momentum.
         Value::Number(number) => format!("{name}={number}"),

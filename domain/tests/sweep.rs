@@ -31,6 +31,7 @@ fn seed_example() -> SweepDraft {
             batch_size: BatchSizeAxis::List(vec![1, 32, 1024]),
             learning_rate: LearningRateAxis::List(vec![0.01]),
             train: Vec::new(),
+            model: Vec::new(),
             seed: vec![0],
         },
         train: TrainSpec { budget: Some(Budget::Epochs(3)), ..TrainSpec::default() },
@@ -194,7 +195,7 @@ fn trials_are_in_a_fixed_order_with_the_seed_slowest() {
         .collect();
     use OptimizerKind::{Adam, Sgd};
     assert_eq!(order[..5], [(8, Sgd, 0), (8, Adam, 0), (16, Sgd, 0), (16, Adam, 0), (8, Sgd, 1)]);
-    let names: Vec<_> = trials[0].parameters.iter().map(|(name, _)| *name).collect();
+    let names: Vec<_> = trials[0].parameters.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["batch_size", "learning_rate", "optimizer", "seed"]);
 }
 
@@ -240,8 +241,39 @@ fn any_grid() -> impl Strategy<Value = GridSpec> {
             batch_size,
             learning_rate,
             train,
+            model: Vec::new(),
             seed,
         })
+}
+
+#[test]
+fn keys_of_the_model_are_axes_and_each_trial_has_its_own_model() {
+    use domain::spec::{ModelAxis, Norm, ResNetModel};
+    let axis = |key: &str, values: Vec<Value>| ModelAxis { key: key.to_owned(), values };
+    let mut draft = seed_example();
+    draft.model = ModelSpec::ResNet(ResNetModel { depth: 8, ..ResNetModel::default() });
+    draft.grid.batch_size = BatchSizeAxis::List(vec![8]);
+    let norms = ["batch", "group"].map(|word| Value::Word(word.to_owned()));
+    draft.grid.model =
+        vec![axis("width", vec![Value::Integer(4), Value::Integer(8)]), axis("norm", norms.to_vec())];
+    let sweep = SweepSpec::try_new(draft.clone()).unwrap();
+    let trials = expand(&sweep);
+    let models: Vec<_> = trials.iter().map(|trial| trial.spec(&sweep).model).collect();
+    let of = |width, norm| ModelSpec::ResNet(ResNetModel { depth: 8, width, norm });
+    assert_eq!(models, [of(4, Norm::Batch), of(4, Norm::Group), of(8, Norm::Batch), of(8, Norm::Group)]);
+    let names: Vec<_> = trials[0].parameters.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["batch_size", "learning_rate", "model.width", "model.norm", "seed"]);
+
+    let refused = |key: &str, values: &[i64]| {
+        let mut draft = draft.clone();
+        draft.grid.model = vec![axis(key, values.iter().copied().map(Value::Integer).collect())];
+        let issues = SweepSpec::try_new(draft).unwrap_err();
+        issues.iter().map(|issue| issue.path.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(refused("colour", &[1, 2]), ["grid.model.colour"]);
+    assert_eq!(refused("depth", &[8, 9]), ["grid.model.depth[1]"]);
+    assert_eq!(refused("width", &[4, 4]), ["grid.model.width[1]"]);
+    assert_eq!(refused("width", &[]), ["grid.model.width"]);
 }
 
 proptest! {

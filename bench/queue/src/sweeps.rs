@@ -50,6 +50,7 @@ fn spec(trials: u64) -> v1::SweepSpec {
             batch_size: BatchSizeAxis::List(vec![32]),
             learning_rate: LearningRateAxis::List(vec![0.01]),
             train: Vec::new(),
+            model: Vec::new(),
             seed: (0..trials).collect(),
         },
         train: TrainSpec { budget: Some(Budget::Epochs(3)), ..TrainSpec::default() },

@@ -103,6 +103,7 @@ impl Case {
             model: self.model.clone(),
             memory: MemorySpec { budget: None, micro_batch },
             settings: TrialSettings {
+                model: Vec::new(),
                 batch_size: BatchSize::try_new(self.batch_size)?,
                 learning_rate: LearningRate::try_new(self.learning_rate)?,
                 seed: 0,

@@ -170,7 +170,8 @@ fn row_without_worker(sweep: &SweepSpec, trial: &PlannedTrial) -> Result<PlanRow
     // What is in a module only a worker knows.
     let train = &trial.settings.train;
     let task = Task::new(&data.target, train).map_err(|error| Failure::usage(error.to_string()))?;
-    let layers = layers(&sweep.model, &data, &task).map_err(|error| Failure::usage(error.to_string()))?;
+    let model = sweep.model.clone().with(&trial.settings.model);
+    let layers = layers(&model, &data, &task).map_err(|error| Failure::usage(error.to_string()))?;
     let Some(layers) = layers else { return Ok(row) };
     let batch = trial.settings.effective_batch_size(data.train_examples);
     Ok(PlanRow {
@@ -185,12 +186,13 @@ fn row_without_worker(sweep: &SweepSpec, trial: &PlannedTrial) -> Result<PlanRow
 }
 
 fn empty_row(trial: &PlannedTrial) -> PlanRow {
-    let others = trial.parameters.iter().filter(|(name, _)| !["batch_size", "learning_rate"].contains(name));
+    let others =
+        trial.parameters.iter().filter(|(name, _)| !["batch_size", "learning_rate"].contains(&name.as_str()));
     PlanRow {
         index: trial.index,
         batch_size: trial.settings.batch_size.get(),
         learning_rate: trial.settings.learning_rate.get(),
-        axes: others.map(|(name, value)| ((*name).to_owned(), json(value))).collect(),
+        axes: others.map(|(name, value)| (name.clone(), json(value))).collect(),
         steps: None,
         split: None,
         memory: None,

@@ -1,10 +1,10 @@
 //! `[grid]`.
 
-use domain::spec::{BatchSizeAxis, GridSpec, LearningRateAxis, ScalingRule, TrainAxis, TrainKey};
+use domain::spec::{BatchSizeAxis, GridSpec, LearningRateAxis, ModelAxis, ScalingRule, TrainAxis, TrainKey};
 
 use super::reader::{Field, Reader, Section};
 use super::train;
-use super::tree::Kind;
+use super::tree::{Entry, Kind};
 
 /// Stands in where [grid] could not be read; passes every check.
 #[must_use]
@@ -13,6 +13,7 @@ pub fn placeholder() -> GridSpec {
         batch_size: BatchSizeAxis::List(vec![1]),
         learning_rate: LearningRateAxis::List(vec![1.0]),
         train: Vec::new(),
+        model: Vec::new(),
         seed: vec![0],
     }
 }
@@ -30,6 +31,7 @@ pub fn read(mut section: Section<'_>, reader: &mut Reader) -> GridSpec {
             reader.list(&field, "[\"sgd\", \"adam\"]", |reader, item| train::value(key, item, reader))?;
         Some((entry.key_place.clone(), TrainAxis { key, values }))
     });
+    let model = section.take("model").and_then(|field| model_axes(&field, reader)).unwrap_or_default();
     let mut train: Vec<_> = train.collect();
     // Axes count in the order of the file; those of --set follow.
     train.sort_by_key(|(place, _)| (place.source, place.span.start));
@@ -41,11 +43,26 @@ pub fn read(mut section: Section<'_>, reader: &mut Reader) -> GridSpec {
             .and_then(|field| learning_rate_axis(&field, reader))
             .unwrap_or(fallback.learning_rate),
         train: train.into_iter().map(|(_, axis)| axis).collect(),
+        model,
         seed: seed.and_then(|field| reader.list(&field, "[0, 1, 2]", Reader::whole)).unwrap_or(fallback.seed),
     };
     section
         .finish(reader, |key| (key == "target").then(|| "`target` is no axis: set it in [train]".to_owned()));
     grid
+}
+
+/// `model.width = [32, 64]`.
+fn model_axes(field: &Field<'_>, reader: &mut Reader) -> Option<Vec<ModelAxis>> {
+    let Kind::Table(table) = &field.node.kind else {
+        let help = "such as model.width = [32, 64]".to_owned();
+        return reader.wrong_type(field, "a table", Some(help));
+    };
+    let read = |entry: &Entry| {
+        let field = Field { path: format!("{}.{}", field.path, entry.key), node: &entry.value };
+        let values = reader.list(&field, "[32, 64]", Reader::scalar)?;
+        Some(ModelAxis { key: entry.key.clone(), values })
+    };
+    Some(table.entries.iter().filter_map(read).collect())
 }
 
 fn batch_size_axis(field: &Field<'_>, reader: &mut Reader) -> Option<BatchSizeAxis> {

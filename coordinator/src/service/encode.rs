@@ -108,7 +108,7 @@ pub fn leased_trial(trial: LeasedTrial, shared: &Shared, memory: &[MemoryOfKind]
         memory: memory.iter().map(Wire::to_wire).collect(),
         checkpoint: trial.checkpoint.map(|checkpoint| checkpoint.to_wire()),
         data_sha256: trial.data_sha256.map(|hash| hash.to_string()).unwrap_or_default(),
-        spec: Some(TrialSpec { data, model, memory: limits, settings }.to_wire()),
+        spec: Some(TrialSpec::new(data, model, limits, settings).to_wire()),
         lease: Some(lease.to_wire()),
     }
 }

@@ -63,6 +63,7 @@ fn draft(model: ModelSpec, features: u64, budget: Budget, seeds: Range<u64>) -> 
             batch_size: BatchSizeAxis::List(vec![1]),
             learning_rate: LearningRateAxis::List(vec![0.01]),
             train: Vec::new(),
+            model: Vec::new(),
             seed: seeds.collect(),
         },
         train: TrainSpec { budget: Some(budget), ..TrainSpec::default() },

@@ -328,6 +328,7 @@ pub fn draft(batch_sizes: &[u64], learning_rates: &[f64], seeds: &[u64]) -> Swee
             batch_size: BatchSizeAxis::List(batch_sizes.to_vec()),
             learning_rate: LearningRateAxis::List(learning_rates.to_vec()),
             train: Vec::new(),
+            model: Vec::new(),
             seed: seeds.to_vec(),
         },
         train: TrainSpec { budget: Some(Budget::Epochs(3)), ..TrainSpec::default() },

@@ -50,8 +50,8 @@ impl Space {
         let rates = |size| {
             (0..grid.learning_rate.len()).filter_map(move |index| grid.learning_rate.value_at(size, index))
         };
-        let groups = grid.train_combinations().into_iter().map(|combination| {
-            combination.into_iter().map(|(axis, value)| (axis.key.word().to_owned(), value.clone())).collect()
+        let groups = grid.combinations().into_iter().map(|combination| {
+            combination.into_iter().map(|(axis, value)| (axis.name(), value.clone())).collect()
         });
         let rows = rows.map(|size| (size.get(), rates(size).collect()));
         Self::new(groups.collect(), rows.collect(), grid.seed.clone(), extend)

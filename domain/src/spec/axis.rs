@@ -13,6 +13,8 @@ pub struct GridSpec {
     pub learning_rate: LearningRateAxis,
     /// Axes over keys of `[train]`, in file order.
     pub train: Vec<TrainAxis>,
+    /// Axes over keys of `[model]` and over arguments of its function, in file order.
+    pub model: Vec<ModelAxis>,
     /// Seeds: repeats that differ in initial weights, data order and (unless fixed) synthetic data.
     pub seed: Vec<u64>,
 }
@@ -21,23 +23,76 @@ impl GridSpec {
     /// How many trials it holds; `None` past 2^64. Needs no expansion, so it is safe on any input.
     #[must_use]
     pub fn trial_count(&self) -> Option<u64> {
-        let others = self.train.iter().map(|axis| axis.values.len() as u64);
+        let others = self.others().map(|axis| axis.values().len() as u64);
         others
             .chain([self.batch_size.values().len() as u64, self.seed.len() as u64, self.learning_rate.len()])
             .try_fold(1u64, u64::checked_mul)
     }
 
-    /// Every combination of the `[train]` axes, the last axis fastest; one empty combination when there is none.
+    /// The axes besides batch size, learning rate and seed: those of `[train]`, then those of `[model]`.
+    pub fn others(&self) -> impl Iterator<Item = Axis<'_>> {
+        self.train.iter().map(Axis::Train).chain(self.model.iter().map(Axis::Model))
+    }
+
+    /// Every combination of [`Self::others`], the last axis fastest; one empty combination when there is none.
     #[must_use]
-    pub fn train_combinations(&self) -> Vec<Vec<(&TrainAxis, &Value)>> {
-        self.train.iter().fold(vec![Vec::new()], |combinations, axis| {
+    pub fn combinations(&self) -> Vec<Vec<(Axis<'_>, &Value)>> {
+        self.others().fold(vec![Vec::new()], |combinations, axis| {
             combinations
                 .iter()
                 .flat_map(|head: &Vec<_>| {
-                    axis.values.iter().map(move |value| head.iter().copied().chain([(axis, value)]).collect())
+                    axis.values()
+                        .iter()
+                        .map(move |value| head.iter().copied().chain([(axis, value)]).collect())
                 })
                 .collect()
         })
+    }
+}
+
+/// An axis besides batch size, learning rate and seed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Axis<'a> {
+    /// Over a key of `[train]`.
+    Train(&'a TrainAxis),
+    /// Over a key of `[model]`.
+    Model(&'a ModelAxis),
+}
+
+impl<'a> Axis<'a> {
+    /// Its name in `[grid]` and among a trial's parameters, such as `optimizer` or `model.width`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Train(axis) => axis.key.word().to_owned(),
+            Self::Model(axis) => axis.name(),
+        }
+    }
+
+    /// Its values, in order.
+    #[must_use]
+    pub fn values(&self) -> &'a [Value] {
+        match self {
+            Self::Train(axis) => &axis.values,
+            Self::Model(axis) => &axis.values,
+        }
+    }
+}
+
+/// An axis over a scalar key of `[model]`, or over an argument of the function that builds a model of the user's own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelAxis {
+    /// The key, or the argument.
+    pub key: String,
+    /// Its values, in order.
+    pub values: Vec<Value>,
+}
+
+impl ModelAxis {
+    /// Its name in `[grid]` and among a trial's parameters.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("model.{}", self.key)
     }
 }
 

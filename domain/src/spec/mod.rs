@@ -8,19 +8,21 @@ mod data;
 mod file;
 mod memory;
 mod model;
+mod model_key;
 mod name;
 mod search;
 mod train;
 mod trial;
 
 pub(crate) use axis::round_to_digits;
-pub use axis::{BatchSizeAxis, GridSpec, LearningRateAxis, ScalingRule, TrainAxis};
+pub use axis::{Axis, BatchSizeAxis, GridSpec, LearningRateAxis, ModelAxis, ScalingRule, TrainAxis};
 pub use check::SpecIssue;
 pub use code::{Argument, PythonCode};
 pub use data::{ArrayData, CifarData, DataSource, DataSpec, IdxData, Labels, Normalize, SyntheticData};
 pub use file::{FileSource, Upload};
 pub use memory::{MemorySpec, MicroBatchPolicy};
 pub use model::{CnnModel, MlpModel, ModelSpec, Norm, ResNetModel, ScriptModel};
+pub use model_key::ModelSetError;
 pub use name::{NAME_RULE, is_name};
 pub use search::{Goal, SearchSpec, SeedRule};
 pub use train::{

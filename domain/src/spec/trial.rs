@@ -1,6 +1,6 @@
 //! One cell of the grid: everything a worker needs to train it.
 
-use super::{Budget, DataSource, DataSpec, MemorySpec, ModelSpec, TrainSpec};
+use super::{Budget, DataSource, DataSpec, MemorySpec, ModelSpec, TrainSpec, Value};
 use crate::units::{BatchSize, LearningRate};
 
 /// A trial, complete: what the sweep shares and what this cell sets.
@@ -17,6 +17,12 @@ pub struct TrialSpec {
 }
 
 impl TrialSpec {
+    /// A cell of a sweep: what all share, and what this one sets, also of the model.
+    #[must_use]
+    pub fn new(data: DataSpec, model: ModelSpec, memory: MemorySpec, settings: TrialSettings) -> Self {
+        Self { data, model: model.with(&settings.model), memory, settings }
+    }
+
     /// Whether training it runs code that its user wrote.
     #[must_use]
     pub fn runs_code(&self) -> bool {
@@ -43,6 +49,8 @@ pub struct TrialSettings {
     pub budget: Budget,
     /// Everything else; its `budget` is the one above.
     pub train: TrainSpec,
+    /// Keys of `[model]` that it sets.
+    pub model: Vec<(String, Value)>,
 }
 
 impl TrialSettings {

@@ -1,10 +1,10 @@
 //! Any sweep that the domain can say.
 
 use domain::spec::{
-    ArrayData, BatchSizeAxis, Budget, CifarData, CnnModel, DataSource, DataSpec, FileSource, GridSpec,
-    IdxData, Labels, LearningRateAxis, Loss, MemorySpec, MicroBatchPolicy, MlpModel, ModelSpec, Norm,
-    Normalize, OptimizerKind, Precision, ResNetModel, ScalingRule, ScheduleKind, ScriptModel, SyntheticData,
-    Target, TargetMetric, TrainAxis, TrainKey, TrainSpec, Upload, Value,
+    Argument, ArrayData, BatchSizeAxis, Budget, CifarData, CnnModel, DataSource, DataSpec, FileSource,
+    GridSpec, IdxData, Labels, LearningRateAxis, Loss, MemorySpec, MicroBatchPolicy, MlpModel, ModelAxis,
+    ModelSpec, Norm, Normalize, OptimizerKind, Precision, PythonCode, ResNetModel, ScalingRule, ScheduleKind,
+    ScriptModel, SyntheticData, Target, TargetMetric, TrainAxis, TrainKey, TrainSpec, Upload, Value,
 };
 use domain::units::{Bytes, ContentHash};
 use proptest::prelude::*;
@@ -36,8 +36,18 @@ pub fn any_data() -> impl Strategy<Value = DataSpec> {
         },
     );
     let normalize = prop_oneof![Just(Normalize::Unit), Just(Normalize::Standard), Just(Normalize::None)];
-    (prop_oneof![synthetic, folders, files], any::<u64>(), any::<Option<u64>>(), normalize)
-        .prop_map(|(source, validation, limit, normalize)| DataSpec { source, validation, limit, normalize })
+    (
+        prop_oneof![synthetic, folders, files, any_code().prop_map(DataSource::Python)],
+        any::<u64>(),
+        any::<Option<u64>>(),
+        normalize,
+    )
+        .prop_map(|(source, validation, limit, normalize)| DataSpec {
+            source,
+            validation,
+            limit,
+            normalize,
+        })
 }
 
 pub fn any_model() -> impl Strategy<Value = ModelSpec> {
@@ -54,6 +64,7 @@ pub fn any_model() -> impl Strategy<Value = ModelSpec> {
         (any::<u64>(), any::<u64>(), norm())
             .prop_map(|(depth, width, norm)| ModelSpec::ResNet(ResNetModel { depth, width, norm })),
         any_file().prop_map(|file| ModelSpec::TorchScript(ScriptModel { file })),
+        any_code().prop_map(ModelSpec::Python),
     ]
 }
 
@@ -85,13 +96,30 @@ pub fn any_grid() -> impl Strategy<Value = GridSpec> {
     let key = prop::sample::select(TrainKey::ALL.map(|(_, key)| key).to_vec());
     let axis =
         (key, prop::collection::vec(any_value(), 0..3)).prop_map(|(key, values)| TrainAxis { key, values });
-    (batch_size, learning_rate, prop::collection::vec(axis, 0..3), prop::collection::vec(any::<u64>(), 0..3))
-        .prop_map(|(batch_size, learning_rate, train, seed)| GridSpec {
+    let of_model = (".{0,9}", prop::collection::vec(any_value(), 0..3))
+        .prop_map(|(key, values)| ModelAxis { key, values });
+    let others = (prop::collection::vec(axis, 0..3), prop::collection::vec(of_model, 0..3));
+    (batch_size, learning_rate, others, prop::collection::vec(any::<u64>(), 0..3)).prop_map(
+        |(batch_size, learning_rate, (train, model), seed)| GridSpec {
             batch_size,
             learning_rate,
             train,
+            model,
             seed,
-        })
+        },
+    )
+}
+
+/// Code with an argument of each kind.
+fn any_code() -> impl Strategy<Value = PythonCode> {
+    let scalar = || any_value().prop_map(Argument::One);
+    let list = prop::collection::vec(scalar(), 0..3).prop_map(Argument::List);
+    let arguments = prop::collection::vec((".{0,9}", prop_oneof![scalar(), list]), 0..3);
+    (any_file(), ".{0,9}", arguments).prop_map(|(file, function, arguments)| PythonCode {
+        file,
+        function,
+        arguments,
+    })
 }
 
 pub fn any_budget() -> impl Strategy<Value = Budget> {

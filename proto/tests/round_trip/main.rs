@@ -16,7 +16,7 @@ use prost::Message;
 use proto::{Wire, WireError, frame, v1};
 
 use any_run::{any_checkpoint, any_findings, any_lease, any_progress, any_record, any_result};
-use any_spec::{any_data, any_grid, any_memory, any_model, any_train};
+use any_spec::{any_data, any_grid, any_memory, any_model, any_train, any_value};
 
 /// What comes out at the other end.
 fn sent<T: Wire<Message: Message + Default>>(value: &T) -> Result<T, WireError> {
@@ -51,8 +51,10 @@ proptest! {
         batch_size in 1u64..=BatchSize::MAX,
         learning_rate in 1e-9f64..1e9,
         seed in any::<u64>(),
+        settings_of_model in prop::collection::vec((".{0,9}", any_value()), 0..3),
     ) {
         let settings = TrialSettings {
+            model: settings_of_model,
             batch_size: BatchSize::try_new(batch_size).unwrap(),
             learning_rate: LearningRate::try_new(learning_rate).unwrap(),
             seed,

@@ -114,6 +114,7 @@ fn trial(case: &Json, folder: &Path, micro_batch: MicroBatchPolicy) -> Result<Tr
         model: ModelSpec::Python(model),
         memory: MemorySpec { micro_batch, ..MemorySpec::default() },
         settings: TrialSettings {
+            model: Vec::new(),
             batch_size: BatchSize::try_new(BATCH)?,
             learning_rate: LearningRate::try_new(learning_rate)?,
             seed: SEED,

@@ -140,6 +140,7 @@ fn trial(case: &Json, micro_batch: MicroBatchPolicy) -> Result<TrialSpec> {
         model: model(&case["model"])?,
         memory: MemorySpec { budget: None, micro_batch },
         settings: TrialSettings {
+            model: Vec::new(),
             batch_size: BatchSize::try_new(whole(&case["batch_size"])?)?,
             learning_rate: LearningRate::try_new(number(&case["learning_rate"])?)?,
             seed: whole(&case["seed"])?,

@@ -34,6 +34,7 @@ fn trial(function: &str, model: &str, path: &Path, micro_batch: MicroBatchPolicy
         model: ModelSpec::Python(code(model, Vec::new())),
         memory: MemorySpec { micro_batch, ..MemorySpec::default() },
         settings: TrialSettings {
+            model: Vec::new(),
             batch_size: BatchSize::try_new(16)?,
             learning_rate: LearningRate::try_new(0.05)?,
             seed: 5,

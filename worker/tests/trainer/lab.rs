@@ -51,6 +51,7 @@ pub fn trial(features: &[u64], examples: u64, model: ModelSpec, batch_size: u64,
         model,
         memory: MemorySpec::default(),
         settings: TrialSettings {
+            model: Vec::new(),
             batch_size: BatchSize::try_new(batch_size).unwrap(),
             learning_rate: LearningRate::try_new(0.01).unwrap(),
             seed,

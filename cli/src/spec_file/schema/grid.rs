@@ -19,8 +19,14 @@ pub(super) fn section() -> Value {
         let description = format!("An axis over `{word}` of [train].");
         properties[word] = described(&description, list(json!({ "$ref": format!("#/$defs/{word}") })));
     }
+    let scalar = json!({ "type": ["boolean", "number", "string"] });
+    properties["model"] = described(
+        "Axes over scalar keys of [model], and over arguments of the function that builds a model of one's own: model.width = \
+         [32, 64].",
+        json!({ "type": "object", "maxProperties": 16, "additionalProperties": list(scalar) }),
+    );
     json!({
-        "description": "The axes whose product is the sweep: batch size, learning rate, seed, any key of [train].",
+        "description": "The axes whose product is the sweep: batch size, learning rate, seed, any scalar key of [train] and [model].",
         "type": "object",
         "required": ["batch_size", "learning_rate"],
         "properties": properties,

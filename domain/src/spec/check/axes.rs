@@ -1,13 +1,16 @@
 //! The axes of `[grid]`, each for itself: whether its values can be read, are in range, and differ.
 
 use super::{Issues, check_train};
-use crate::spec::{BatchSizeAxis, GridSpec, LearningRateAxis, SpecIssue, SweepSpec, TrainAxis, TrainSpec};
+use crate::spec::{
+    BatchSizeAxis, GridSpec, LearningRateAxis, ModelAxis, ModelSetError, ModelSpec, SpecIssue, SweepSpec,
+    TrainAxis, TrainSpec,
+};
 use crate::units::{BatchSize, LearningRate, OutOfRange};
 
 const BATCH_SIZE: &str = "grid.batch_size";
 const LEARNING_RATE: &str = "grid.learning_rate";
 
-pub(super) fn check(grid: &GridSpec, found: &mut Issues) {
+pub(super) fn check(grid: &GridSpec, model: &ModelSpec, found: &mut Issues) {
     let before = found.0.len();
     check_batch_sizes(&grid.batch_size, found);
     check_learning_rates(&grid.learning_rate, found);
@@ -18,7 +21,17 @@ pub(super) fn check(grid: &GridSpec, found: &mut Issues) {
     for axis in &grid.train {
         check_train_axis(axis, found);
     }
+    if grid.model.len() > MOST_MODEL_AXES {
+        let message = format!("{} axes of the model are too many", grid.model.len());
+        found.add("grid.model", message, Some(&format!("{MOST_MODEL_AXES} are allowed")));
+    }
+    for axis in &grid.model {
+        check_model_axis(axis, model, found);
+    }
+    found.add_repeats("grid.model", &grid.model.iter().map(|axis| &axis.key).collect::<Vec<_>>());
 }
+
+const MOST_MODEL_AXES: usize = 16;
 
 fn check_batch_sizes(axis: &BatchSizeAxis, found: &mut Issues) {
     match axis {
@@ -155,6 +168,36 @@ fn check_train_axis(axis: &TrainAxis, found: &mut Issues) {
             Ok(()) => {
                 check_value(&path, &train, found);
                 before.push(train);
+            }
+        }
+    }
+}
+
+fn check_model_axis(axis: &ModelAxis, model: &ModelSpec, found: &mut Issues) {
+    let path = format!("grid.{}", axis.name());
+    if axis.values.is_empty() {
+        found.add_empty(&path);
+    }
+    let mut before: Vec<ModelSpec> = Vec::new();
+    for (index, value) in axis.values.iter().enumerate() {
+        let path = format!("{path}[{index}]");
+        let mut model = model.clone();
+        match model.set(&axis.key, value) {
+            // A key that is none is so for every value.
+            Err(error @ ModelSetError::NoSuchKey { .. }) => {
+                return found.add(format!("grid.{}", axis.name()), error.to_string(), None);
+            }
+            Err(error) => found.add(path, error.to_string(), None),
+            Ok(()) if before.contains(&model) => found.add_repeat(path, value),
+            Ok(()) => {
+                let mut inner = Issues::default();
+                super::model::check(&model, &mut inner);
+                let of_key = format!("model.{}", axis.key);
+                let of_argument = format!("model.arguments.{}", axis.key);
+                let own =
+                    inner.0.into_iter().filter(|issue| issue.path == of_key || issue.path == of_argument);
+                found.0.extend(own.map(|issue| SpecIssue { path: path.clone(), ..issue }));
+                before.push(model);
             }
         }
     }

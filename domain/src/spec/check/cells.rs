@@ -4,7 +4,7 @@
 //! `nesterov = true` is sound though `[train]` itself has no momentum.
 
 use super::Issues;
-use crate::spec::{Loss, ModelSpec, OptimizerKind, SweepDraft, TrainAxis, TrainKey, TrainSpec, Value};
+use crate::spec::{Axis, Loss, ModelSpec, OptimizerKind, SweepDraft, TrainAxis, TrainKey, TrainSpec, Value};
 
 pub(super) fn check(draft: &SweepDraft, found: &mut Issues) {
     let cells = Cells::of(draft);
@@ -63,14 +63,18 @@ struct Cell<'a> {
 
 impl<'a> Cells<'a> {
     fn of(draft: &'a SweepDraft) -> Self {
-        let cell = |values: Vec<(&'a TrainAxis, &'a Value)>| {
+        let cell = |combination: Vec<(Axis<'a>, &'a Value)>| {
             let mut train = draft.train.clone();
-            for (axis, value) in &values {
-                train.set(axis.key, value).ok()?;
+            let mut values = Vec::new();
+            for (axis, value) in combination {
+                if let Axis::Train(axis) = axis {
+                    train.set(axis.key, value).ok()?;
+                    values.push((axis, value));
+                }
             }
             Some(Cell { train, values })
         };
-        Self(draft.grid.train_combinations().into_iter().filter_map(cell).collect())
+        Self(draft.grid.combinations().into_iter().filter_map(cell).collect())
     }
 
     /// The optimizers, in words.

@@ -37,7 +37,7 @@ pub(super) fn issues(draft: &SweepDraft) -> Vec<SpecIssue> {
     check_name(draft.name.as_deref(), &mut found);
     check_data(&draft.data, &mut found);
     model::check(&draft.model, &mut found);
-    axes::check(&draft.grid, &mut found);
+    axes::check(&draft.grid, &draft.model, &mut found);
     check_budget(draft, &mut found);
     check_train("train", &draft.train, &mut found);
     check_target(draft, &mut found);

@@ -1,6 +1,8 @@
 //! `[grid]`.
 
-use domain::spec::{BatchSizeAxis, GridSpec, LearningRateAxis, ScalingRule, TrainAxis, TrainKey, Value};
+use domain::spec::{
+    BatchSizeAxis, GridSpec, LearningRateAxis, ModelAxis, ScalingRule, TrainAxis, TrainKey, Value,
+};
 
 use crate::convert::{Wire, WireError, missing, required, word};
 use crate::v1;
@@ -13,6 +15,7 @@ impl Wire for GridSpec {
             batch_size: Some(self.batch_size.to_wire()),
             learning_rate: Some(self.learning_rate.to_wire()),
             train: self.train.iter().map(Wire::to_wire).collect(),
+            model: self.model.iter().map(Wire::to_wire).collect(),
             seed: self.seed.clone(),
         }
     }
@@ -22,6 +25,7 @@ impl Wire for GridSpec {
             batch_size: required("grid.batch_size", message.batch_size)?,
             learning_rate: required("grid.learning_rate", message.learning_rate)?,
             train: message.train.into_iter().map(TrainAxis::from_wire).collect::<Result<_, _>>()?,
+            model: message.model.into_iter().map(ModelAxis::from_wire).collect::<Result<_, _>>()?,
             seed: message.seed,
         })
     }
@@ -99,6 +103,19 @@ impl Wire for TrainAxis {
         let key = word("grid", &TrainKey::ALL, &message.key)?;
         let values = message.values.into_iter().map(Value::from_wire).collect::<Result<_, _>>()?;
         Ok(Self { key, values })
+    }
+}
+
+impl Wire for ModelAxis {
+    type Message = v1::ModelAxis;
+
+    fn to_wire(&self) -> v1::ModelAxis {
+        v1::ModelAxis { key: self.key.clone(), values: self.values.iter().map(Wire::to_wire).collect() }
+    }
+
+    fn from_wire(message: v1::ModelAxis) -> Result<Self, WireError> {
+        let values = message.values.into_iter().map(Value::from_wire).collect::<Result<_, _>>()?;
+        Ok(Self { key: message.key, values })
     }
 }
 

@@ -9,7 +9,7 @@ mod train;
 
 pub use file::upload;
 
-use domain::spec::{MemorySpec, MicroBatchPolicy, SweepDraft, TrialSettings, TrialSpec};
+use domain::spec::{MemorySpec, MicroBatchPolicy, SweepDraft, TrialSettings, TrialSpec, Value};
 use domain::units::{BatchSize, Bytes, LearningRate};
 
 use super::{Wire, WireError, missing, required};
@@ -101,6 +101,7 @@ impl Wire for TrialSettings {
             learning_rate: self.learning_rate.get(),
             seed: self.seed,
             train: Some(train),
+            model: self.model.iter().map(setting_to_wire).collect(),
         }
     }
 
@@ -114,6 +115,15 @@ impl Wire for TrialSettings {
             seed: message.seed,
             budget: train.budget.ok_or_else(|| missing("train.epochs"))?,
             train,
+            model: message.model.into_iter().map(setting_from_wire).collect::<Result<_, _>>()?,
         })
     }
+}
+
+fn setting_to_wire((key, value): &(String, Value)) -> v1::ModelSetting {
+    v1::ModelSetting { key: key.clone(), value: Some(value.to_wire()) }
+}
+
+fn setting_from_wire(message: v1::ModelSetting) -> Result<(String, Value), WireError> {
+    Ok((message.key, required("model", message.value)?))
 }

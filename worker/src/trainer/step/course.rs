@@ -110,6 +110,7 @@ mod tests {
 
     fn settings(batch_size: u64, budget: Budget, drop_last: bool) -> TrialSettings {
         TrialSettings {
+            model: Vec::new(),
             batch_size: BatchSize::try_new(batch_size).unwrap(),
             learning_rate: LearningRate::try_new(0.01).unwrap(),
             seed: 0,
