@@ -113,12 +113,16 @@ fn try_out(
     Ok(preview)
 }
 
-/// One trial of each kind of number and loss: whether data can be read and a model built depends on nothing else.
+/// One trial of each kind of number, loss and model: whether data can be read and a model built depends on nothing else.
 fn unlike(trials: Vec<PlannedTrial>) -> Vec<PlannedTrial> {
     let mut unlike: Vec<PlannedTrial> = Vec::new();
     for trial in trials {
-        let kind = |trial: &PlannedTrial| (trial.settings.train.precision, trial.settings.train.loss);
-        if unlike.iter().all(|other| kind(other) != kind(&trial)) {
+        let is_like = |other: &PlannedTrial| {
+            let (one, other) = (&trial.settings, &other.settings);
+            let numbers = (one.train.precision, one.train.loss) == (other.train.precision, other.train.loss);
+            numbers && one.model == other.model
+        };
+        if !unlike.iter().any(is_like) {
             unlike.push(trial);
         }
     }

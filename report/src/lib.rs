@@ -24,8 +24,6 @@ mod shades;
 
 pub mod sheet;
 
-mod shades;
-
 pub mod wrap;
 
 pub mod human;

@@ -24,6 +24,7 @@ pub fn read(mut section: Section<'_>, reader: &mut Reader) -> GridSpec {
     let batch_size = section.require("batch_size", "batch_size = [1, 32, 1024]");
     let learning_rate = section.require("learning_rate", "learning_rate = [0.01, 0.1]");
     let seed = section.take("seed");
+    let model = section.take("model").and_then(|field| model_axes(&field, reader)).unwrap_or_default();
     let train = TrainKey::ALL.into_iter().filter_map(|(word, key)| {
         let entry = section.entry(word)?;
         let field = Field { path: format!("grid.{word}"), node: &entry.value };
@@ -31,7 +32,6 @@ pub fn read(mut section: Section<'_>, reader: &mut Reader) -> GridSpec {
             reader.list(&field, "[\"sgd\", \"adam\"]", |reader, item| train::value(key, item, reader))?;
         Some((entry.key_place.clone(), TrainAxis { key, values }))
     });
-    let model = section.take("model").and_then(|field| model_axes(&field, reader)).unwrap_or_default();
     let mut train: Vec<_> = train.collect();
     // Axes count in the order of the file; those of --set follow.
     train.sort_by_key(|(place, _)| (place.source, place.span.start));

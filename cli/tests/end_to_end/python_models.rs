@@ -231,6 +231,21 @@ fn the_examples_of_python_models_learn() {
     assert_eq!((row["task"].as_str(), &row["final_validation_accuracy"]), (Some("regression"), &Value::Null));
     assert!(row["final_validation_loss"].as_f64().unwrap() < 0.2, "{row}");
 
+    only_row(&sandbox, "python-model/regression.toml", &[&["grid.model.width=[8, 16]"], &one[..]].concat());
+    let rows = sandbox.rows(&["results", "@last"]);
+    let widths = rows.iter().map(|row| {
+        let width = sandbox.rows(&[
+            "sql",
+            &format!(
+                "select (parameters::jsonb ->> 'model.width')::bigint as width from batchsweep.result where trial_id = '{}'",
+                row["trial_id"].as_str().unwrap()
+            ),
+        ]);
+        (width[0]["width"].as_u64().unwrap(), row["parameter_bytes"].as_u64().unwrap())
+    });
+    let bytes = |width: u64| 4 * (3 * width + width * (width + 1) + width + 1);
+    assert_eq!(widths.collect::<Vec<_>>(), [8, 16].map(|width| (width, bytes(width))));
+
     let row = only_row(&sandbox, "python-model/two-heads.toml", &one);
     let metrics: Value = serde_json::from_str(row["metrics"].as_str().unwrap()).unwrap();
     assert!(metrics["quadrant_accuracy"].as_f64().unwrap() > 0.8, "{metrics}");

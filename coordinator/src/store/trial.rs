@@ -47,7 +47,7 @@ pub async fn insert_all(
 }
 
 /// The value of every axis as a JSON object, in the grid's order.
-fn parameters_json(parameters: &[(&'static str, Value)]) -> String {
+fn parameters_json(parameters: &[(String, Value)]) -> String {
     let object: serde_json::Map<_, _> = parameters
         .iter()
         .map(|(key, value)| {
@@ -57,7 +57,7 @@ fn parameters_json(parameters: &[(&'static str, Value)]) -> String {
                 Value::Flag(value) => (*value).into(),
                 Value::Word(value) => value.as_str().into(),
             };
-            ((*key).to_owned(), value)
+            (key.clone(), value)
         })
         .collect();
     serde_json::Value::Object(object).to_string()
@@ -77,6 +77,7 @@ mod tests {
             ("seed", Value::Integer(0)),
         ];
         let json = r#"{"batch_size":32,"learning_rate":0.01,"optimizer":"adam","shuffle":true,"seed":0}"#;
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value));
         assert_eq!(parameters_json(&parameters), json);
     }
 }
