@@ -114,3 +114,17 @@ fn the_trainer_knows_the_wire_where_it_talks_to_its_agent_and_in_checkpoint_file
     let edges = BTreeSet::from(edges.map(str::to_owned));
     assert_eq!(wire_edges("worker/src/trainer"), edges, "left: what names `v1`; right: what may");
 }
+
+/// Cargo reads every member of the workspace, whatever an image builds.
+#[test]
+fn images_are_built_from_every_crate_of_the_workspace() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let sent = fs::read_to_string(root.join(".dockerignore")).unwrap();
+    let (_, members) = manifest.split_once("members = [").unwrap();
+    let (members, _) = members.split_once(']').unwrap();
+    let members = members.split(',').map(|member| member.trim().trim_matches('"'));
+    let missing: Vec<_> =
+        members.filter(|member| !sent.lines().any(|line| line == format!("!{member}"))).collect();
+    assert!(missing.is_empty(), "not in .dockerignore: {missing:?}");
+}

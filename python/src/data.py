@@ -51,7 +51,9 @@ class Data:
         item = self.sets[0][0]
         self.is_dict = isinstance(item, dict)
         if self.is_dict:
-            names = [str(name) for name in item]
+            names = list(item)
+            if not all(isinstance(name, str) for name in names):
+                raise TypeError(f"the keys of an example must be texts, and they are {names}")
             if len(names) < 2:
                 raise TypeError(f"an example must hold an input and a target, and it holds {names}")
             self.names = names
@@ -147,15 +149,17 @@ def generators():
     return torch.get_rng_state().tolist(), python, drawn
 
 
+# Files that are read, and folders whose files are listed: another one in them is another data set.
+EVENTS = {"open", "os.listdir", "os.scandir"}
 opened = set()
 listening = False
 
 
 def listen(event, arguments):
-    if event == "open" and len(opened) < LISTED:
-        path, mode = arguments[:2]
-        if isinstance(path, str) and (mode is None or "r" in str(mode)):
-            opened.add(os.path.abspath(path))
+    if event not in EVENTS or len(opened) >= LISTED or not isinstance(arguments[0], str):
+        return
+    if event != "open" or arguments[1] is None or "r" in str(arguments[1]):
+        opened.add(os.path.abspath(arguments[0]))
 
 
 def begin():
@@ -175,6 +179,7 @@ def files(code):
     if len(opened) >= LISTED:
         return sorted(ours)
     for path in list(opened):
-        if os.path.isfile(path) and "site-packages" not in path and not path.startswith(("/proc/", "/sys/", sys.base_prefix)):
+        installed = "site-packages" in path or path.startswith(os.path.join(sys.base_prefix, "lib") + os.sep)
+        if os.path.exists(path) and not installed and not path.startswith(("/proc/", "/sys/", "/dev/")):
             ours.add(path)
     return sorted(ours)

@@ -78,7 +78,11 @@ pub(super) fn read(mut section: Section<'_>, files: &mut Files<'_>, reader: &mut
         normalize: section
             .take("normalize")
             .and_then(|field| reader.word(&field, &Normalize::ALL))
-            .unwrap_or(Normalize::Unit),
+            .unwrap_or(match format {
+                // What the user's code gives is what the model gets.
+                Some(Format::Python) => Normalize::None,
+                _ => Normalize::Unit,
+            }),
         ..data_spec(source)
     };
     section.finish(reader, |key| explain(key, format));

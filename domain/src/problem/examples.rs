@@ -47,6 +47,8 @@ pub struct Target {
     pub shape: Vec<u64>,
     /// The numbers.
     pub values: TargetValues,
+    /// Bytes of one number as stored.
+    pub number_bytes: u64,
 }
 
 /// What the numbers of targets are.
@@ -113,7 +115,7 @@ impl Target {
     /// One class for each example.
     #[must_use]
     pub fn classes(classes: u64) -> Self {
-        Self { shape: Vec::new(), values: TargetValues::Classes(classes) }
+        Self { shape: Vec::new(), values: TargetValues::Classes(classes), number_bytes: 8 }
     }
 
     /// Numbers in one example's target.

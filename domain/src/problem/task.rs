@@ -152,7 +152,7 @@ impl Task {
 
     fn of(target: &Target, loss: Loss) -> Result<Self, TaskError> {
         let shape = || target.shape.clone();
-        let is_single = target.shape.is_empty();
+        let is_single = target.elements() == 1;
         Ok(match (loss, target.values) {
             (Loss::Model, _) => Self::OwnLoss,
             (Loss::CrossEntropy | Loss::Mse, TargetValues::Classes(classes)) => {
@@ -227,20 +227,16 @@ impl Task {
         }
     }
 
-    /// Whether targets are compared as numbers of the trial's precision; otherwise they stay as they are stored.
-    #[must_use]
-    pub fn takes_numbers(&self) -> bool {
-        matches!(self, Self::Regression { .. } | Self::MultiLabel { .. })
-    }
-
     /// Bytes of one example's target as the loss takes it.
     #[must_use]
     pub fn target_bytes(&self, target: &Target, precision: Precision) -> u64 {
         const CLASS: u64 = 8;
-        let number = match target.values {
-            _ if self.takes_numbers() => precision.input_bytes(),
-            TargetValues::Numbers { .. } => precision.input_bytes(),
-            TargetValues::Classes(_) | TargetValues::Integers(_) => CLASS,
+        let number = match (self, target.values) {
+            (Self::Regression { .. } | Self::MultiLabel { .. }, _) | (_, TargetValues::Numbers { .. }) => {
+                precision.input_bytes()
+            }
+            (Self::OwnLoss, _) => target.number_bytes,
+            (Self::Classification { .. } | Self::Sequence { .. }, _) => CLASS,
         };
         target.elements() * number
     }
@@ -290,11 +286,11 @@ mod tests {
 
     fn integers(shape: &[u64], least: i64, largest: i64, different: u64) -> Target {
         let integers = Integers { least, largest, different, ignored: 0 };
-        Target { shape: shape.to_vec(), values: TargetValues::Integers(integers) }
+        Target { shape: shape.to_vec(), number_bytes: 8, values: TargetValues::Integers(integers) }
     }
 
     fn numbers(shape: &[u64], all_0_or_1: bool) -> Target {
-        Target { shape: shape.to_vec(), values: TargetValues::Numbers { all_0_or_1 } }
+        Target { shape: shape.to_vec(), number_bytes: 8, values: TargetValues::Numbers { all_0_or_1 } }
     }
 
     #[test]
@@ -350,7 +346,8 @@ mod tests {
     fn an_ignored_class_needs_a_sequence() {
         let with_ignored = |shape: &[u64]| {
             let integers = Integers { least: 0, largest: 3, different: 4, ignored: 2 };
-            let target = Target { shape: shape.to_vec(), values: TargetValues::Integers(integers) };
+            let target =
+                Target { shape: shape.to_vec(), number_bytes: 8, values: TargetValues::Integers(integers) };
             Task::new(&target, &train(Loss::CrossEntropy))
         };
         assert_eq!(with_ignored(&[5]), Ok(Task::Sequence { positions: vec![5], classes: 4 }));

@@ -179,6 +179,7 @@ impl Attempt<'_> {
             known_memory: leased.memory,
             micro_batch_cap: (examples > 0).then_some(v1::MicroBatchCap { examples, reason }),
             checkpointing: Some(checkpointing),
+            sweep_id: leased.sweep_id,
         })
     }
 

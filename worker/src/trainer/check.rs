@@ -9,7 +9,8 @@ use domain::spec::{DataSource, DataSpec, Labels, Loss, Normalize, Precision, Syn
 use tch::Tensor;
 
 use super::data::feed::FeedOptions;
-use super::data::{Feed, Layouts};
+use super::data::library::Reader;
+use super::data::{Feed, Layouts, TargetForm};
 use super::error::{Doing, TrialError};
 use super::event::CheckedModule;
 use super::model::{Model, Script};
@@ -147,13 +148,13 @@ fn try_out(
     let spec = DataSpec { source, validation: 0, limit: None, normalize: Normalize::None };
     let dataset = host
         .library
-        .open(&spec, 0, Layouts::Images)
+        .open(&spec, &Reader { seed: 0, layouts: Layouts::Images, sweep_id: "" })
         .map_err(|error| TorchError::from_text(&error.to_string()))?;
     let options = FeedOptions {
         device: arithmetic.device,
         kind: arithmetic.kind,
         keeps_integers: true,
-        target_as_numbers: false,
+        target: TargetForm::Classes,
         shuffle: None,
         seed: 0,
         resident_limit: u64::MAX,

@@ -107,6 +107,73 @@ def ragged(path):
     return Ragged(path), None
 
 
+class Flags(Arrays):
+    """Targets that only a loss of one's own can take: a flag, in brackets of its own."""
+
+    def __getitem__(self, index):
+        x, _ = super().__getitem__(index)
+        return x, x[:1] > 0
+
+
+def flags(path):
+    return Flags(path)
+
+
+class Flagged(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(8, 1)
+
+    def forward(self, x):
+        return self.layer(x)
+
+    def loss(self, batch):
+        x, y = batch
+        assert y.dtype == torch.bool and y.shape == (len(x), 1), (y.dtype, y.shape)
+        outputs = self(x)
+        return outputs[~y].square().sum() + (outputs[y] - 1).square().sum(), len(y)
+
+
+class Mean(Flagged):
+    def loss(self, batch):
+        x, y = batch
+        return (self(x) - y.float()).square().mean(), 1
+
+
+class Detached(Flagged):
+    def loss(self, batch):
+        total, terms = super().loss(batch)
+        return total.detach(), terms
+
+
+class Likelihood(Flagged):
+    """A loss that is below 0, and falls."""
+
+    def loss(self, batch):
+        x, _ = batch
+        return -self(x).sigmoid().sum(), len(x)
+
+
+def flagged():
+    return Flagged()
+
+
+def mean():
+    return Mean()
+
+
+def detached():
+    return Detached()
+
+
+def likelihood():
+    return Likelihood()
+
+
+def loss(model, batch):
+    return model.loss(batch)
+
+
 def nothing(path):
     return 7
 

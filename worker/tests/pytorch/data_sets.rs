@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use domain::spec::{
-    Argument, ArrayData, Budget, DataSource, DataSpec, FileSource, MemorySpec, MicroBatchPolicy, ModelSpec,
-    Normalize, PythonCode, TrainSpec, Value,
+    Argument, ArrayData, Budget, DataSource, DataSpec, FileSource, Loss, MemorySpec, MicroBatchPolicy,
+    ModelSpec, Normalize, PythonCode, TrainSpec, Value,
 };
 use domain::units::{BatchSize, LearningRate};
 use domain::{TrialSettings, TrialSpec};
@@ -109,6 +109,36 @@ fn a_set_that_is_split_at_random_is_split_alike_in_every_trial() -> Result<()> {
     let again = other.train(&spec)?;
     assert_eq!(again.step_losses, once.step_losses);
     assert_eq!(again.result.final_validation_loss, once.result.final_validation_loss);
+    Ok(())
+}
+
+fn with_its_own_loss(model: &str, folder: &Path) -> Result<TrialSpec> {
+    let mut spec = trial("flags", model, &folder.join("frozen.npz"), MicroBatchPolicy::Off)?;
+    spec.settings.train.loss = Loss::Model;
+    Ok(spec)
+}
+
+#[test]
+fn a_loss_of_the_models_own_gets_targets_as_they_are_and_may_be_below_0() -> Result<()> {
+    let (mut trainer, folder) = start()?;
+    let trained = trainer.train(&with_its_own_loss("flagged", folder.path())?)?;
+    assert!(trained.step_losses.last() < trained.step_losses.first());
+    let trained = trainer.train(&with_its_own_loss("likelihood", folder.path())?)?;
+    assert!(trained.step_losses.iter().all(|loss| *loss < 0.0), "{:?}", trained.step_losses);
+    Ok(())
+}
+
+#[test]
+fn a_loss_that_is_no_sum_with_its_terms_is_refused() -> Result<()> {
+    let (mut trainer, folder) = start()?;
+    for (model, reason) in [
+        ("mean", "as many terms for two examples as for four"),
+        ("detached", "the sum that loss() returns does not depend on the parameters"),
+    ] {
+        let refusal = trainer.train(&with_its_own_loss(model, folder.path())?);
+        let text = refusal.err().map(|error| format!("{error:#}")).unwrap_or_default();
+        assert!(text.contains(reason), "{model}: {text}");
+    }
     Ok(())
 }
 

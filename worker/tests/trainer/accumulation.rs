@@ -22,7 +22,7 @@ fn loss_and_gradients(ready: &mut Ready, examples: u64, mut micro_batch: u64) ->
     let Ready { learner, feed, .. } = ready;
     let report = learner.train_batch(feed, &whole(examples), &mut micro_batch, &mut tape, &options).unwrap();
     assert!(report.refusals.is_empty());
-    (tape.fetch().unwrap()[0].loss, gradients(learner))
+    (tape.fetch().unwrap()[0].loss.unwrap(), gradients(learner))
 }
 
 fn mlp_trial(train: TrainSpec) -> TrialSpec {

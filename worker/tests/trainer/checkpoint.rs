@@ -46,6 +46,7 @@ fn train(
     checkpointing: v1::Checkpointing,
 ) -> Request {
     Request::Train(v1::TrainTrial {
+        sweep_id: String::new(),
         spec: Some(spec.to_wire()),
         known_memory: Vec::new(),
         micro_batch_cap,

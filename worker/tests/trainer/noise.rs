@@ -84,7 +84,7 @@ fn looking_at_the_noise_changes_nothing_that_training_sees() {
             let Ready { learner, feed, .. } = &mut ready;
             learner.train_batch(feed, &batch, &mut micro_batch, &mut tape, &options).unwrap();
         }
-        let losses: Vec<_> = tape.fetch().unwrap().into_iter().map(|reading| reading.loss).collect();
+        let losses: Vec<_> = tape.fetch().unwrap().into_iter().map(|reading| reading.loss.unwrap()).collect();
         (weights(&ready.learner), crate::lab::buffers(&ready.learner), losses)
     };
     assert_eq!(steps(Norms::BatchAndPart), steps(Norms::None));

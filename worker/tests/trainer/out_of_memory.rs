@@ -45,7 +45,7 @@ fn story(spec: &TrialSpec, failing: Option<u64>, schedule: Option<&[u64]>) -> St
         story.refusals += report.refusals.len();
         story.schedule.push(micro_batch);
     }
-    story.losses = tape.fetch().unwrap().into_iter().map(|reading| reading.loss).collect();
+    story.losses = tape.fetch().unwrap().into_iter().map(|reading| reading.loss.unwrap()).collect();
     story.weights = weights(&learner);
     story.buffers = buffers(&learner);
     story

@@ -55,7 +55,7 @@ fn table(word: &str, format: Format) -> Value {
     properties["normalize"] = with_default(
         "What is done to the inputs: unit (bytes / 255), standard (by the training set's own mean and deviation of each \
          channel) or none.",
-        "unit",
+        if matches!(format, Format::Python) { "none" } else { "unit" },
         words(&Normalize::ALL),
     );
     let required = [&["format"], required].concat();

@@ -66,6 +66,12 @@ impl Storage {
         self.kind().elt_size_in_bytes()
     }
 
+    /// Whether they are integers, or flags, to a loss.
+    #[must_use]
+    pub fn holds_integers(self) -> bool {
+        matches!(self, Self::U8 | Self::I64 | Self::Bool)
+    }
+
     /// What a model of the user's own is given them as.
     #[must_use]
     pub fn numbers(self) -> InputNumbers {
@@ -85,11 +91,17 @@ impl Column {
         Self { storage: Storage::I64, shape: Vec::new(), bytes }
     }
 
-    /// Integers, if that is what they are.
+    /// Integers, if that is what they are; flags are 0 and 1.
     pub(super) fn integers(&self) -> impl Iterator<Item = i64> {
-        let is_integer = self.storage == Storage::I64;
-        let numbers = if is_integer { self.bytes.chunks_exact(8) } else { [].chunks_exact(8) };
-        numbers.map(|b| i64::from_ne_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))
+        let (wide, narrow): (&[u8], &[u8]) = match self.storage {
+            Storage::I64 => (&self.bytes, &[]),
+            Storage::U8 | Storage::Bool => (&[], &self.bytes),
+            Storage::F16 | Storage::BF16 | Storage::F32 | Storage::F64 => (&[], &[]),
+        };
+        let wide = wide
+            .chunks_exact(8)
+            .map(|b| i64::from_ne_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]));
+        wide.chain(narrow.iter().map(|&byte| byte.into()))
     }
 
     /// Bytes of one row.

@@ -30,8 +30,6 @@ pub struct Dataset {
     pub(super) items: Option<Items>,
     /// The files that were read; none for examples that are made from a seed.
     pub(super) files: Vec<FileIdentity>,
-    /// Whether these are all.
-    pub(super) is_complete: bool,
     pub(super) has_own_validation: bool,
     /// What the target is called.
     pub(super) target_name: String,
@@ -152,6 +150,7 @@ impl Dataset {
             files if files > NAMED => format!("read from {} and {} others", named.join(", "), files - NAMED),
             _ => format!("read from {}", named.join(", ")),
         };
+        let is_named = inputs.iter().any(|input| input.name.is_some());
         let inputs: Vec<_> = inputs
             .iter()
             .zip(&self.inputs)
@@ -163,18 +162,24 @@ impl Dataset {
         format!(
             "data: {train_examples} training and {validation_examples} validation examples of shape {}, {}, {from}",
             inputs.join(" and "),
-            self.targets_in_words()
+            self.targets_in_words(is_named)
         )
     }
 
-    fn targets_in_words(&self) -> String {
-        let Target { shape, values } = &self.shape.target;
+    fn targets_in_words(&self, is_named: bool) -> String {
+        let words = self.kinds_of_targets();
+        if is_named { format!("{words} as {}", self.target_name) } else { words }
+    }
+
+    fn kinds_of_targets(&self) -> String {
+        let Target { shape, values, .. } = &self.shape.target;
+        let is_one = self.shape.target.elements() == 1;
         match (values, self.occurring) {
             (TargetValues::Classes(classes), Some(occurring)) if occurring != *classes => {
                 format!("{classes} classes ({occurring} of them occur)")
             }
             (TargetValues::Classes(classes), _) => format!("{classes} classes"),
-            (TargetValues::Integers(integers), _) if shape.is_empty() && integers.least >= 0 => {
+            (TargetValues::Integers(integers), _) if is_one && integers.least >= 0 => {
                 let classes = integers.classes();
                 match integers.different {
                     all if all == classes => format!("{classes} classes"),
@@ -198,7 +203,7 @@ impl Dataset {
         let mut remarks = self.remarks.clone();
         let (occurring, classes) = match (self.shape.target.values, self.occurring) {
             (TargetValues::Classes(classes), Some(occurring)) => (occurring, classes),
-            (TargetValues::Integers(integers), _) if self.shape.target.shape.is_empty() => {
+            (TargetValues::Integers(integers), _) if self.shape.target.elements() == 1 => {
                 (integers.different, integers.classes())
             }
             _ => return remarks,
@@ -216,7 +221,7 @@ impl Dataset {
     #[must_use]
     pub fn remark_on_loss(&self, loss: Loss) -> Option<String> {
         let is_integer = matches!(self.shape.target.values, TargetValues::Integers(_));
-        (loss == Loss::Mse && is_integer && self.shape.target.shape.is_empty()).then(|| {
+        (loss == Loss::Mse && is_integer && self.shape.target.elements() == 1).then(|| {
             "the targets are integers, so `loss = \"mse\"` compares outputs with the one-hot class; for a regression save the \
              targets as float32"
                 .to_owned()
@@ -241,7 +246,6 @@ impl Dataset {
             counted: self.counted.clone(),
             items: None,
             files: Vec::new(),
-            is_complete: true,
             has_own_validation: self.has_own_validation,
             target_name: self.target_name.clone(),
             occurring: self.occurring,
@@ -253,7 +257,7 @@ impl Dataset {
     /// Whether the files that were read are still there as they were: then it need not be read again.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        self.is_complete && self.files.iter().all(FileIdentity::is_unchanged)
+        self.files.iter().all(FileIdentity::is_unchanged)
     }
 
     /// Training and validation examples together.

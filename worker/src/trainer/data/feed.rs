@@ -8,7 +8,7 @@ use tch::{Device, Kind};
 
 use super::dataset::{Counted, Dataset};
 use super::examples::Examples;
-use super::prepare::{Prepare, Wanted};
+use super::prepare::{Prepare, TargetForm, Wanted};
 use super::resident::Resident;
 use super::streamed::Streamed;
 use super::wanted::Draws;
@@ -46,8 +46,8 @@ pub struct FeedOptions {
     pub kind: Kind,
     /// Whether integers and flags stay so, as a model of the user's own takes them.
     pub keeps_integers: bool,
-    /// Whether the loss compares numbers.
-    pub target_as_numbers: bool,
+    /// What the loss takes as targets.
+    pub target: TargetForm,
     /// Seeds the order of each epoch; `None` for file order.
     pub shuffle: Option<u64>,
     /// Seeds what reading an example draws.
@@ -66,9 +66,8 @@ impl Feed {
     /// # Errors
     /// [`TorchError`], such as when memory runs out.
     pub fn new(dataset: Rc<Dataset>, options: &FeedOptions) -> Result<Self, TorchError> {
-        let FeedOptions { kind, keeps_integers, target_as_numbers, .. } = *options;
-        let prepare =
-            Prepare::new(&dataset, Wanted { kind, keeps_integers, target_as_numbers }, options.device)?;
+        let FeedOptions { kind, keeps_integers, target, .. } = *options;
+        let prepare = Prepare::new(&dataset, Wanted { kind, keeps_integers, target }, options.device)?;
         let shuffled = options.shuffle.is_some();
         let store = if Resident::bytes_needed(&dataset, shuffled) <= options.resident_limit {
             Store::Resident(Resident::new(&dataset, shuffled, options.device)?)

@@ -29,8 +29,6 @@ pub(super) struct Origin {
     pub sha256: Option<ContentHash>,
     /// The files as they were before they were read.
     pub files: Vec<FileIdentity>,
-    /// Whether these are all: what else was read may have changed without a sign.
-    pub is_complete: bool,
 }
 
 /// One of the files, unpacked if it ends in .gz.
@@ -68,7 +66,7 @@ impl Files {
 
     /// What was read, once all of it was.
     pub fn origin(self) -> Origin {
-        Origin { sha256: Some(self.hasher.finish()), files: self.identities, is_complete: true }
+        Origin { sha256: Some(self.hasher.finish()), files: self.identities }
     }
 }
 

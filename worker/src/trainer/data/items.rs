@@ -1,7 +1,7 @@
 //! Examples that are read from the user's code each time they are wanted, as their random numbers differ from epoch to epoch,
 //! or there are too many to keep.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::wanted::{Draws, Rows};
 use crate::shim::TorchError;
@@ -15,21 +15,11 @@ pub(super) struct Items {
     data: Box<dyn HostedData>,
     /// Training examples that there are, after the limit: those of the validation set follow.
     pub available: u64,
-    /// The target as the loss takes it.
-    pub target: TargetForm,
-}
-
-/// In which form targets are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TargetForm {
-    pub kind: Kind,
-    /// Of an example's.
-    pub shape: Vec<u64>,
 }
 
 impl Items {
-    pub fn new(data: Box<dyn HostedData>, target: TargetForm) -> Self {
-        Self { available: data.lengths().0, data, target }
+    pub fn new(data: Box<dyn HostedData>) -> Self {
+        Self { available: data.lengths().0, data }
     }
 
     /// Training and validation examples together, before any limit.
@@ -54,24 +44,11 @@ impl Items {
         let (Some(first), None) = (parts.next(), parts.next()) else {
             return Err(TorchError::from_text("examples of two data sets were asked for together"));
         };
-        let mut columns: Tensors = self.data.read(first, false)?.columns.into_iter().collect();
-        if let Some(target) = columns.pop() {
-            columns.push(self.target.of(&target)?);
-        }
+        let columns: Tensors = self.data.read(first, false)?.columns.into_iter().collect();
         match device {
             Device::Cpu => Ok(columns),
             _ => columns.iter().map(|column| pinned(column, device)).collect(),
         }
-    }
-}
-
-impl TargetForm {
-    /// Targets in this form.
-    pub fn of(&self, target: &Tensor) -> Result<Tensor, TorchError> {
-        let rows = target.size().first().copied().unwrap_or(0);
-        let shape: Vec<i64> =
-            std::iter::once(rows).chain(self.shape.iter().map(|&size| size as i64)).collect();
-        Ok(target.f_to_kind(self.kind)?.f_reshape(shape)?)
     }
 }
 

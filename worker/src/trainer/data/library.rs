@@ -16,26 +16,34 @@ pub struct Library {
     last: Option<(Key, Rc<Dataset>)>,
 }
 
-/// The description, and the seed where the examples depend on it.
+/// The description, and what else the examples depend on: a seed, how they are laid out, and for the user's own code the sweep.
 #[derive(Debug, PartialEq)]
-struct Key(DataSpec, Option<u64>, Layouts);
+struct Key(DataSpec, Option<u64>, Layouts, Option<String>);
+
+/// Who wants examples.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    /// The trial's seed.
+    pub seed: u64,
+    /// How its model takes them.
+    pub layouts: Layouts,
+    /// The sweep of the trial: what code of the user's reads besides files that are seen may change between sweeps.
+    pub sweep_id: &'a str,
+}
 
 impl Library {
-    /// The data set of a description, for a trial with this seed and a model that takes its examples so.
+    /// The data set of a description, for this trial.
     ///
     /// # Errors
     /// [`DataError`] for files that are missing or broken.
-    pub fn open(
-        &mut self,
-        spec: &DataSpec,
-        trial_seed: u64,
-        layouts: Layouts,
-    ) -> Result<Rc<Dataset>, DataError> {
+    pub fn open(&mut self, spec: &DataSpec, reader: &Reader<'_>) -> Result<Rc<Dataset>, DataError> {
+        let Reader { seed: trial_seed, layouts, sweep_id } = *reader;
         let seed = match &spec.source {
             DataSource::Synthetic(data) => Some(data.seed.unwrap_or(trial_seed)),
             _ => None,
         };
-        let key = Key(spec.clone(), seed, layouts);
+        let sweep = matches!(spec.source, DataSource::Python(_)).then(|| sweep_id.to_owned());
+        let key = Key(spec.clone(), seed, layouts, sweep);
         if let Some((known, dataset)) = &self.last
             && *known == key
             && dataset.is_current()
@@ -83,6 +91,10 @@ mod tests {
 
     use super::*;
 
+    fn reader(seed: u64) -> Reader<'static> {
+        Reader { seed, layouts: Layouts::Images, sweep_id: "" }
+    }
+
     /// Two images of one pixel each, with these labels.
     fn write(folder: &Path, labels: [u8; 2]) {
         let images = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 7, 8];
@@ -99,14 +111,14 @@ mod tests {
         let spec = DataSpec { source, validation: 0, limit: None, normalize: Normalize::Unit };
         let mut library = Library::default();
         write(folder.path(), [0, 1]);
-        let first = library.open(&spec, 0, Layouts::Images).unwrap();
+        let first = library.open(&spec, &reader(0)).unwrap();
         write(folder.path(), [1, 1]);
-        let second = library.open(&spec, 0, Layouts::Images).unwrap();
+        let second = library.open(&spec, &reader(0)).unwrap();
         let targets = |data: &Dataset| data.target.integers().collect::<Vec<_>>();
         assert_eq!((targets(&first), targets(&second)), (vec![0, 1], vec![1, 1]));
         assert_ne!(first.sha256, second.sha256);
         fs::remove_file(folder.path().join("train-labels-idx1-ubyte")).unwrap();
-        assert!(library.open(&spec, 0, Layouts::Images).unwrap_err().to_string().contains("no such file"));
+        assert!(library.open(&spec, &reader(0)).unwrap_err().to_string().contains("no such file"));
     }
 
     #[test]
@@ -117,8 +129,8 @@ mod tests {
         let source = DataSource::Synthetic(data);
         let spec = DataSpec { source, validation: 0, limit: None, normalize: Normalize::None };
         let mut library = Library::default();
-        let first = library.open(&spec, 0, Layouts::Images).unwrap();
-        assert!(Rc::ptr_eq(&first, &library.open(&spec, 0, Layouts::Images).unwrap()));
-        assert!(!Rc::ptr_eq(&first, &library.open(&spec, 1, Layouts::Images).unwrap()));
+        let first = library.open(&spec, &reader(0)).unwrap();
+        assert!(Rc::ptr_eq(&first, &library.open(&spec, &reader(0)).unwrap()));
+        assert!(!Rc::ptr_eq(&first, &library.open(&spec, &reader(1)).unwrap()));
     }
 }

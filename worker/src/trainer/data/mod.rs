@@ -38,6 +38,7 @@ pub use dataset::Dataset;
 pub use examples::Examples;
 pub use feed::Feed;
 pub use library::Library;
+pub use prepare::TargetForm;
 
 /// Data that cannot be used, with the reason and what to do.
 #[derive(Debug, thiserror::Error)]

@@ -14,8 +14,21 @@ use crate::shim::transfer::Tensors;
 pub(super) struct Prepare {
     inputs: Vec<Conversion>,
     target: Conversion,
+    /// A class for each example, however it is shaped.
+    is_one_class: bool,
     /// Of an example, the bytes that are given as they are stored.
     pub unchanged_bytes: u64,
+}
+
+/// What a loss takes as targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetForm {
+    /// 64-bit classes; where an example has one, (examples).
+    Classes,
+    /// Numbers of the trial's precision.
+    Numbers,
+    /// Integers and flags as they are, other numbers in the trial's precision.
+    AsStored,
 }
 
 /// What numbers are given as.
@@ -25,8 +38,8 @@ pub(super) struct Wanted {
     pub kind: Kind,
     /// Integers and flags stay what they are; otherwise they become numbers.
     pub keeps_integers: bool,
-    /// The loss compares numbers; otherwise integers stay integers, and other numbers become such of `kind`.
-    pub target_as_numbers: bool,
+    /// What the loss takes.
+    pub target: TargetForm,
 }
 
 impl Prepare {
@@ -38,13 +51,18 @@ impl Prepare {
         };
         let inputs =
             dataset.inputs.iter().zip(&dataset.scalings).map(input).collect::<Result<Vec<_>, _>>()?;
-        let is_integer = dataset.target.storage.numbers() == InputNumbers::Integers;
-        let kind = if is_integer && !wanted.target_as_numbers { Kind::Int64 } else { wanted.kind };
+        let storage = dataset.target.storage;
+        let kind = match wanted.target {
+            TargetForm::Classes if storage.holds_integers() => Kind::Int64,
+            TargetForm::AsStored if storage.holds_integers() => storage.kind(),
+            TargetForm::Classes | TargetForm::Numbers | TargetForm::AsStored => wanted.kind,
+        };
         let target = Conversion::new(&dataset.target, &Scaling::None, kind, device)?;
         let conversions = inputs.iter().chain([&target]).zip(dataset.columns());
         let unchanged = conversions.filter(|(conversion, _)| conversion.is_identity);
         let unchanged_bytes = unchanged.map(|(_, column)| column.row_bytes() as u64).sum();
-        Ok(Self { inputs, target, unchanged_bytes })
+        let is_one = wanted.target == TargetForm::Classes && dataset.shape.target.elements() == 1;
+        Ok(Self { inputs, target, is_one_class: is_one, unchanged_bytes })
     }
 
     /// The stored columns of some examples as model and loss take them.
@@ -52,7 +70,12 @@ impl Prepare {
         let target = stored.pop().ok_or_else(|| TorchError::from_text("examples without a target"))?;
         let inputs =
             stored.into_iter().zip(&self.inputs).map(|(stored, conversion)| conversion.apply(stored));
-        Ok(Examples { inputs: inputs.collect::<Result<_, _>>()?, targets: self.target.apply(target)? })
+        let inputs = inputs.collect::<Result<_, _>>()?;
+        let mut targets = self.target.apply(target)?;
+        if self.is_one_class && targets.dim() > 1 {
+            targets = targets.f_reshape([-1i64])?;
+        }
+        Ok(Examples { inputs, targets })
     }
 }
 

@@ -11,7 +11,7 @@ use super::DataError;
 use super::column::{Column, Storage};
 use super::files::Origin;
 use super::identity::FileIdentity;
-use super::items::{Items, TargetForm, bytes_of};
+use super::items::{Items, bytes_of};
 use super::raw::{Input, Raw};
 use super::seen::Seen;
 use crate::host_memory;
@@ -20,9 +20,9 @@ use crate::trainer::hosted::{self, Example, HostedData};
 use crate::trainer::pulse;
 
 /// Examples that are read at a time.
-const AT_A_TIME: u64 = 64;
+const AT_A_TIME: u64 = 16;
 
-/// Examples whose bytes tell one data set from another.
+/// Examples of each set whose bytes distinguish one data set from another.
 const HASHED: u64 = 16;
 
 /// Of the host's free memory, what the examples may take.
@@ -58,16 +58,11 @@ pub(super) fn read(code: &PythonCode) -> Result<Raw, DataError> {
         );
     }
     let files = data.files();
-    // What a library reads by itself is not seen.
-    let is_complete = files.iter().any(|file| file.extension().is_none_or(|extension| extension != "py"));
     let files = files.iter().map(|file| FileIdentity::of(file)).collect::<Result<Vec<_>, _>>();
     let files = files.map_err(|source| super::files::unreadable(Path::new(&path), source))?;
     let target_name = data.target();
     let values = pass.seen.values(pass.target.storage);
-    let items = (pass.drew || !is_repeatable || pass.is_over).then(|| {
-        let form = TargetForm { kind: pass.target.storage.kind(), shape: pass.target.shape.clone() };
-        Items::new(data, form)
-    });
+    let items = (pass.drew || !is_repeatable || pass.is_over).then(|| Items::new(data));
     if items.is_some() {
         pass.forget();
     }
@@ -77,7 +72,7 @@ pub(super) fn read(code: &PythonCode) -> Result<Raw, DataError> {
         target_name: Some(target_name),
         values,
         own_validation: validation,
-        origin: Some(Origin { sha256: is_repeatable.then(|| pass.hasher.finish()), files, is_complete }),
+        origin: Some(Origin { sha256: is_repeatable.then(|| pass.hasher.finish()), files }),
         remarks,
         items,
     })
@@ -111,7 +106,6 @@ impl Pass {
         let mut hasher = ContentHasher::default();
         let (train, validation) = data.lengths();
         hasher.update(format!("{} {:?} {train} {validation:?}", code.function, code.arguments).as_bytes());
-        let target = as_target(target);
         Ok(Self {
             inputs,
             target,
@@ -132,14 +126,11 @@ impl Pass {
         count: u64,
     ) -> Result<(), DataError> {
         let examples: Vec<_> = (start..start + count).map(|place| wanted(of_validation, place)).collect();
-        let mut read = data.read(&examples, true)?;
+        let read = data.read(&examples, true)?;
         self.drew |= read.drew;
-        let is_first = !of_validation && start == 0;
-        let form = TargetForm { kind: self.target.storage.kind(), shape: self.target.shape.clone() };
-        let target = read.columns.pop().map(|target| form.of(&target)).transpose()?;
-        let tensors = read.columns.iter().chain(&target);
+        let is_first = start == 0;
         let columns = self.inputs.iter_mut().map(|input| &mut input.column).chain([&mut self.target]);
-        for (tensor, column) in tensors.zip(columns) {
+        for (tensor, column) in read.columns.iter().zip(columns) {
             if tensor.size()[1..].iter().map(|&size| size as u64).ne(column.shape.iter().copied())
                 || tensor.kind() != column.storage.kind()
             {
@@ -156,13 +147,15 @@ impl Pass {
             if is_first {
                 let hashed = piece.rows(0, HASHED.min(count) as usize).to_vec();
                 self.hasher.update(&hashed);
-                self.first.push(hashed);
+                if !of_validation {
+                    self.first.push(hashed);
+                }
             }
             if !self.is_over {
                 column.bytes.extend(&piece.bytes);
             }
         }
-        if let Some(target) = &target {
+        if let Some(target) = read.columns.last() {
             self.seen.add(&Column { bytes: bytes_of(target)?, ..empty(&self.target) });
         }
         let taken: u64 = self.inputs.iter().map(|input| input.column.bytes.len() as u64).sum();
@@ -175,12 +168,10 @@ impl Pass {
 
     /// Whether the first examples are the same when they are read again.
     fn reads_again_the_same(&self, data: &dyn HostedData) -> Result<bool, DataError> {
-        let count = HASHED.min(AT_A_TIME).min(data.lengths().0);
+        let count = HASHED.min(data.lengths().0);
         let examples: Vec<_> = (0..count).map(|place| wanted(false, place)).collect();
-        let mut read = data.read(&examples, false)?;
-        let form = TargetForm { kind: self.target.storage.kind(), shape: self.target.shape.clone() };
-        let target = read.columns.pop().map(|target| form.of(&target)).transpose()?;
-        for (tensor, before) in read.columns.iter().chain(&target).zip(&self.first) {
+        let read = data.read(&examples, false)?;
+        for (tensor, before) in read.columns.iter().zip(&self.first) {
             if bytes_of(tensor)? != *before {
                 return Ok(false);
             }
@@ -202,18 +193,6 @@ fn wanted(of_validation: bool, place: u64) -> Example {
 
 fn empty(column: &Column) -> Column {
     Column { storage: column.storage, shape: column.shape.clone(), bytes: Vec::new() }
-}
-
-/// Integers of any type are classes or amounts, however one for each example is shaped; numbers are kept in 32 or 64 bits.
-fn as_target(column: Column) -> Column {
-    let storage = match column.storage {
-        Storage::U8 | Storage::Bool | Storage::I64 => Storage::I64,
-        Storage::F64 => Storage::F64,
-        Storage::F16 | Storage::BF16 | Storage::F32 => Storage::F32,
-    };
-    let is_one = column.shape.iter().product::<u64>() == 1;
-    let shape = if is_one && storage == Storage::I64 { Vec::new() } else { column.shape };
-    Column { storage, shape, bytes: Vec::new() }
 }
 
 fn storage(kind: Kind) -> Result<Storage, DataError> {

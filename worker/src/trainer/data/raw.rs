@@ -79,7 +79,11 @@ impl Raw {
             train_examples,
             validation_examples: self.own_validation.unwrap_or(spec.validation),
             inputs: self.inputs.iter().map(input).collect(),
-            target: Target { shape: self.target.shape.clone(), values: self.values },
+            target: Target {
+                shape: self.target.shape.clone(),
+                values: self.values,
+                number_bytes: self.target.storage.size() as u64,
+            },
         };
         if self.items.is_some() && spec.normalize == Normalize::Standard {
             return Err(DataError::NothingToNormalizeBy);
@@ -89,7 +93,6 @@ impl Raw {
         Ok(Dataset {
             scalings: self.inputs.iter().map(scaling).collect::<Result<_, _>>()?,
             sha256: self.origin.as_ref().and_then(|origin| origin.sha256),
-            is_complete: self.origin.as_ref().is_none_or(|origin| origin.is_complete),
             files: self.origin.map(|origin| origin.files).unwrap_or_default(),
             has_own_validation: self.own_validation.is_some(),
             target_name: self.target_name.unwrap_or_else(|| spec.target_name().to_owned()),

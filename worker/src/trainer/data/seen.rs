@@ -17,7 +17,7 @@ pub(super) struct Seen {
 impl Seen {
     /// Adds some targets.
     pub fn add(&mut self, targets: &Column) {
-        if targets.storage != Storage::I64 {
+        if !targets.storage.holds_integers() {
             self.others_than_0_and_1 |= !targets.all_0_or_1();
             return;
         }
@@ -32,7 +32,7 @@ impl Seen {
 
     /// What they are, stored in this way.
     pub fn values(&self, storage: Storage) -> TargetValues {
-        if storage != Storage::I64 {
+        if !storage.holds_integers() {
             return TargetValues::Numbers { all_0_or_1: !self.others_than_0_and_1 };
         }
         TargetValues::Integers(Integers {

@@ -51,7 +51,7 @@ fn readable(work: Result<Work, WireError>) -> Work {
 }
 
 fn trial(message: v1::TrainTrial) -> Result<Box<TrainTrial>, WireError> {
-    let v1::TrainTrial { spec, known_memory, micro_batch_cap, checkpointing } = message;
+    let v1::TrainTrial { spec, known_memory, micro_batch_cap, checkpointing, sweep_id } = message;
     let cap =
         micro_batch_cap.map(|v1::MicroBatchCap { examples, reason }| MicroBatchCap { examples, reason });
     Ok(Box::new(TrainTrial {
@@ -59,6 +59,7 @@ fn trial(message: v1::TrainTrial) -> Result<Box<TrainTrial>, WireError> {
         known_memory: known_memory.into_iter().map(MemoryOfKind::from_wire).collect::<Result<_, _>>()?,
         micro_batch_cap: cap,
         checkpointing: checkpointing_of(checkpointing.unwrap_or_default()),
+        sweep_id,
     }))
 }
 

@@ -293,9 +293,9 @@ impl<'a, 'b> Session<'a, 'b> {
             self.noise.add(&point.batch, &reading);
             self.summary.add_step(point, reading.loss);
             self.reporter.step(point, &reading);
-            diverged = self
-                .divergence
-                .after_step(reading.loss)
+            diverged = reading
+                .loss
+                .and_then(|loss| self.divergence.after_step(loss))
                 .map(|reason| format!("step {}: {reason}", point.batch.step));
             if diverged.is_some() {
                 break;

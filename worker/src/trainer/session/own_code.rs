@@ -44,16 +44,16 @@ impl OwnCode<'_> {
         Ok(remark)
     }
 
-    /// Refuses a loss of the model's own that is a mean: split, it would be another one. Where memory is too short to find
+    /// Refuses a loss of the model's own that is no sum with its terms: split, it would be another one. Where memory is too short to find
     /// out, so be it.
     fn look_at_loss(&self, learner: &mut Learner, feed: &mut Feed) -> Result<(), TrialError> {
         let train_examples = self.data.shape.train_examples;
-        match TorchError::catch(|| exactness::is_mean(learner, feed, train_examples)) {
-            Ok(true) => Err(self.blueprint.refuse_mean()),
+        match TorchError::catch(|| exactness::loss_fault(learner, feed, train_examples)) {
+            Ok(Some(fault)) => Err(self.blueprint.refuse_loss(fault)),
             Err(error) if !error.is_out_of_memory() => {
                 Err(error).doing("trying the loss on the first examples")
             }
-            Ok(false) | Err(_) => Ok(()),
+            Ok(None) | Err(_) => Ok(()),
         }
     }
 

@@ -14,7 +14,8 @@ use super::ready::{DoesNotFit, Prepared, Ready};
 use super::trial::{AsSaved, TrainTrial};
 use super::untrainable;
 use crate::trainer::data::feed::FeedOptions;
-use crate::trainer::data::{Dataset, Feed, Layouts};
+use crate::trainer::data::library::Reader;
+use crate::trainer::data::{Dataset, Feed, Layouts, TargetForm};
 use crate::trainer::device::meter::{LIMITING, Meter, READING, RELEASING};
 use crate::trainer::device::turn::Turn;
 use crate::trainer::error::{Doing, TrialError};
@@ -94,7 +95,7 @@ impl<'a> Preparation<'a> {
         trial: &'a TrainTrial,
         as_saved: Option<&'a AsSaved>,
     ) -> Result<Self, TrialError> {
-        let TrainTrial { spec, micro_batch_cap, .. } = trial;
+        let TrainTrial { spec, micro_batch_cap, sweep_id, .. } = trial;
         let (settings, micro_batch_cap) = (&spec.settings, micro_batch_cap.as_ref());
         // Before the meter starts: it is ours, not the trial's.
         let tape = StepTape::new(host.device).doing("making room for step losses")?;
@@ -105,7 +106,7 @@ impl<'a> Preparation<'a> {
             ModelSpec::Python(_) => Layouts::AsStored,
             _ => Layouts::Images,
         };
-        let dataset = host.library.open(&spec.data, settings.seed, layouts)?;
+        let dataset = host.library.open(&spec.data, &Reader { seed: settings.seed, layouts, sweep_id })?;
         let course = Course::new(settings, dataset.shape.train_examples);
         dataset.check_range(settings.train.precision)?;
         let task = dataset.task(&settings.train)?;
@@ -227,7 +228,7 @@ impl<'a> Preparation<'a> {
             device: self.host.device,
             kind: learner.arithmetic().kind,
             keeps_integers: self.blueprint.is_own(),
-            target_as_numbers: self.task.takes_numbers(),
+            target: target_form(&self.task),
             shuffle: settings.train.shuffle.then_some(settings.seed),
             seed: settings.seed,
             resident_limit: placement.resident_limit,
@@ -385,6 +386,15 @@ impl<'a> Preparation<'a> {
                 }))
             }
         })
+    }
+}
+
+/// Targets as the loss of a task takes them.
+fn target_form(task: &Task) -> TargetForm {
+    match task {
+        Task::Classification { .. } | Task::Sequence { .. } => TargetForm::Classes,
+        Task::Regression { .. } | Task::MultiLabel { .. } => TargetForm::Numbers,
+        Task::OwnLoss => TargetForm::AsStored,
     }
 }
 

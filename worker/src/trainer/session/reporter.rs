@@ -67,7 +67,9 @@ impl<'a> Reporter<'a> {
             self.learning_rate = Some(learning_rate);
             self.metric(MetricName::LearningRate, place, learning_rate);
         }
-        self.metric(MetricName::TrainLoss, place, reading.loss);
+        if let Some(loss) = reading.loss {
+            self.metric(MetricName::TrainLoss, place, loss);
+        }
         if let Some(norm) = reading.gradient_norm.filter(|_| at_milestone) {
             self.metric(MetricName::GradientNorm, place, norm);
         }

@@ -17,13 +17,15 @@ pub struct TrainTrial {
     pub micro_batch_cap: Option<MicroBatchCap>,
     /// How it is saved, and what it goes on from.
     pub checkpointing: Checkpointing,
+    /// The sweep that it belongs to; empty where nothing was submitted.
+    pub sweep_id: String,
 }
 
 /// A trial from its beginning, not saved, with nothing known from others.
 impl From<TrialSpec> for TrainTrial {
     fn from(spec: TrialSpec) -> Self {
         let (known_memory, checkpointing) = (Vec::new(), Checkpointing::default());
-        Self { spec, known_memory, micro_batch_cap: None, checkpointing }
+        Self { spec, known_memory, micro_batch_cap: None, checkpointing, sweep_id: String::new() }
     }
 }
 

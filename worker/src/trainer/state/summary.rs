@@ -60,17 +60,19 @@ pub(super) struct Spread {
 }
 
 impl Summary {
-    /// A step is done.
-    pub fn add_step(&mut self, point: &StepPoint, loss: f64) {
+    /// A step is done, with its loss if it has one.
+    pub fn add_step(&mut self, point: &StepPoint, loss: Option<f64>) {
         let Batch { step, epoch, examples, examples_after, .. } = point.batch;
         (self.steps, self.examples) = (step, examples_after);
-        self.first_train_loss.get_or_insert(loss);
-        self.final_train_loss = Some(loss);
         self.train_set_loss = None;
         if epoch != self.epoch {
             (self.epoch, self.epoch_losses) = (epoch, Spread::default());
         }
-        self.epoch_losses.add(loss, examples);
+        if let Some(loss) = loss {
+            self.first_train_loss.get_or_insert(loss);
+            self.final_train_loss = Some(loss);
+            self.epoch_losses.add(loss, examples);
+        }
     }
 
     /// The whole training set was evaluated.
@@ -147,9 +149,9 @@ mod tests {
     #[test]
     fn the_last_epoch_alone_gives_mean_and_spread() {
         let mut summary = Summary::default();
-        summary.add_step(&step(1, 0, 10), 100.0);
-        summary.add_step(&step(2, 1, 30), 1.0);
-        summary.add_step(&step(3, 1, 10), 3.0);
+        summary.add_step(&step(1, 0, 10), Some(100.0));
+        summary.add_step(&step(2, 1, 30), Some(1.0));
+        summary.add_step(&step(3, 1, 10), Some(3.0));
         assert_eq!(summary.last_epoch_train_loss(), Some((30.0 + 30.0) / 40.0));
         assert_eq!(summary.train_loss_std(), Some(1.0));
         assert_eq!((summary.first_train_loss, summary.final_train_loss), (Some(100.0), Some(3.0)));
@@ -159,7 +161,7 @@ mod tests {
     fn an_epoch_of_one_step_has_no_spread_and_no_step_has_no_numbers() {
         let mut summary = Summary::default();
         assert_eq!((summary.train_loss_std(), summary.last_epoch_train_loss()), (None, None));
-        summary.add_step(&step(1, 0, 10), 2.0);
+        summary.add_step(&step(1, 0, 10), Some(2.0));
         assert_eq!(summary.train_loss_std(), Some(0.0));
     }
 
@@ -168,9 +170,20 @@ mod tests {
         let target = Target { metric: TargetMetric::ValidationLoss, below: 0.5 };
         let mut summary = Summary::default();
         for (number, value) in [(1, 0.6), (2, 0.5), (3, 0.4), (4, 0.1)] {
-            summary.add_step(&step(number, 0, 10), 1.0);
+            summary.add_step(&step(number, 0, 10), Some(1.0));
             summary.check_target(target, value, number as f64);
         }
         assert_eq!(summary.reached_target, Some(ReachedTarget { steps: 3, examples: 30, seconds: 3.0 }));
+    }
+
+    #[test]
+    fn a_step_without_a_loss_counts_for_no_mean() {
+        let mut summary = Summary::default();
+        summary.add_step(&step(1, 0, 10), None);
+        assert_eq!((summary.first_train_loss, summary.last_epoch_train_loss()), (None, None));
+        summary.add_step(&step(2, 0, 10), Some(2.0));
+        summary.add_step(&step(3, 0, 10), None);
+        assert_eq!((summary.final_train_loss, summary.last_epoch_train_loss()), (Some(2.0), Some(2.0)));
+        assert_eq!(summary.steps, 3);
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::code;
+use super::exactness::LossFault;
 use super::learner::{Arithmetic, Learner};
 use super::loss::Criterion;
 use super::outputs::{self, CHECK_IT, failing, tried_on};
@@ -176,16 +177,25 @@ impl Blueprint {
         })
     }
 
-    /// The refusal of a loss that is a mean.
+    /// The refusal of a loss of the model's own.
     #[must_use]
-    pub fn refuse_mean(&self) -> TrialError {
-        TrialError::Code {
-            path: self.path(),
-            reason: "loss() returns a mean: for two examples and two more it gives half of what it gives for all four, and as many \
-                     terms together"
-                .to_owned(),
-            help: "return the sum, as with reduction=\"sum\", and how many terms it is of".to_owned(),
-        }
+    pub fn refuse_loss(&self, fault: LossFault) -> TrialError {
+        let (reason, help) = match fault {
+            LossFault::Mean => (
+                "loss() returns a mean: for two examples and two more it gives half of what it gives for all four, and as many \
+                 terms together",
+                "return the sum, as with reduction=\"sum\", and how many terms it is of",
+            ),
+            LossFault::TermsStay => (
+                "loss() returns as many terms for two examples as for four: a batch that is split would have another loss",
+                "return the sum, and how many terms it is of, such as len(y)",
+            ),
+            LossFault::NoTerms => (
+                "loss() returns a number of terms that is below 0 or no number",
+                "return how many terms the sum is of",
+            ),
+        };
+        TrialError::Code { path: self.path(), reason: reason.to_owned(), help: help.to_owned() }
     }
 
     /// Where the user's own module is from.

@@ -10,8 +10,11 @@ use crate::shim::optimizer::TensorList;
 use crate::trainer::data::Feed;
 use crate::trainer::seed::Purpose;
 
-/// Examples that are taken, in two halves and as a whole.
-const EXAMPLES: u64 = 4;
+/// Examples that are taken as a whole and in two parts, which differ in size: of parts alike, a mean is that of the whole.
+const EXAMPLES: u64 = 5;
+
+/// Where the first examples have no gradient, as where all their targets are ignored, others are taken, up to so many times.
+const TRIES: u64 = 8;
 
 /// Compares the gradients of a few examples with those of their halves. Nothing that training sees is changed. Where
 /// memory is too short to find out, the answer is the careful one.
@@ -28,7 +31,7 @@ pub fn check(
         return Ok(None);
     }
     learner.model.keep_buffers()?;
-    let differs = TorchError::catch(|| differs(learner, feed, examples));
+    let differs = TorchError::catch(|| differs(learner, feed, examples, train_examples));
     learner.model.clear_gradients()?;
     learner.model.restore_buffers()?;
     learner.forget_scale();
@@ -39,25 +42,50 @@ pub fn check(
     }
 }
 
-/// Whether a loss of the model's own is a mean where a sum is wanted: twice that of a few examples is what their halves
-/// give together.
+/// What is wrong with a loss of the model's own, as a few examples and their halves show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LossFault {
+    /// It is a mean where a sum is wanted: twice that of all is what the halves give together.
+    Mean,
+    /// As many terms for all as for each half.
+    TermsStay,
+    /// A number of terms that none can be.
+    NoTerms,
+}
+
+/// Whether a loss of the model's own gives a sum and its terms.
 ///
 /// # Errors
 /// [`TorchError`] with what the code raised.
-pub fn is_mean(learner: &mut Learner, feed: &mut Feed, train_examples: u64) -> Result<bool, TorchError> {
+pub fn loss_fault(
+    learner: &mut Learner,
+    feed: &mut Feed,
+    train_examples: u64,
+) -> Result<Option<LossFault>, TorchError> {
     const CLOSE: f64 = 1e-3;
-    if train_examples < EXAMPLES {
-        return Ok(false);
+    const HALF: u64 = 2;
+    if train_examples < 2 * HALF {
+        return Ok(None);
     }
-    let half = EXAMPLES / 2;
     let mut of = |start: u64, count: u64| -> Result<[f64; 2], TorchError> {
         let own = learner.evaluate_own(&feed.epoch_examples(start, count)?)?;
         Ok([own.sum.f_double_value(&[])?, own.terms.f_double_value(&[])?])
     };
-    let ([whole, terms], first, second) = (of(0, EXAMPLES)?, of(0, half)?, of(half, half)?);
-    let [parts, terms_of_parts] = [first[0] + second[0], first[1] + second[1]];
+    let ([whole, terms], first, second) = (of(0, 2 * HALF)?, of(0, HALF)?, of(HALF, HALF)?);
     let is_close = |a: f64, b: f64| (a - b).abs() <= CLOSE * b.abs();
-    Ok(whole != 0.0 && is_close(parts, 2.0 * whole) && is_close(terms_of_parts, terms))
+    let all = [terms, first[1], second[1]];
+    Ok(if all.iter().any(|terms| terms.is_nan() || *terms < 0.0) {
+        Some(LossFault::NoTerms)
+    } else if terms > 0.0 && all.iter().all(|other| *other == terms) {
+        Some(LossFault::TermsStay)
+    } else if whole != 0.0
+        && is_close(first[0] + second[0], 2.0 * whole)
+        && is_close(first[1] + second[1], terms)
+    {
+        Some(LossFault::Mean)
+    } else {
+        None
+    })
 }
 
 /// Whether a module refuses to be trained on one example, as a batch normalisation of one value a channel does. Nothing that
@@ -79,26 +107,44 @@ pub fn refuses_one_example(learner: &mut Learner, feed: &mut Feed) -> Result<boo
     Ok(tried.is_err_and(|error| error.is_of_one_value()))
 }
 
-fn differs(learner: &mut Learner, feed: &mut Feed, examples: u64) -> Result<bool, TorchError> {
-    let half = examples / 2;
-    let whole = gradients_of(learner, feed, &[(0, examples)])?;
-    let parts = gradients_of(learner, feed, &[(0, half), (half, examples - half)])?;
-    let (mut difference, mut size) = (0.0, 0.0);
-    for (whole, parts) in whole.iter().zip(&parts) {
-        difference += square(&parts.f_sub(whole)?)?;
-        size += square(whole)?;
+fn differs(
+    learner: &mut Learner,
+    feed: &mut Feed,
+    examples: u64,
+    train_examples: u64,
+) -> Result<bool, TorchError> {
+    let first = examples / 2;
+    for start in
+        (0..TRIES).map(|place| place * examples).take_while(|start| start + examples <= train_examples)
+    {
+        let whole = gradients_of(learner, feed, &[(start, examples)])?;
+        let parts = gradients_of(learner, feed, &[(start, first), (start + first, examples - first)])?;
+        let (mut difference, mut size) = (0.0, 0.0);
+        for (whole, parts) in whole.iter().zip(&parts) {
+            difference += square(&parts.f_sub(whole)?)?;
+            size += square(whole)?;
+        }
+        if whole.len() != parts.len() || difference.sqrt() > tolerance(learner) * size.sqrt() {
+            return Ok(true);
+        }
+        if size > 0.0 {
+            return Ok(false);
+        }
     }
-    Ok(whole.len() != parts.len() || difference.sqrt() > tolerance(learner) * size.sqrt())
+    // Nothing was seen.
+    Ok(true)
 }
 
-/// The gradients of the first examples, taken in these parts.
+/// The gradients of some examples that follow each other, taken in these parts.
 fn gradients_of(
     learner: &mut Learner,
     feed: &mut Feed,
     parts: &[(u64, u64)],
 ) -> Result<Vec<Tensor>, TorchError> {
     learner.model.clear_gradients()?;
-    let mut terms = learner.terms(feed, 0, parts.iter().map(|(_, count)| count).sum(), parts.len() > 1);
+    let first = parts.first().map_or(0, |(start, _)| *start);
+    let count = parts.iter().map(|(_, count)| count).sum();
+    let mut terms = learner.terms(feed, first, count, parts.len() > 1);
     for &(start, count) in parts {
         let part = feed.epoch_examples(start, count)?;
         let _ = learner.add_gradient(&part, Purpose::Forward { step: 0, first: start }, &mut terms)?;

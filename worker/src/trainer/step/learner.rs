@@ -10,10 +10,10 @@ use super::loss::Criterion;
 use super::optimizer::Optimizer;
 use super::tape::StepTape;
 use super::terms::Terms;
-use crate::shim::TorchError;
 use crate::shim::chain;
 use crate::shim::optimizer::gradient_norm;
 use crate::shim::step::{Autocast, backward};
+use crate::shim::{TorchError, TorchErrorKind};
 use crate::trainer::data::{Examples, Feed};
 use crate::trainer::device::Meter;
 use crate::trainer::hosted::OwnLoss;
@@ -292,6 +292,14 @@ impl Learner {
             let _bfloat16 = self.arithmetic.autocast()?;
             if self.criterion.loss() == Loss::Model {
                 let own = self.model.own_loss(inputs, targets, mode)?;
+                if !own.sum.requires_grad() {
+                    return Err(TorchError {
+                        kind: TorchErrorKind::UsersCode,
+                        message: "the sum that loss() returns does not depend on the parameters: it has no gradient; compute it \
+                                  with torch, outside of no_grad, and leave backward() to the trainer"
+                            .to_owned(),
+                    });
+                }
                 (own.sum, own.terms)
             } else {
                 let outputs = self.model.forward(inputs, mode)?;

@@ -19,8 +19,8 @@ pub struct StepTape {
 /// A step in numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reading {
-    /// The mean loss of its batch.
-    pub loss: f64,
+    /// The mean loss of its batch; `None` where it has no terms, as where all targets are ignored.
+    pub loss: Option<f64>,
     /// Euclidean norm of the whole batch's gradient, where it was wanted.
     pub gradient_norm: Option<f64>,
     /// Norm of the mean gradient of the batch's first examples, and how many they are, where it was wanted.
@@ -197,10 +197,9 @@ impl StepTape {
 
 impl Step {
     fn reading(self, [loss, gradient_norm, first_part, measured]: [f64; COLUMNS]) -> Reading {
-        // A batch without terms has no loss.
-        let terms = self.terms.map_or(measured, |terms| terms as f64).max(f64::MIN_POSITIVE);
+        let terms = self.terms.map_or(measured, |terms| terms as f64);
         Reading {
-            loss: loss * (1.0 / terms),
+            loss: (terms != 0.0).then(|| loss * (1.0 / terms)),
             gradient_norm: self.has_gradient_norm.then_some(gradient_norm),
             first_part: self.first_part.map(|(examples, scale)| (examples, first_part * scale)),
         }

@@ -205,7 +205,10 @@ fn assemble(arrays: &mut dyn Arrays, data: &ArrayData, layouts: Layouts) -> Resu
 
 fn find(wanted: &Wanted, listed: &[Listed]) -> Result<Reading, String> {
     let find = |name: &str| -> Result<Option<Array>, String> {
-        let found = listed.iter().find(|listed| listed.name == name);
+        let mut found = listed.iter().filter(|listed| listed.name == name);
+        let (found, None) = (found.next(), found.next()) else {
+            return Err(format!("it holds {name} twice"));
+        };
         found
             .map(|listed| listed.array.clone().map_err(|problem| format!("{} {problem}", listed.name)))
             .transpose()

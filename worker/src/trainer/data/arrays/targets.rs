@@ -6,47 +6,28 @@ use super::{NumberType, Reading};
 use crate::trainer::data::column::{Column, Storage};
 use crate::trainer::data::seen::Seen;
 
-/// The targets as they are kept, and what they are: integers in 64 bits, or floating-point numbers in 32 or 64.
+/// The targets as they are kept, and what they are. Only integers of other widths than a byte are widened.
 pub(super) fn of(mut reading: Reading) -> Result<(Column, TargetValues), String> {
     let shape: Vec<u64> = reading.train.of_an_example().iter().map(|&size| size as u64).collect();
     let row = shape.iter().product::<u64>().max(1) as usize;
-    match reading.train.numbers {
-        NumberType::F32 | NumberType::F64 | NumberType::F16 | NumberType::BF16 => {
-            let (storage, bytes) = numbers(reading.train.numbers, std::mem::take(&mut reading.bytes));
-            let column = Column { storage, shape, bytes };
-            if let Some(place) = column.first_not_finite() {
-                let place = reading.row(place / row);
-                return Err(format!("{place} holds a number that is infinite or not a number"));
-            }
-            let mut seen = Seen::default();
-            seen.add(&column);
-            let values = seen.values(column.storage);
-            Ok((column, values))
-        }
-        integers => {
-            let bytes = widened(integers, &reading, &reading.bytes)?;
-            // One class a row, however it was shaped.
-            let shape = if row == 1 { Vec::new() } else { shape };
-            let column = Column { storage: Storage::I64, shape, bytes };
-            let mut seen = Seen::default();
-            seen.add(&column);
-            let values = seen.values(column.storage);
-            Ok((column, values))
-        }
-    }
-}
-
-/// Floating-point numbers as they are kept.
-fn numbers(of: NumberType, bytes: Vec<u8>) -> (Storage, Vec<u8>) {
-    let storage = match of {
-        NumberType::F64 => return (Storage::F64, bytes),
-        NumberType::F16 => Storage::F16,
-        NumberType::BF16 => Storage::BF16,
-        _ => return (Storage::F32, bytes),
+    let (storage, bytes) = match reading.train.numbers {
+        NumberType::F16 => (Storage::F16, std::mem::take(&mut reading.bytes)),
+        NumberType::BF16 => (Storage::BF16, std::mem::take(&mut reading.bytes)),
+        NumberType::F32 => (Storage::F32, std::mem::take(&mut reading.bytes)),
+        NumberType::F64 => (Storage::F64, std::mem::take(&mut reading.bytes)),
+        NumberType::U8 => (Storage::U8, std::mem::take(&mut reading.bytes)),
+        NumberType::Bool => (Storage::Bool, std::mem::take(&mut reading.bytes)),
+        integers => (Storage::I64, widened(integers, &reading, &reading.bytes)?),
     };
-    let mut numbers = Vec::with_capacity(bytes.len() / storage.size());
-    Column::decode(storage, &bytes, &mut numbers);
-    (Storage::F32, numbers.iter().flat_map(|&number| (number as f32).to_le_bytes()).collect())
+    let column = Column { storage, shape, bytes };
+    if let Some(place) = column.first_not_finite() {
+        let place = reading.row(place / row);
+        return Err(format!("{place} holds a number that is infinite or not a number"));
+    }
+    let mut seen = Seen::default();
+    seen.add(&column);
+    let values = seen.values(column.storage);
+    Ok((column, values))
 }
 
 /// Integers of any type in 64 bits.
@@ -134,10 +115,10 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_kept_in_32_or_64_bits() {
+    fn numbers_are_kept_in_their_type() {
         let half: Vec<u8> = vec![0x00, 0x3c, 0x00, 0x00];
         let (column, values) = of(reading(NumberType::F16, &[1], half)).unwrap();
-        assert_eq!((column.storage, column.shape.len(), column.bytes.len()), (Storage::F32, 1, 8));
+        assert_eq!((column.storage, column.shape.len(), column.bytes.len()), (Storage::F16, 1, 4));
         assert_eq!(values, TargetValues::Numbers { all_0_or_1: true });
         let doubles = [0.5f64, f64::NAN].map(f64::to_le_bytes).concat();
         let refusal = of(reading(NumberType::F64, &[], doubles)).unwrap_err();
@@ -145,8 +126,10 @@ mod tests {
     }
 
     #[test]
-    fn a_class_in_brackets_of_its_own_is_a_class() {
-        let (column, _) = of(reading(NumberType::U8, &[1, 1], vec![3, 7])).unwrap();
-        assert_eq!(column.shape, [0u64; 0]);
+    fn targets_keep_their_shape_and_bytes_for_a_loss_of_the_models_own() {
+        let (column, values) = of(reading(NumberType::Bool, &[1, 1], vec![1, 0])).unwrap();
+        assert_eq!((column.storage, &column.shape[..]), (Storage::Bool, &[1, 1][..]));
+        let expected = Integers { least: 0, largest: 1, different: 2, ignored: 0 };
+        assert_eq!(values, TargetValues::Integers(expected));
     }
 }
