@@ -13,7 +13,7 @@ const COLUMNS: &str = "sweep_id sweep_name trial_id trial_index status batch_siz
     best_validation_accuracy steps_to_target examples_to_target seconds_to_target train_seconds examples_per_second \
     peak_memory_bytes peak_reserved_bytes predicted_peak_memory_bytes resident_data_bytes parameter_bytes gradient_bytes \
     optimizer_state_bytes batch_bytes activation_bytes memory_budget_bytes oom_count gradient_noise_scale accumulation \
-    started_at finished_at error seed_sets data_sha256";
+    started_at finished_at error seed_sets data_sha256 task tokens tokens_per_second metrics";
 
 fn column<'a>(rows: &'a [Value], name: &str) -> Vec<&'a Value> {
     rows.iter().map(|row| &row[name]).collect()
