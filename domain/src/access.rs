@@ -3,35 +3,22 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What a token allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Scope {
-    /// Submit sweeps and steer them: pause, resume, cancel, retry.
-    Submit,
-    /// Be a worker: register, take trials, report.
-    Work,
-    /// Look at sweeps, results and workers, also by SQL.
-    Read,
-    /// Make, list and revoke tokens, and everything else.
-    Admin,
+words! {
+    /// What a token allows.
+    #[derive(PartialOrd, Ord)]
+    Scope {
+        /// Submit sweeps and steer them: pause, resume, cancel, retry.
+        Submit = "submit",
+        /// Be a worker: register, take trials, report.
+        Work = "work",
+        /// Look at sweeps, results and workers, also by SQL.
+        Read = "read",
+        /// Make, list and revoke tokens, and everything else.
+        Admin = "admin",
+    }
 }
 
 impl Scope {
-    /// All of them, with the words that stand for them in commands, in the database and on the wire.
-    pub const ALL: [(&'static str, Self); 4] =
-        [("submit", Self::Submit), ("work", Self::Work), ("read", Self::Read), ("admin", Self::Admin)];
-
-    /// As it is written in commands, in the database and on the wire.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Submit => "submit",
-            Self::Work => "work",
-            Self::Read => "read",
-            Self::Admin => "admin",
-        }
-    }
-
     /// Whether a token with this scope may do what `needed` stands for.
     #[must_use]
     pub fn allows(self, needed: Self) -> bool {

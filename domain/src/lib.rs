@@ -20,6 +20,9 @@
 //! - [`text`]: what others wrote, made fit to be shown,
 //! - [`access`]: who may do what.
 
+#[macro_use]
+mod words;
+
 pub mod units;
 
 pub mod spec;

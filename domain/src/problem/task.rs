@@ -90,41 +90,19 @@ pub enum TaskError {
     },
 }
 
-/// What kind of thing is predicted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TaskKind {
-    /// See [`Task::Classification`].
-    Classification,
-    /// See [`Task::Sequence`].
-    Sequence,
-    /// See [`Task::Regression`].
-    Regression,
-    /// See [`Task::MultiLabel`].
-    MultiLabel,
-    /// See [`Task::OwnLoss`].
-    OwnLoss,
-}
-
-impl TaskKind {
-    /// All words for it, as column `task` has them.
-    pub const ALL: [(&'static str, Self); 5] = [
-        ("classification", Self::Classification),
-        ("sequence", Self::Sequence),
-        ("regression", Self::Regression),
-        ("multi_label", Self::MultiLabel),
-        ("own_loss", Self::OwnLoss),
-    ];
-
-    /// The word for it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Classification => "classification",
-            Self::Sequence => "sequence",
-            Self::Regression => "regression",
-            Self::MultiLabel => "multi_label",
-            Self::OwnLoss => "own_loss",
-        }
+words! {
+    /// What kind of thing is predicted.
+    TaskKind {
+        /// See [`Task::Classification`].
+        Classification = "classification",
+        /// See [`Task::Sequence`].
+        Sequence = "sequence",
+        /// See [`Task::Regression`].
+        Regression = "regression",
+        /// See [`Task::MultiLabel`].
+        MultiLabel = "multi_label",
+        /// See [`Task::OwnLoss`].
+        OwnLoss = "own_loss",
     }
 }
 

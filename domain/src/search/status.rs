@@ -30,47 +30,27 @@ impl RowStatus {
     }
 }
 
-/// Why a trial was not begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Skip {
-    /// The search goes on, and may still begin it.
-    Undecided,
-    /// As many trials were begun as were allowed.
-    Limit,
-    /// Trials of its batch size do not fit in memory.
-    Infeasible,
-    /// A smaller rate of its row diverged.
-    Wall,
-    /// Past the edge of the grid, on which the best of the row does not sit.
-    Inside,
-    /// The best of its row lies between two rates that are worse, and this is none of the three.
-    Bracketed,
-    /// The goal is the best cell, and that lies elsewhere.
-    Elsewhere,
-    /// The cell was trained; more seeds would not change what is best.
-    Distinguished,
-    /// No rate of its row could be trained.
-    Hopeless,
-}
-
-impl Skip {
-    /// All words for it.
-    pub const ALL: [(&'static str, Self); 9] = [
-        ("undecided", Self::Undecided),
-        ("limit", Self::Limit),
-        ("infeasible", Self::Infeasible),
-        ("wall", Self::Wall),
-        ("inside", Self::Inside),
-        ("bracketed", Self::Bracketed),
-        ("elsewhere", Self::Elsewhere),
-        ("distinguished", Self::Distinguished),
-        ("hopeless", Self::Hopeless),
-    ];
-
-    /// The word for it in SQL.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        Self::ALL.into_iter().find(|(_, skip)| *skip == self).map_or("undecided", |(word, _)| word)
+words! {
+    /// Why a trial was not begun.
+    Skip {
+        /// The search goes on, and may still begin it.
+        Undecided = "undecided",
+        /// As many trials were begun as were allowed.
+        Limit = "limit",
+        /// Trials of its batch size do not fit in memory.
+        Infeasible = "infeasible",
+        /// A smaller rate of its row diverged.
+        Wall = "wall",
+        /// Past the edge of the grid, on which the best of the row does not sit.
+        Inside = "inside",
+        /// The best of its row lies between two rates that are worse, and this is none of the three.
+        Bracketed = "bracketed",
+        /// The goal is the best cell, and that lies elsewhere.
+        Elsewhere = "elsewhere",
+        /// The cell was trained; more seeds would not change what is best.
+        Distinguished = "distinguished",
+        /// No rate of its row could be trained.
+        Hopeless = "hopeless",
     }
 }
 
@@ -122,14 +102,22 @@ impl Search {
     /// Why a trial was not begun; `None` where it was.
     #[must_use]
     pub fn why_not(&self, known: &Known, trial: Trial) -> Option<Skipped> {
-        if known.get(trial).is_some() {
-            return None;
-        }
-        let (why, cells) = self.skip(known, trial);
-        Some(Skipped { why, because: ended(&self.space, known, cells) })
+        self.why_none(known, &[trial]).pop().map(|(_, skipped)| skipped)
     }
 
-    fn skip(&self, known: &Known, trial: Trial) -> (Skip, Vec<Cell>) {
+    /// Why each of these trials was not begun; those that were are left out.
+    #[must_use]
+    pub fn why_none(&self, known: &Known, trials: &[Trial]) -> Vec<(Trial, Skipped)> {
+        let is_done = self.is_done(known);
+        let trials = trials.iter().filter(|&&trial| known.get(trial).is_none());
+        let skipped = trials.map(|&trial| {
+            let (why, cells) = self.skip(known, trial, is_done);
+            (trial, Skipped { why, because: ended(&self.space, known, cells) })
+        });
+        skipped.collect()
+    }
+
+    fn skip(&self, known: &Known, trial: Trial, is_done: bool) -> (Skip, Vec<Cell>) {
         let sheet = self.sheet(known);
         let row = Row { sheet: &sheet, group: trial.cell.group, row: trial.cell.row };
         let with = |wanted: State| {
@@ -141,7 +129,7 @@ impl Search {
         if let Some(infeasible) = with(State::Infeasible).next() {
             return (Skip::Infeasible, vec![infeasible]);
         }
-        if !self.is_done(known) {
+        if !is_done {
             return (Skip::Undecided, Vec::new());
         }
         let best = sheet.best(trial.cell.group);
@@ -185,11 +173,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_reason_has_a_word_and_a_sentence_of_its_own() {
+    fn each_reason_has_a_sentence_of_its_own() {
         let mut sentences: Vec<String> = Skip::ALL.iter().map(|(_, skip)| skip.to_string()).collect();
         sentences.sort();
         sentences.dedup();
         assert_eq!(sentences.len(), Skip::ALL.len());
-        assert!(Skip::ALL.into_iter().all(|(word, skip)| skip.word() == word));
     }
 }

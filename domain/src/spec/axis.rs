@@ -165,19 +165,17 @@ pub enum LearningRateAxis {
     },
 }
 
-/// How a learning rate moves with the batch size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ScalingRule {
-    /// Proportional to the batch size (Goyal et al. 2017).
-    Linear,
-    /// Proportional to its square root (Krizhevsky 2014; Malladi et al. 2022 for Adam).
-    Sqrt,
+words! {
+    /// How a learning rate moves with the batch size.
+    ScalingRule {
+        /// Proportional to the batch size (Goyal et al. 2017).
+        Linear = "linear",
+        /// Proportional to its square root (Krizhevsky 2014; Malladi et al. 2022 for Adam).
+        Sqrt = "sqrt",
+    }
 }
 
 impl ScalingRule {
-    /// All words for it, in the sweep file's order.
-    pub const ALL: [(&'static str, Self); 2] = [("linear", Self::Linear), ("sqrt", Self::Sqrt)];
-
     fn factor(self, ratio: f64) -> f64 {
         match self {
             Self::Linear => ratio,

@@ -62,6 +62,12 @@ impl DataSource {
         }
     }
 
+    /// Whether reading it runs code that its user wrote.
+    #[must_use]
+    pub fn runs_code(&self) -> bool {
+        matches!(self, Self::Python(_))
+    }
+
     /// The file or folder on the worker; `None` where the examples are made, or were sent along.
     #[must_use]
     pub fn path(&self) -> Option<&str> {
@@ -121,18 +127,14 @@ pub struct SyntheticData {
     pub seed: Option<u64>,
 }
 
-/// How synthetic labels come about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Labels {
-    /// Uniform and independent of the inputs: pure noise, nothing to learn but the marginals.
-    Random,
-    /// The most likely class of a fixed random teacher network: something to learn.
-    Teacher,
-}
-
-impl Labels {
-    /// All words for it, in the sweep file's order.
-    pub const ALL: [(&'static str, Self); 2] = [("random", Self::Random), ("teacher", Self::Teacher)];
+words! {
+    /// How synthetic labels come about.
+    Labels {
+        /// Uniform and independent of the inputs: pure noise, nothing to learn but the marginals.
+        Random = "random",
+        /// The most likely class of a fixed random teacher network: something to learn.
+        Teacher = "teacher",
+    }
 }
 
 /// `format = "idx"`.
@@ -170,20 +172,15 @@ impl ArrayData {
     }
 }
 
-/// What is done to the inputs before the model sees them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Normalize {
-    /// Bytes are divided by 255, floats are left as they are.
-    Unit,
-    /// Shifted and scaled to mean 0 and standard deviation 1, with the training set's own statistics (one mean
-    /// and one deviation a channel).
-    Standard,
-    /// Left as they are, apart from the conversion to the trial's precision.
-    None,
-}
-
-impl Normalize {
-    /// All words for it, in the sweep file's order.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("unit", Self::Unit), ("standard", Self::Standard), ("none", Self::None)];
+words! {
+    /// What is done to the inputs before the model sees them.
+    Normalize {
+        /// Bytes are divided by 255, floats are left as they are.
+        Unit = "unit",
+        /// Shifted and scaled to mean 0 and standard deviation 1, with the training set's own statistics (one mean
+        /// and one deviation a channel).
+        Standard = "standard",
+        /// Left as they are, apart from the conversion to the trial's precision.
+        None = "none",
+    }
 }

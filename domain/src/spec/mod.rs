@@ -63,13 +63,13 @@ impl SweepDraft {
     /// Whether training it runs code that its user wrote.
     #[must_use]
     pub fn runs_code(&self) -> bool {
-        self.model.runs_code() || self.needs_python()
+        self.model.runs_code() || self.data.source.runs_code()
     }
 
     /// Whether training it takes a Python interpreter.
     #[must_use]
     pub fn needs_python(&self) -> bool {
-        matches!(self.model, ModelSpec::Python(_)) || matches!(self.data.source, DataSource::Python(_))
+        matches!(self.model, ModelSpec::Python(_)) || self.data.source.runs_code()
     }
 }
 

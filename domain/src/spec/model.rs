@@ -78,31 +78,16 @@ pub struct ScriptModel {
     pub file: FileSource,
 }
 
-/// What normalises the outputs of a convolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Norm {
-    /// No normalisation; the convolution has a bias instead.
-    None,
-    /// Over the examples of a micro-batch (Ioffe and Szegedy 2015): accumulation is then approximate, since each
-    /// micro-batch has statistics of its own.
-    Batch,
-    /// Within each example, over groups of channels (Wu and He 2018): does not depend on the batch.
-    Group,
-}
-
-impl Norm {
-    /// All words for it, in the sweep file's order.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("batch", Self::Batch), ("group", Self::Group), ("none", Self::None)];
-
-    /// The word for it in the sweep file.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Batch => "batch",
-            Self::Group => "group",
-        }
+words! {
+    /// What normalises the outputs of a convolution.
+    Norm {
+        /// Over the examples of a micro-batch (Ioffe and Szegedy 2015): accumulation is then approximate, since each
+        /// micro-batch has statistics of its own.
+        Batch = "batch",
+        /// Within each example, over groups of channels (Wu and He 2018): does not depend on the batch.
+        Group = "group",
+        /// No normalisation; the convolution has a bias instead.
+        None = "none",
     }
 }
 

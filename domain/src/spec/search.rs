@@ -16,55 +16,29 @@ pub struct SearchSpec {
     pub max_trials: Option<u64>,
 }
 
-/// What is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Goal {
-    /// The best learning rate of every batch size, between two that are worse.
-    Rows,
-    /// The best cell of the grid, whatever its batch size.
-    Best,
-    /// Nothing in particular: every cell is trained.
-    #[default]
-    All,
-}
-
-impl Goal {
-    /// All words for it, in the sweep file's order.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("rows", Self::Rows), ("best", Self::Best), ("all", Self::All)];
-
-    /// The word for it in the sweep file and in SQL.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Rows => "rows",
-            Self::Best => "best",
-            Self::All => "all",
-        }
+words! {
+    /// What is looked for.
+    #[derive(Default)]
+    Goal {
+        /// The best learning rate of every batch size, between two that are worse.
+        Rows = "rows",
+        /// The best cell of the grid, whatever its batch size.
+        Best = "best",
+        /// Nothing in particular: every cell is trained.
+        #[default]
+        All = "all",
     }
 }
 
-/// How many of the grid's seeds each chosen cell gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum SeedRule {
-    /// All of them.
-    #[default]
-    All,
-    /// One first, and more only for cells that matter and cannot be distinguished yet.
-    Decide,
-}
-
-impl SeedRule {
-    /// All words for it, in the sweep file's order.
-    pub const ALL: [(&'static str, Self); 2] = [("all", Self::All), ("decide", Self::Decide)];
-
-    /// The word for it in the sweep file and in SQL.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Decide => "decide",
-        }
+words! {
+    /// How many of the grid's seeds each chosen cell gets.
+    #[derive(Default)]
+    SeedRule {
+        /// All of them.
+        #[default]
+        All = "all",
+        /// One first, and more only for cells that matter and cannot be distinguished yet.
+        Decide = "decide",
     }
 }
 
@@ -77,11 +51,5 @@ mod tests {
         let spec = SearchSpec::default();
         assert_eq!((spec.goal, spec.seeds), (Goal::All, SeedRule::All));
         assert_eq!((spec.extend, spec.stop, spec.max_trials), (0, false, None));
-    }
-
-    #[test]
-    fn each_word_reads_back() {
-        assert!(Goal::ALL.into_iter().all(|(word, goal)| goal.word() == word));
-        assert!(SeedRule::ALL.into_iter().all(|(word, rule)| rule.word() == word));
     }
 }

@@ -1,6 +1,6 @@
 //! One cell of the grid: everything a worker needs to train it.
 
-use super::{Budget, DataSource, DataSpec, MemorySpec, ModelSpec, TrainSpec, Value};
+use super::{Budget, DataSpec, MemorySpec, ModelSpec, TrainSpec, Value};
 use crate::units::{BatchSize, LearningRate};
 
 /// A trial, complete: what the sweep shares and what this cell sets.
@@ -26,13 +26,7 @@ impl TrialSpec {
     /// Whether training it runs code that its user wrote.
     #[must_use]
     pub fn runs_code(&self) -> bool {
-        self.model.runs_code() || self.needs_python()
-    }
-
-    /// Whether training it takes a Python interpreter.
-    #[must_use]
-    pub fn needs_python(&self) -> bool {
-        matches!(self.model, ModelSpec::Python(_)) || matches!(self.data.source, DataSource::Python(_))
+        self.model.runs_code() || self.data.source.runs_code()
     }
 }
 
