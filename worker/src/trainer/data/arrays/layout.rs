@@ -38,7 +38,7 @@ impl Layout {
     }
 
     /// What is to be said of examples that look like images with their channels last, and are taken as they are: two
-    /// channels, or four as of PNG files with transparency, do not tell an image from many channels of a narrow one.
+    /// channels, or four as of PNG files with transparency, do not distinguish an image from many channels of a narrow one.
     pub fn remark(&self, name: &str) -> Option<String> {
         match self.features[..] {
             [height, width, channels @ (2 | 4)] if height > 4 && width > 4 => Some(format!(

@@ -11,8 +11,8 @@
 
 mod layout;
 mod npz;
+mod numbers;
 mod safetensors;
-mod targets;
 
 use std::path::Path;
 
@@ -20,7 +20,6 @@ use domain::spec::ArrayData;
 
 use self::layout::Layout;
 use super::DataError;
-use super::column::{Column, Storage};
 use super::files::{Files, malformed};
 use super::raw::{Input, Raw};
 
@@ -141,8 +140,9 @@ impl Reading {
         Some(&mut self.bytes[start..])
     }
 
-    /// Where a row is, in the user's words.
-    fn row(&self, row: usize) -> String {
+    /// Where the row with a number is, in the user's words.
+    fn row_of(&self, number: usize) -> String {
+        let row = number / self.train.of_an_example().iter().product::<usize>().max(1);
         match (row.checked_sub(self.train.rows()), &self.validation) {
             (Some(row), Some(validation)) => format!("{}[{row}]", validation.name),
             _ => format!("{}[{row}]", self.train.name),
@@ -184,12 +184,15 @@ fn assemble(arrays: &mut dyn Arrays, data: &ArrayData, layouts: Layouts) -> Resu
         arrays.next(&name, into)?;
     }
     let own_validation = columns[0].validation.as_ref().map(|array| array.rows() as u64);
-    let target = columns.pop().ok_or("it has no columns")?;
-    let (target, values) = targets::of(target)?;
+    let target = numbers::column(columns.pop().ok_or("it has no columns")?)?;
+    let values = numbers::values(&target);
     let mut inputs = Vec::new();
     for (index, reading) in columns.into_iter().enumerate() {
-        let name = data.inputs.get(index).cloned();
-        inputs.push(Input { name, column: input(reading, &layout, has_one_input)? });
+        inputs.push(Input { name: data.inputs.get(index).cloned(), column: numbers::column(reading)? });
+    }
+    if let [Input { column, .. }] = &mut inputs[..] {
+        layout.put_channels_first(&mut column.bytes, column.storage.size());
+        column.shape = layout.features;
     }
     Ok(Raw {
         inputs,
@@ -263,39 +266,6 @@ fn check_rows(columns: &[Reading]) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// An input as it is kept.
-fn input(reading: Reading, layout: &Layout, is_only: bool) -> Result<Column, String> {
-    let shape = match is_only {
-        true => layout.features.clone(),
-        false => reading.train.of_an_example().iter().map(|&size| size as u64).collect(),
-    };
-    let (storage, bytes) = match reading.train.numbers {
-        NumberType::U8 => (Storage::U8, None),
-        NumberType::Bool => (Storage::Bool, None),
-        NumberType::F16 => (Storage::F16, None),
-        NumberType::BF16 => (Storage::BF16, None),
-        NumberType::F32 => (Storage::F32, None),
-        NumberType::F64 => (Storage::F64, None),
-        integers => (Storage::I64, Some(targets::widened(integers, &reading, &reading.bytes)?)),
-    };
-    let row: u64 = shape.iter().product();
-    let mut column = Column { storage, shape, bytes: Vec::new() };
-    if let Some(bytes) = bytes {
-        column.bytes = bytes;
-    } else {
-        let mut reading = reading;
-        column.bytes = std::mem::take(&mut reading.bytes);
-        if let Some(place) = column.first_not_finite() {
-            let place = reading.row(place / row.max(1) as usize);
-            return Err(format!("{place} holds a number that is infinite or not a number"));
-        }
-    }
-    if is_only {
-        layout.put_channels_first(&mut column.bytes, storage.size());
-    }
-    Ok(column)
 }
 
 fn missing(listed: &[Listed], wanted: &str) -> String {

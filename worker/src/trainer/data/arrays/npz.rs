@@ -18,6 +18,9 @@ const EXTENSION: &str = ".npy";
 /// A header of an array holds a type and a few sizes.
 const MOST_HEADER_BYTES: usize = 1 << 16;
 
+/// Characters of a header that an error shows.
+const MOST_SHOWN: usize = 80;
+
 /// Deflate packs at best about a thousand bytes into one, so a file that claims more is lying.
 const MOST_PACKED: u64 = 1100;
 
@@ -170,7 +173,7 @@ fn parse_header(file: &mut dyn Read) -> Result<(NumberType, Vec<usize>, u64), St
     let mut text = vec![0; length];
     file.read_exact(&mut text).map_err(short)?;
     let text = String::from_utf8_lossy(&text);
-    let odd = || format!("has a header that is not in order: {}", text.trim());
+    let odd = || format!("has a header that is not in order: {}", excerpt(&text));
     let numbers = number_type(value(&text, "descr").ok_or_else(odd)?)?;
     let shape = value(&text, "shape").and_then(sizes).ok_or_else(odd)?;
     if value(&text, "fortran_order").ok_or_else(odd)? == "True" && shape.len() > 1 {
@@ -196,6 +199,15 @@ fn sizes(tuple: &str) -> Option<Vec<usize>> {
     inner.split(',').map(str::trim).filter(|size| !size.is_empty()).map(|size| size.parse().ok()).collect()
 }
 
+/// As much of a header as an error can show.
+fn excerpt(text: &str) -> String {
+    let text = text.trim();
+    match text.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 fn number_type(described: &str) -> Result<NumberType, String> {
     let word = described.trim_matches(['\'', '"']);
     Ok(match word {
@@ -214,13 +226,15 @@ fn number_type(described: &str) -> Result<NumberType, String> {
         "|O" => return Err("holds Python objects; save an array of numbers".to_owned()),
         _ if word.starts_with('>') => {
             return Err(format!(
-                "holds numbers of another byte order ({word}); save it as '<{}'",
-                &word[1..]
+                "holds numbers of another byte order ({}); save it as '<{}'",
+                excerpt(word),
+                excerpt(&word[1..])
             ));
         }
         _ => {
             return Err(format!(
-                "holds {word} values; save it as float32, or as int64 where it holds integers"
+                "holds {} values; save it as float32, or as int64 where it holds integers",
+                excerpt(word)
             ));
         }
     })
@@ -267,9 +281,21 @@ mod tests {
             ),
             (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-3,), }", &[]), "not in order"),
             (npy("nonsense", &[]), "not in order"),
+            (npy(&"nonsense ".repeat(1000), &[]), "not in order"),
+            (
+                npy(
+                    &format!(
+                        "{{'descr': '<U{}', 'fortran_order': False, 'shape': (3,), }}",
+                        "5".repeat(9000)
+                    ),
+                    &[],
+                ),
+                "values",
+            ),
         ] {
             let refusal = parse_header(&mut &file[..]).unwrap_err();
             assert!(refusal.contains(reason), "{refusal:?} lacks {reason:?}");
+            assert!(refusal.len() < 200, "{refusal:?}");
         }
     }
 }

@@ -7,6 +7,7 @@ use domain::spec::FileSource;
 use proptest::prelude::*;
 
 use super::*;
+use crate::trainer::data::column::{Column, Storage};
 
 /// A tensor to be saved: name, type, shape, bytes.
 type Entry<'a> = (&'a str, Dtype, Vec<usize>, Vec<u8>);

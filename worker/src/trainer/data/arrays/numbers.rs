@@ -1,4 +1,4 @@
-//! Targets, and integers of any type.
+//! From an array's numbers of any type to a column, and what the numbers of targets are.
 
 use domain::problem::TargetValues;
 
@@ -6,10 +6,8 @@ use super::{NumberType, Reading};
 use crate::trainer::data::column::{Column, Storage};
 use crate::trainer::data::seen::Seen;
 
-/// The targets as they are kept, and what they are. Only integers of other widths than a byte are widened.
-pub(super) fn of(mut reading: Reading) -> Result<(Column, TargetValues), String> {
-    let shape: Vec<u64> = reading.train.of_an_example().iter().map(|&size| size as u64).collect();
-    let row = shape.iter().product::<u64>().max(1) as usize;
+/// The numbers as they are kept. Only integers of other widths than a byte are widened.
+pub(super) fn column(mut reading: Reading) -> Result<Column, String> {
     let (storage, bytes) = match reading.train.numbers {
         NumberType::F16 => (Storage::F16, std::mem::take(&mut reading.bytes)),
         NumberType::BF16 => (Storage::BF16, std::mem::take(&mut reading.bytes)),
@@ -17,21 +15,26 @@ pub(super) fn of(mut reading: Reading) -> Result<(Column, TargetValues), String>
         NumberType::F64 => (Storage::F64, std::mem::take(&mut reading.bytes)),
         NumberType::U8 => (Storage::U8, std::mem::take(&mut reading.bytes)),
         NumberType::Bool => (Storage::Bool, std::mem::take(&mut reading.bytes)),
-        integers => (Storage::I64, widened(integers, &reading, &reading.bytes)?),
+        integers => (Storage::I64, widened(integers, &reading)?),
     };
+    let shape = reading.train.of_an_example().iter().map(|&size| size as u64).collect();
     let column = Column { storage, shape, bytes };
     if let Some(place) = column.first_not_finite() {
-        let place = reading.row(place / row);
+        let place = reading.row_of(place);
         return Err(format!("{place} holds a number that is infinite or not a number"));
     }
+    Ok(column)
+}
+
+/// What the targets in a column are.
+pub(super) fn values(column: &Column) -> TargetValues {
     let mut seen = Seen::default();
-    seen.add(&column);
-    let values = seen.values(column.storage);
-    Ok((column, values))
+    seen.add(column);
+    seen.values(column.storage)
 }
 
 /// Integers of any type in 64 bits.
-pub(super) fn widened(of: NumberType, reading: &Reading, bytes: &[u8]) -> Result<Vec<u8>, String> {
+fn widened(of: NumberType, reading: &Reading) -> Result<Vec<u8>, String> {
     let number = |b: &[u8]| -> Option<i64> {
         Some(match (of, b) {
             (NumberType::Bool | NumberType::U8, &[b]) => b.into(),
@@ -46,11 +49,10 @@ pub(super) fn widened(of: NumberType, reading: &Reading, bytes: &[u8]) -> Result
         })
     };
     let width = of.size();
-    let row = reading.train.of_an_example().iter().product::<usize>().max(1);
-    let mut wide = Vec::with_capacity(bytes.len() / width * 8);
-    for (place, bytes) in bytes.chunks_exact(width).enumerate() {
+    let mut wide = Vec::with_capacity(reading.bytes.len() / width * 8);
+    for (place, bytes) in reading.bytes.chunks_exact(width).enumerate() {
         let number = number(bytes)
-            .ok_or_else(|| format!("{} holds an integer over 2^63 - 1", reading.row(place / row)))?;
+            .ok_or_else(|| format!("{} holds an integer over 2^63 - 1", reading.row_of(place)))?;
         wide.extend(number.to_le_bytes());
     }
     Ok(wide)
@@ -80,6 +82,12 @@ mod tests {
         let shape = [&[rows], example].concat();
         let train = Array { name: "train_y".to_owned(), numbers, shape, bytes: bytes.len() };
         Reading { train, validation: None, bytes }
+    }
+
+    fn of(reading: Reading) -> Result<(Column, TargetValues), String> {
+        let column = column(reading)?;
+        let values = values(&column);
+        Ok((column, values))
     }
 
     #[test]
