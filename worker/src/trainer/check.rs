@@ -20,7 +20,7 @@ use super::step::blueprint::help_for;
 use super::step::exactness;
 use super::step::learner::{Arithmetic, Learner};
 use super::step::loss::Criterion;
-use super::step::outputs::failing;
+use super::step::outputs::{CHECK_IT, failing};
 use super::step::whole_numbers::{ignores_fractions, wants_integers};
 use crate::shim::TorchError;
 use crate::shim::optimizer::bytes;
@@ -113,7 +113,7 @@ fn first_accepted(
                 format!("for 2 examples of shape {features:?} it returns {size:?}, not (2, classes)")
             }
             Err(error) => {
-                let (reason, help) = failing(&InputShape::only(features.clone()), &error);
+                let (reason, help) = failing(&InputShape::only(features.clone()), &error, CHECK_IT);
                 if wants_integers(&error) {
                     return Err((reason, Some(help)));
                 }

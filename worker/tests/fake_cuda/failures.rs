@@ -6,7 +6,7 @@ use proto::v1::{FailureKind, Outcome};
 
 use crate::board::Word;
 use crate::machine::Machine;
-use crate::trials::{seed_example, wide};
+use crate::trials::{convolutional, seed_example, wide};
 
 #[test]
 fn an_illegal_address_ends_the_trainer_and_says_so() {
@@ -19,6 +19,18 @@ fn an_illegal_address_ends_the_trainer_and_says_so() {
     assert!(problem.message.contains("illegal memory access"), "{}", problem.message);
     // Whoever starts another trainer has a device that works.
     assert_eq!(machine.trainer("cuda:0").train(&seed_example(32)).result.outcome(), Outcome::Succeeded);
+}
+
+#[test]
+fn a_device_that_breaks_while_a_module_is_tried_out_is_not_the_modules_fault() {
+    let machine = Machine::new();
+    for launch in 1..=4 {
+        let mut trainer = machine.trainer("cuda:0");
+        machine.board().change(0, Word::BreakAtLaunch, launch);
+        let problem = trainer.try_to_train(&convolutional()).unwrap_err();
+        assert!(problem.fatal && problem.kind() == FailureKind::Trainer, "{launch}: {problem:?}");
+        assert!(problem.message.contains("illegal memory access"), "{launch}: {}", problem.message);
+    }
 }
 
 /// So often in a row an allocation fails before libtorch gives up: it empties its cache in two steps and tries again.

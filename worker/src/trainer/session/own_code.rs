@@ -44,8 +44,8 @@ impl OwnCode<'_> {
         Ok(remark)
     }
 
-    /// Refuses a loss of the model's own that is no sum with its terms: split, it would be another one. Where memory is too short to find
-    /// out, so be it.
+    /// Refuses a loss of the model's own that is no sum with its terms: split, it would be another one. Where memory is too
+    /// short to find out, so be it.
     fn look_at_loss(&self, learner: &mut Learner, feed: &mut Feed) -> Result<(), TrialError> {
         let train_examples = self.data.shape.train_examples;
         match TorchError::catch(|| exactness::loss_fault(learner, feed, train_examples)) {

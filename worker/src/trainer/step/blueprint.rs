@@ -6,9 +6,9 @@ use super::code;
 use super::exactness::LossFault;
 use super::learner::{Arithmetic, Learner};
 use super::loss::Criterion;
-use super::outputs::{self, CHECK_IT, failing, tried_on};
+use super::outputs::{self, CHECK_IT};
 use super::problem::Problem;
-use crate::shim::TorchError;
+use crate::shim::{TorchError, TorchErrorKind};
 use crate::trainer::digest::sha256_of;
 use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::model::{Model, Script};
@@ -243,7 +243,7 @@ fn script(
     }
     let loaded = TorchError::catch(|| Script::load(path, seed, options));
     let script = match loaded {
-        Err(error) if !error.is_out_of_memory() => {
+        Err(error) if error.kind == TorchErrorKind::Other => {
             let help = help_for(&error);
             return unusable(error.message, help);
         }
@@ -253,19 +253,9 @@ fn script(
         return unusable("it has no parameter that wants a gradient".to_owned(), CHECK_IT);
     }
     let mut model = TorchError::catch(|| Model::from_script(script)).doing(BUILDING)?;
-    match TorchError::catch(|| model.output_shape(inputs, outputs::TRIED, options)) {
-        Ok(size) => match outputs::width(&size, problem.task) {
-            Ok(width) => {
-                model.set_remark(outputs::remark(&size, problem.task));
-                Ok((model, width))
-            }
-            Err((wrong, help)) => unusable(format!("{}{wrong}", tried_on(inputs)), help),
-        },
-        Err(error) if error.is_out_of_memory() => Err(error).doing(BUILDING),
-        Err(error) => {
-            let (reason, help) = failing(inputs, &error);
-            unusable(reason, help)
-        }
+    match outputs::try_out(&mut model, problem, options, CHECK_IT).doing(BUILDING)? {
+        Ok(width) => Ok((model, width)),
+        Err((reason, help)) => unusable(reason, help),
     }
 }
 

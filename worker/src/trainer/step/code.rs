@@ -9,10 +9,9 @@ use domain::spec::PythonCode;
 use domain::units::{ContentHash, ContentHasher};
 
 use super::learner::Arithmetic;
-use super::outputs::{self, failing, tried_on};
+use super::outputs;
 use super::problem::Problem;
-use super::whole_numbers::wants_integers;
-use crate::shim::{TorchError, TorchErrorKind};
+use crate::shim::TorchError;
 use crate::trainer::digest;
 use crate::trainer::error::{Doing, TrialError};
 use crate::trainer::hosted::{self, BuildRequest};
@@ -87,18 +86,9 @@ pub fn build(
         // Its outputs are for its own loss to understand.
         return Ok((model, 0));
     }
-    match TorchError::catch(|| model.output_shape(inputs, outputs::TRIED, (kind, device))) {
-        Ok(size) => match outputs::width(&size, problem.task) {
-            Ok(width) => {
-                model.set_remark(outputs::remark(&size, problem.task));
-                Ok((model, width))
-            }
-            Err((wrong, help)) => unusable(format!("{}{wrong}", tried_on(inputs)), help),
-        },
-        Err(error) if error.kind == TorchErrorKind::Other => {
-            let (reason, help) = failing(inputs, &error);
-            unusable(reason, if wants_integers(&error) { help } else { "see its code" })
-        }
-        Err(error) => Err(error).doing("trying the module on two examples"),
+    let tried = outputs::try_out(&mut model, problem, (kind, device), "see its code");
+    match tried.doing("trying the module on two examples")? {
+        Ok(width) => Ok((model, width)),
+        Err((reason, help)) => unusable(reason, help),
     }
 }

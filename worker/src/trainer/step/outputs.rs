@@ -1,21 +1,50 @@
 //! Whether what a module of the user's own returns is what its task needs.
 
 use domain::problem::{InputShape, Task};
+use tch::{Device, Kind};
 
+use super::problem::Problem;
 use super::whole_numbers::wants_integers;
-use crate::shim::TorchError;
+use crate::shim::{TorchError, TorchErrorKind};
+use crate::trainer::model::Model;
 
 /// What else to do about a module.
 pub(in crate::trainer) const CHECK_IT: &str = "`batchsweep model check` shows more";
 
 /// Examples that a module is tried on.
-pub const TRIED: i64 = 2;
+const TRIED: i64 = 2;
+
+/// What is wrong with a module, and what to do.
+pub type Unsuitable = (String, &'static str);
+
+/// Tries a module of the user's own on [`TRIED`] examples: the width of its outputs, or why it does not suit the problem. What
+/// to do about a module that fails for a reason of its own is `otherwise`.
+///
+/// # Errors
+/// [`TorchError`] where that is not the module's fault, as when memory runs out, or what its code raised.
+pub fn try_out(
+    model: &mut Model,
+    problem: &Problem<'_>,
+    (kind, device): (Kind, Device),
+    otherwise: &'static str,
+) -> Result<Result<u64, Unsuitable>, TorchError> {
+    let inputs = &problem.shape.inputs;
+    match TorchError::catch(|| model.output_shape(inputs, TRIED, (kind, device))) {
+        Ok(size) => {
+            model.set_remark(remark(&size, problem.task));
+            let unsuitable = |(wrong, help)| (format!("{}{wrong}", tried_on(inputs)), help);
+            Ok(width(&size, problem.task).map_err(unsuitable))
+        }
+        Err(error) if error.kind == TorchErrorKind::Other => Ok(Err(failing(inputs, &error, otherwise))),
+        Err(error) => Err(error),
+    }
+}
 
 /// The width of outputs of this size for [`TRIED`] examples, where they are one for each class.
 ///
 /// # Errors
 /// What is wrong with them, and what to do.
-pub fn width(size: &[i64], task: &Task) -> Result<u64, (String, &'static str)> {
+fn width(size: &[i64], task: &Task) -> Result<u64, Unsuitable> {
     let wrong = |wanted: String, help| Err((format!("it returns {size:?}, not {wanted}"), help));
     match task {
         Task::Classification { classes } => match *size {
@@ -53,8 +82,7 @@ pub fn width(size: &[i64], task: &Task) -> Result<u64, (String, &'static str)> {
 }
 
 /// What the user should know of outputs that could be read in two ways.
-#[must_use]
-pub fn remark(size: &[i64], task: &Task) -> Option<String> {
+fn remark(size: &[i64], task: &Task) -> Option<String> {
     let Task::Sequence { positions, classes } = task else { return None };
     let [_, rest @ .., width] = size else { return None };
     let is_either = rest.len() == positions.len() && is_shape(rest, positions) && *width as u64 >= *classes;
@@ -71,7 +99,7 @@ fn is_shape(sizes: &[i64], shape: &[u64]) -> bool {
 }
 
 /// "for 2 examples of shape [1, 28, 28] ", as a sentence about a module begins.
-pub(in crate::trainer) fn tried_on(inputs: &[InputShape]) -> String {
+fn tried_on(inputs: &[InputShape]) -> String {
     let shapes: Vec<_> = inputs
         .iter()
         .map(|input| match &input.name {
@@ -83,7 +111,11 @@ pub(in crate::trainer) fn tried_on(inputs: &[InputShape]) -> String {
 }
 
 /// What is wrong with a module that fails for examples of this shape, and what to do.
-pub(in crate::trainer) fn failing(inputs: &[InputShape], error: &TorchError) -> (String, &'static str) {
+pub(in crate::trainer) fn failing(
+    inputs: &[InputShape],
+    error: &TorchError,
+    otherwise: &'static str,
+) -> Unsuitable {
     if wants_integers(error) {
         let reason =
             "it takes integers alone, as an embedding does, and inputs come as floating-point numbers"
@@ -93,7 +125,7 @@ pub(in crate::trainer) fn failing(inputs: &[InputShape], error: &TorchError) -> 
             "save them as int64; or begin its `forward` with `x = x.long()`, and set `normalize = \"none\"` in [data]",
         );
     }
-    (format!("{}it fails: {}", tried_on(inputs), error.message), CHECK_IT)
+    (format!("{}it fails: {}", tried_on(inputs), error.message), otherwise)
 }
 
 #[cfg(test)]

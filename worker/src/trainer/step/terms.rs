@@ -1,4 +1,4 @@
-//! What the summed loss of a batch is divided by: known before, or measured by the model's own loss.
+//! What the summed loss of a batch is divided by: known before, or measured, as by the model's own loss.
 
 use tch::{Kind, Tensor};
 
