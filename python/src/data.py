@@ -122,6 +122,9 @@ def as_tensor(value, name, place):
                 f"{place} holds a {kind.__module__}.{kind.__name__}; return tensors, arrays or numbers "
                 "(of an image, torchvision's ToTensor or numpy.asarray)"
             ) from None
+    if value.is_meta or value.layout is not torch.strided:
+        kind = "meta" if value.is_meta else str(value.layout).removeprefix("torch.")
+        raise TypeError(f"{place} holds a {kind} tensor; return a dense one, with its numbers")
     if value.dtype in (torch.int8, torch.int16, torch.int32):
         value = value.to(torch.int64)
     if value.dtype not in KINDS:

@@ -27,7 +27,7 @@ impl Scale {
         } else {
             (score - best) / (worst - best)
         };
-        // Nothing to tell apart where all scores are equal, or zero.
+        // Nothing to distinguish where all scores are equal, or zero.
         if share.is_finite() { (share.clamp(0.0, 1.0) * 9.99) as usize } else { 0 }
     }
 }

@@ -61,6 +61,7 @@ mod tests {
     use super::*;
     use crate::shim::optimizer::clear_gradients;
     use crate::shim::step;
+    use crate::trainer::exclusive;
 
     fn chain(widths: &[i64], kind: Kind) -> TensorList {
         let parameters = widths.windows(2).flat_map(|pair| [vec![pair[1], pair[0]], vec![pair[1]]]);
@@ -101,6 +102,7 @@ mod tests {
             examples in 1i64..40, side in 1i64..6, hidden in proptest::collection::vec(1i64..70, 0..4),
             classes in 1i64..11, double: bool, mse: bool, as_images: bool, seed in 0i64..1000,
         ) {
+            let _exclusive = exclusive();
             tch::manual_seed(seed);
             let kind = if double { Kind::Double } else { Kind::Float };
             let loss = if mse { ClassLoss::SquaredError } else { ClassLoss::CrossEntropy };

@@ -70,7 +70,7 @@ fn models_data_and_losses_as_people_write_them_have_the_losses_of_a_plain_loop()
                 .iter()
                 .zip(&losses)
                 .map(|(ours, theirs)| ((ours - theirs) / theirs).abs());
-            let worst = worst.fold(0.0, f64::max);
+            let worst = worst.max_by(f64::total_cmp).unwrap();
             println!("{name:16} {micro_batch:?}: off by {worst:.1e} at most");
             if worst.is_nan() || worst >= bound {
                 differences.push(format!("{name} {micro_batch:?}: off by {worst:e}"));
