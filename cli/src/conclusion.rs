@@ -20,7 +20,7 @@ const FEW_GROUPS: usize = 4;
 /// # Errors
 /// When standard output does not take it.
 pub fn write_results(analyzed: &AnalyzedSweep, talk: Talk) -> Result<(), Failure> {
-    table(&analyzed.gathered.results, Format::Table, talk)?;
+    table(&analyzed.gathered.results, Format::Table, analyzed.name(), talk)?;
     warn(&analyzed.gathered.analysis.warnings, FEW_WARNINGS, analyzed.name(), talk);
     Ok(())
 }
@@ -30,7 +30,7 @@ pub fn write_results(analyzed: &AnalyzedSweep, talk: Talk) -> Result<(), Failure
 /// # Errors
 /// When standard output does not take it.
 pub fn write_end(analyzed: &AnalyzedSweep, format: Format, talk: Talk) -> Result<(), Failure> {
-    table(&analyzed.gathered.results, format, talk)?;
+    table(&analyzed.gathered.results, format, analyzed.name(), talk)?;
     if format == Format::Table {
         output::text("\n")?;
         write_conclusion(analyzed, FEW_WARNINGS, talk)?;
@@ -105,12 +105,20 @@ fn heatmaps(analysis: &Analysis) -> String {
     out
 }
 
-fn table(table: &Table, format: Format, talk: Talk) -> Result<(), Failure> {
-    output::table(format, table, results::sheet)?;
+/// People see what was trained; programs all trials.
+fn table(table: &Table, format: Format, sweep: &str, talk: Talk) -> Result<(), Failure> {
+    let (trained, skipped) = results::without_skipped(table);
+    output::table(format, table, |_| results::sheet(&trained))?;
     if format != Format::Table || talk == Talk::Quiet {
         return Ok(());
     }
-    let hidden = results::sheet(table).hidden_at(output::look().width);
+    if skipped > 0 {
+        let trials = human::count(skipped as u64, "trial");
+        talk.say(format_args!(
+            "({trials} left out by the search; why: batchsweep show {sweep} --why BATCH_SIZE@LEARNING_RATE)"
+        ));
+    }
+    let hidden = results::sheet(&trained).hidden_at(output::look().width);
     if hidden > 0 {
         talk.say(format_args!(
             "({} did not fit; -o csv and -o json have all)",

@@ -114,7 +114,8 @@ async fn show(
 ) {
     display.borrow_mut().update(state);
     let Some(sweep) = &state.sweep else { return };
-    let (_, ended) = trials(sweep.counts.as_ref());
+    let counts = sweep.counts.unwrap_or_default();
+    let ended = trials(Some(&counts)).1 - counts.skipped;
     let start = Instant::now();
     let is_time = start >= *results_again_at || has_ended(sweep);
     if is_time && display.borrow().wants_ended(ended) {
@@ -136,8 +137,7 @@ pub fn is_set_aside(sweep: &Sweep) -> bool {
 /// No trial is left that could change.
 #[must_use]
 pub fn has_ended(sweep: &Sweep) -> bool {
-    let (all, ended) = trials(sweep.counts.as_ref());
-    sweep.state() == SweepState::Finished || all == ended
+    sweep.state() == SweepState::Finished
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::cache::{MeasuredMemory, Specs};
 use crate::store::Store;
 use crate::tasks::claims::Claims;
 use crate::tasks::completions::Completions;
+use crate::tasks::searches::Searches;
 use crate::tasks::watches::Watches;
 use crate::uploads::Uploads;
 
@@ -25,6 +26,8 @@ pub struct Context {
     pub claims: Claims,
     /// The line of results that are brought.
     pub completions: Completions,
+    /// Hints to those who decide what sweeps with `[search]` train.
+    pub searches: Searches,
     /// Watched sweeps.
     pub watches: Watches,
     /// Where files are kept that were sent along with sweeps.

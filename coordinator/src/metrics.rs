@@ -77,17 +77,14 @@ impl Metrics {
             LeaseOrder::Lost => "lost",
             LeaseOrder::Stop => "stop",
             LeaseOrder::HandOver => "hand_over",
+            LeaseOrder::Conclude => "conclude",
         };
         self.heartbeats.get_or_create(&Kind { kind }).inc();
     }
 
     /// Counts a result that was accepted, and how often it ran out of memory.
     pub fn completed(&self, outcome: Outcome, oom_count: u64) {
-        self.attempt_ended(match outcome {
-            Outcome::Succeeded => "succeeded",
-            Outcome::Diverged => "diverged",
-            Outcome::Infeasible => "infeasible",
-        });
+        self.attempt_ended(outcome.status().word());
         self.out_of_memory.inc_by(oom_count);
     }
 

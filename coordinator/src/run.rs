@@ -28,6 +28,7 @@ use crate::store::Store;
 use crate::store::connect::{self, ConnectError};
 use crate::tasks::claims::Claims;
 use crate::tasks::completions::Completions;
+use crate::tasks::searches::Searches;
 use crate::tasks::watches::Watches;
 use crate::tasks::{self, cleaner, health, notices, reaper};
 use crate::uploads::Uploads;
@@ -166,6 +167,7 @@ fn context(
     Ok(Context {
         claims: Claims::start(store.clone(), config.lease_ttl, drain.clone()),
         completions: Completions::start(store.clone(), config.lease_ttl),
+        searches: Searches::default(),
         watches: Watches::new(store.clone(), stop.clone()),
         uploads: Arc::new(Uploads::new(config.upload_store(), config.limits.uploads())),
         known_memory: MeasuredMemory::default(),
@@ -186,6 +188,7 @@ fn start_tasks(config: &ServeConfig, context: &Context, stop: &CancellationToken
     tokio::spawn(notices::run(store(), context.claims.clone(), stop.clone()));
     tokio::spawn(cleaner::run(store(), config.keep_checkpoints, stop.clone()));
     tokio::spawn(reaper::run(store(), context.claims.clone(), config.lease_ttl, stop.clone()));
+    tokio::spawn(context.searches.clone().run(store(), context.claims.clone(), stop.clone()));
     tokio::spawn(tasks::uploads::run(store(), Arc::clone(&context.uploads), stop.clone()));
 }
 

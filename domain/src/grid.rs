@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::spec::{Axis, GridSpec, SweepSpec, TrialSettings, TrialSpec, Value};
+use crate::spec::{Axis, GridSpec, SweepDraft, SweepSpec, TrialSettings, TrialSpec, Value};
 use crate::units::{BatchSize, LearningRate};
 
 /// One cell of the grid, with its place and its key.
@@ -22,7 +22,7 @@ pub struct PlannedTrial {
 impl PlannedTrial {
     /// The trial as a worker needs it.
     #[must_use]
-    pub fn spec(&self, sweep: &SweepSpec) -> TrialSpec {
+    pub fn spec(&self, sweep: &SweepDraft) -> TrialSpec {
         TrialSpec::new(sweep.data.clone(), sweep.model.clone(), sweep.memory, self.settings.clone())
     }
 }
@@ -37,15 +37,15 @@ pub fn expand(sweep: &SweepSpec) -> Vec<PlannedTrial> {
     for &seed in &sweep.grid.seed {
         for &cell in &cells {
             for combination in &combinations {
-                trials.extend(trial(sweep, trials.len(), cell, combination, seed));
+                trials.extend(trial(sweep, trials.len() as u64, cell, combination, seed));
             }
         }
     }
     trials
 }
 
-/// Batch sizes and the learning rates of each. What the check refuses is left out.
-fn cells(grid: &GridSpec) -> Vec<(BatchSize, LearningRate)> {
+/// Batch sizes and the learning rates of each, in the grid's order. What the check refuses is left out.
+pub(crate) fn cells(grid: &GridSpec) -> Vec<(BatchSize, LearningRate)> {
     let batch_sizes = grid.batch_size.values().into_iter().filter_map(|size| BatchSize::try_new(size).ok());
     let rates = |batch_size| {
         let values = (0..grid.learning_rate.len())
@@ -56,9 +56,9 @@ fn cells(grid: &GridSpec) -> Vec<(BatchSize, LearningRate)> {
 }
 
 /// One trial. `None` cannot happen for a checked sweep: each axis value was tried by the check.
-fn trial(
-    sweep: &SweepSpec,
-    index: usize,
+pub(crate) fn trial(
+    sweep: &SweepDraft,
+    index: u64,
     (batch_size, learning_rate): (BatchSize, LearningRate),
     combination: &[(Axis<'_>, &Value)],
     seed: u64,
@@ -80,7 +80,7 @@ fn trial(
     let others = combination.iter().map(|(axis, value)| (axis.name(), (*value).clone()));
     let seed = ("seed".to_owned(), Value::Integer(i64::try_from(seed).ok()?));
     let parameters: Vec<_> = first.chain(others).chain([seed]).collect();
-    Some(PlannedTrial { index: index as u64, key: key(&parameters), settings, parameters })
+    Some(PlannedTrial { index, key: key(&parameters), settings, parameters })
 }
 
 /// Everything else is the same for all trials of a sweep. Numbers are written in their shortest exact form.

@@ -6,6 +6,8 @@ use std::str::FromStr;
 /// The state of a trial, as the `status` column tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TrialStatus {
+    /// The sweep's search has not decided yet whether it is trained.
+    Undecided,
     /// Waits for a worker.
     Pending,
     /// A worker holds its lease.
@@ -16,6 +18,10 @@ pub enum TrialStatus {
     Diverged,
     /// Not even one example at a time fits: a result, not a failure.
     Infeasible,
+    /// Ended early by the sweep's search, as it could no longer become the best of its batch size: a result, not a failure.
+    Stopped,
+    /// Left out by the sweep's search: never trained, and no failure.
+    Skipped,
     /// Every attempt ended in an error.
     Failed,
     /// Somebody stopped it.
@@ -24,12 +30,15 @@ pub enum TrialStatus {
 
 impl TrialStatus {
     /// All of them, in the order in which people read them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
+        Self::Undecided,
         Self::Pending,
         Self::Running,
         Self::Succeeded,
         Self::Diverged,
         Self::Infeasible,
+        Self::Stopped,
+        Self::Skipped,
         Self::Failed,
         Self::Cancelled,
     ];
@@ -38,11 +47,14 @@ impl TrialStatus {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
+            Self::Undecided => "undecided",
             Self::Pending => "pending",
             Self::Running => "running",
             Self::Succeeded => "succeeded",
             Self::Diverged => "diverged",
             Self::Infeasible => "infeasible",
+            Self::Stopped => "stopped",
+            Self::Skipped => "skipped",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
         }
@@ -51,13 +63,13 @@ impl TrialStatus {
     /// Whether nothing more happens to it by itself.
     #[must_use]
     pub fn is_terminal(self) -> bool {
-        !matches!(self, Self::Pending | Self::Running)
+        !matches!(self, Self::Undecided | Self::Pending | Self::Running)
     }
 
     /// Whether it ended with something to learn from.
     #[must_use]
     pub fn is_result(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Diverged | Self::Infeasible)
+        matches!(self, Self::Succeeded | Self::Diverged | Self::Infeasible | Self::Stopped)
     }
 
     /// The state after an event, or `None` where the event has no place: then it is refused, never ignored.
@@ -74,8 +86,11 @@ impl TrialStatus {
             // A drained worker did nothing wrong: that has a budget of its own.
             (Self::Running, Event::Released) if retries_left => Some(Self::Pending),
             (Self::Running, Event::Released) => Some(Self::Failed),
-            (Self::Pending | Self::Running, Event::Cancelled) => Some(Self::Cancelled),
+            (Self::Undecided | Self::Pending | Self::Running, Event::Cancelled) => Some(Self::Cancelled),
             (Self::Failed | Self::Cancelled, Event::Retried) => Some(Self::Pending),
+            (Self::Undecided | Self::Skipped, Event::Begun) => Some(Self::Pending),
+            (Self::Undecided, Event::LeftOut) => Some(Self::Skipped),
+            (Self::Cancelled | Self::Skipped, Event::Reopened) => Some(Self::Undecided),
             _ => None,
         }
     }
@@ -120,6 +135,12 @@ pub enum TrialEvent {
     Cancelled,
     /// Somebody asked for another try.
     Retried,
+    /// The sweep's search chose it.
+    Begun,
+    /// The sweep's search is over, and did not choose it.
+    LeftOut,
+    /// The sweep's search goes on, and no worker has taken it so far.
+    Reopened,
 }
 
 /// How a trial that was trained, or could not be, ended.
@@ -131,6 +152,8 @@ pub enum Outcome {
     Diverged,
     /// See [`TrialStatus::Infeasible`].
     Infeasible,
+    /// See [`TrialStatus::Stopped`].
+    Stopped,
 }
 
 impl Outcome {
@@ -141,6 +164,7 @@ impl Outcome {
             Self::Succeeded => TrialStatus::Succeeded,
             Self::Diverged => TrialStatus::Diverged,
             Self::Infeasible => TrialStatus::Infeasible,
+            Self::Stopped => TrialStatus::Stopped,
         }
     }
 }
@@ -229,16 +253,20 @@ pub fn is_set_aside(failures_in_a_row: u32, pending: u64) -> bool {
 mod tests {
     use super::*;
 
-    const EVENTS: [TrialEvent; 9] = [
+    const EVENTS: [TrialEvent; 13] = [
         TrialEvent::Claimed,
         TrialEvent::Completed(Outcome::Succeeded),
         TrialEvent::Completed(Outcome::Diverged),
         TrialEvent::Completed(Outcome::Infeasible),
+        TrialEvent::Completed(Outcome::Stopped),
         TrialEvent::AttemptFailed,
         TrialEvent::Released,
         TrialEvent::LeaseExpired,
         TrialEvent::Cancelled,
         TrialEvent::Retried,
+        TrialEvent::Begun,
+        TrialEvent::LeftOut,
+        TrialEvent::Reopened,
     ];
 
     #[test]
@@ -256,6 +284,16 @@ mod tests {
             let next = status.after(TrialEvent::Completed(Outcome::Succeeded), true);
             assert_eq!(next.is_some(), status == TrialStatus::Running, "{status}");
         }
+    }
+
+    #[test]
+    fn what_a_search_left_out_may_still_be_chosen() {
+        let undecided = TrialStatus::Undecided;
+        assert_eq!(undecided.after(TrialEvent::Begun, true), Some(TrialStatus::Pending));
+        let skipped = undecided.after(TrialEvent::LeftOut, true).unwrap();
+        assert!(skipped.is_terminal() && !skipped.is_result() && !undecided.is_terminal());
+        assert_eq!(skipped.after(TrialEvent::Claimed, true), None);
+        assert_eq!(skipped.after(TrialEvent::Reopened, true), Some(undecided));
     }
 
     #[test]

@@ -52,11 +52,13 @@ pub enum View {
     Worker,
     /// One row a batch size and optimizer.
     BestLearningRate,
+    /// One row a decision of a sweep's search.
+    Decision,
 }
 
 impl View {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Result,
         Self::Trial,
         Self::Metric,
@@ -65,6 +67,7 @@ impl View {
         Self::Log,
         Self::Worker,
         Self::BestLearningRate,
+        Self::Decision,
     ];
 
     /// Its name within schema `batchsweep`.
@@ -79,6 +82,7 @@ impl View {
             Self::Log => "log",
             Self::Worker => "worker",
             Self::BestLearningRate => "best_learning_rate",
+            Self::Decision => "decision",
         }
     }
 }

@@ -4,8 +4,8 @@
 
 use domain::spec::{
     BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, Labels, LearningRateAxis, MemorySpec,
-    MicroBatchPolicy, ModelSpec, Normalize, OptimizerKind, ScalingRule, SweepDraft, SyntheticData, TrainAxis,
-    TrainKey, TrainSpec, Value,
+    MicroBatchPolicy, ModelSpec, Normalize, OptimizerKind, ScalingRule, SearchSpec, SweepDraft,
+    SyntheticData, TrainAxis, TrainKey, TrainSpec, Value,
 };
 use domain::{SweepSpec, expand};
 use proptest::prelude::*;
@@ -36,6 +36,7 @@ fn seed_example() -> SweepDraft {
         },
         train: TrainSpec { budget: Some(Budget::Epochs(3)), ..TrainSpec::default() },
         memory: MemorySpec::default(),
+        search: SearchSpec::default(),
     }
 }
 

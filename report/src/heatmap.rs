@@ -216,7 +216,7 @@ impl Map<'_> {
                 let bold = if self.is_best(cell) { "1;" } else { "" };
                 format!("{bold}38;5;{ink};48;5;{}", SHADES[step])
             }
-            None if cell.state() == CellState::Open => "2".to_owned(),
+            None if matches!(cell.state(), CellState::Open | CellState::Skipped) => "2".to_owned(),
             None if cell.state() == CellState::Failed => "31".to_owned(),
             None => "33".to_owned(),
         };
@@ -236,7 +236,9 @@ impl Map<'_> {
             (CellState::Missed, "did not meet the target"),
             (CellState::Infeasible, "does not fit in memory"),
             (CellState::Open, "not ended"),
+            (CellState::Stopped, "ended early"),
             (CellState::Failed, "failed or cancelled"),
+            (CellState::Skipped, "left out by the search"),
         ] {
             if self.grid.cells.iter().any(|cell| cell.state() == state) {
                 legend.push(format!("{} {meaning}", sign(state)));
@@ -258,7 +260,9 @@ fn sign(state: CellState) -> &'static str {
         CellState::Missed => ">",
         CellState::Infeasible => "m",
         CellState::Open => ".",
+        CellState::Stopped => "/",
         CellState::Failed => "!",
+        CellState::Skipped => "-",
     }
 }
 

@@ -36,6 +36,15 @@ pub fn sheet(results: &Table) -> Sheet {
     Sheet { columns, rows }.without_empty_columns()
 }
 
+/// The trials that were not left out by the sweep's search, and how many were.
+#[must_use]
+pub fn without_skipped(results: &Table) -> (Table, usize) {
+    let is_kept = |row: &usize| results.text(*row, "status") != Some("skipped");
+    let kept: Vec<_> = (0..results.rows.len()).filter(is_kept).map(|row| results.rows[row].clone()).collect();
+    let skipped = results.rows.len() - kept.len();
+    (Table { columns: results.columns.clone(), rows: kept }, skipped)
+}
+
 /// The axes besides batch size and learning rate that take more than one value, by name.
 #[must_use]
 pub fn differing_axes(results: &Table) -> Vec<String> {

@@ -46,9 +46,9 @@ pub fn tone(status: &str) -> Tone {
     match status {
         "succeeded" | "finished" | "ready" => Tone::Good,
         "running" | "active" | "busy" => Tone::Busy,
-        "diverged" | "infeasible" | "paused" | "draining" | "drained" => Tone::Odd,
+        "diverged" | "infeasible" | "stopped" | "paused" | "draining" | "drained" => Tone::Odd,
         "failed" | "lost" | "expired" => Tone::Bad,
-        "pending" | "cancelled" | "idle" => Tone::Faint,
+        "undecided" | "pending" | "skipped" | "cancelled" | "idle" => Tone::Faint,
         _ => Tone::Plain,
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use domain::spec::{
     BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, Labels, LearningRateAxis, MemorySpec,
-    MicroBatchPolicy, ModelSpec, Normalize, SweepDraft, SyntheticData, TrainSpec,
+    MicroBatchPolicy, ModelSpec, Normalize, SearchSpec, SweepDraft, SyntheticData, TrainSpec,
 };
 use proto::{Wire, v1};
 use uuid::Uuid;
@@ -55,6 +55,7 @@ fn spec(trials: u64) -> v1::SweepSpec {
         },
         train: TrainSpec { budget: Some(Budget::Epochs(3)), ..TrainSpec::default() },
         memory: MemorySpec { budget: None, micro_batch: MicroBatchPolicy::Auto },
+        search: SearchSpec::default(),
     }
     .to_wire()
 }

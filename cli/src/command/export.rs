@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(value_name = "SWEEP")]
     sweep: String,
 
-    /// What to write: csv or parquet for a file each of results, trials, metrics, attempts and splits; tensorboard for a
+    /// What to write: csv or parquet for a file each of results, trials, metrics, attempts, splits and decisions; tensorboard for a
     /// run a trial
     #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     format: Format,
@@ -100,6 +100,7 @@ async fn tables<F: TableFile>(
         ("trials", View::Trial),
         ("attempts", View::Attempt),
         ("splits", View::Split),
+        ("decisions", View::Decision),
     ] {
         let mut file = begin(name)?;
         let mut pages = Pages::new(rows::of_sweep(view, sweep_id));

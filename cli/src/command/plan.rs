@@ -4,6 +4,7 @@ use domain::architecture::layers;
 use domain::memory::{MemoryParts, StaticParts};
 use domain::problem::{DataShape, InputShape, Target, Task};
 use domain::run::PeakMemory;
+use domain::search::SweepSearch;
 use domain::spec::{DataSource, SweepSpec, Value};
 use domain::units::LearningRate;
 use domain::{PlannedTrial, TrialSettings, expand};
@@ -88,9 +89,24 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             format!("{told}; {} micro-batches were run to see what they take", human::whole(probes))
         }
     });
+    if let Some(search) = SweepSearch::of(&spec.sweep) {
+        context.talk.say(at_most(search.at_most(), trials.len() as u64));
+    }
     tell_problems(&rows, context);
     context.talk.next(format_args!("batchsweep run {}", args.spec.spec.display()));
     Ok(Exit::Success)
+}
+
+/// How many trials a search trains at most, of the grid and past its edges.
+fn at_most(most: u64, of_grid: u64) -> String {
+    match most.checked_sub(of_grid) {
+        Some(0) => format!("the search trains those of them that it needs: at most all {of_grid}"),
+        Some(past) => format!(
+            "the search trains those of them that it needs, and at most {} past the edges of the grid",
+            human::count(past, "trial")
+        ),
+        None => format!("the search trains at most {most} of them"),
+    }
 }
 
 /// Asks the trainer once for all trials that take the same memory. Gives also how many micro-batches it ran to answer, and

@@ -231,7 +231,7 @@ async fn again(session: &Session, sweep: &Sweep, talk: Talk) -> Result<Sweep, Fa
     let refused = |status| session.refused(&status);
     let counts = sweep.counts.unwrap_or_default();
     let lost = counts.failed + counts.cancelled;
-    let open = lost + counts.pending + counts.running;
+    let open = lost + counts.undecided + counts.pending + counts.running;
     let id = &sweep.sweep_id;
     if open == 0 {
         return Err(Failure::failed(format!(
@@ -354,7 +354,7 @@ async fn set_leftovers_aside(session: &Session, kept: Option<&str>, talk: Talk) 
         talk.warn(format_args!(
             "sweep {} was left with {} and is paused; to go on: batchsweep run --resume {}",
             sweep.sweep_id,
-            human::count(counts.pending + counts.running, "open trial"),
+            human::count(counts.undecided + counts.pending + counts.running, "open trial"),
             sweep.sweep_id,
         ));
     }

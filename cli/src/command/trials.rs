@@ -18,7 +18,7 @@ pub struct Args {
     #[arg(value_name = "SWEEP")]
     sweep: String,
 
-    /// Only trials in this state: pending, running, succeeded, diverged, infeasible, failed, cancelled
+    /// Only trials in this state: undecided, pending, running, succeeded, diverged, infeasible, stopped, skipped, failed, cancelled
     #[arg(long, value_name = "STATUS", value_parser = statuses(), hide_possible_values = true)]
     status: Option<String>,
 

@@ -97,7 +97,7 @@ async fn refuse_to_wait_in_vain(session: &Session, sweep: &str) -> Result<(), Fa
         return Ok(());
     }
     let counts = found.counts.unwrap_or_default();
-    let open = human::count(counts.pending + counts.running, "open trial");
+    let open = human::count(counts.undecided + counts.pending + counts.running, "open trial");
     let resume = if found.state() == SweepState::Paused {
         format!(" && batchsweep resume {sweep}")
     } else {
@@ -148,10 +148,13 @@ pub fn by_state(counts: Option<&TrialCounts>) -> String {
         (counts.succeeded, "succeeded"),
         (counts.diverged, "diverged"),
         (counts.infeasible, "infeasible"),
+        (counts.stopped, "stopped"),
+        (counts.skipped, "skipped"),
         (counts.failed, "failed"),
         (counts.cancelled, "cancelled"),
         (counts.running, "running"),
         (counts.pending, "pending"),
+        (counts.undecided, "undecided"),
     ];
     let parts = parts.iter().filter(|(count, _)| *count > 0);
     parts.map(|(count, word)| format!("{} {word}", human::whole(*count))).collect::<Vec<_>>().join(", ")

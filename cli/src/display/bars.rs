@@ -60,9 +60,11 @@ impl Bars {
             });
             draw(bar, trial, has_repeats);
         }
-        let (all, ended) = trials(state.sweep.as_ref().and_then(|sweep| sweep.counts.as_ref()));
+        let counts = state.sweep.as_ref().and_then(|sweep| sweep.counts).unwrap_or_default();
+        let (all, ended) = trials(Some(&counts));
+        let at_most = if counts.undecided > 0 { "at most " } else { "" };
         let left = self.remaining.estimate(state.progress, Instant::now());
-        self.total.set_prefix(format!("{ended} of {}", human::count(all, "trial")));
+        self.total.set_prefix(format!("{ended} of {at_most}{}", human::count(all, "trial")));
         self.total.set_position((state.progress.clamp(0.0, 1.0) * TOTAL as f64) as u64);
         self.total.set_message(
             left.map_or_else(String::new, |left| format!("about {} left", human::roughly(left))),

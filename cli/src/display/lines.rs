@@ -14,6 +14,8 @@ use crate::talk;
 pub struct Lines {
     told: HashSet<String>,
     all: u64,
+    /// Whether the sweep's search may leave some of them out.
+    is_at_most: bool,
     /// The axes that each line names besides batch size and learning rate; `None` before the first results.
     axes: Option<Vec<String>>,
 }
@@ -21,7 +23,9 @@ pub struct Lines {
 impl Lines {
     /// A new state of the sweep.
     pub fn update(&mut self, state: &WatchSweepResponse) {
-        (self.all, _) = trials(state.sweep.as_ref().and_then(|sweep| sweep.counts.as_ref()));
+        let counts = state.sweep.as_ref().and_then(|sweep| sweep.counts).unwrap_or_default();
+        self.all = trials(Some(&counts)).0 - counts.skipped;
+        self.is_at_most = counts.undecided > 0;
     }
 
     /// How many trials have been told.
@@ -36,9 +40,16 @@ impl Lines {
         for row in 0..results.rows.len() {
             let status = results.text(row, "status").unwrap_or_default();
             let index = results.text(row, "trial_index").unwrap_or_default();
-            if !matches!(status, "" | "pending" | "running") && self.told.insert(index.to_owned()) {
+            if !matches!(status, "" | "undecided" | "pending" | "running" | "skipped")
+                && self.told.insert(index.to_owned())
+            {
                 let ended = self.told.len();
-                talk::line(format_args!("[{ended}/{}] {}", self.all, line(results, row, status, axes)));
+                let at_most = if self.is_at_most { "at most " } else { "" };
+                talk::line(format_args!(
+                    "[{ended}/{at_most}{}] {}",
+                    self.all,
+                    line(results, row, status, axes)
+                ));
             }
         }
     }

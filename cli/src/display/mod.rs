@@ -86,6 +86,7 @@ impl Display {
 #[must_use]
 pub fn trials(counts: Option<&proto::v1::TrialCounts>) -> (u64, u64) {
     let counts = counts.copied().unwrap_or_default();
-    let ended = counts.succeeded + counts.diverged + counts.infeasible + counts.failed + counts.cancelled;
-    (ended + counts.pending + counts.running, ended)
+    let results = counts.succeeded + counts.diverged + counts.infeasible + counts.stopped;
+    let ended = results + counts.skipped + counts.failed + counts.cancelled;
+    (ended + counts.undecided + counts.pending + counts.running, ended)
 }

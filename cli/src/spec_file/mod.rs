@@ -6,7 +6,7 @@
 //! - `reader`: typed values, and what is wrong with them,
 //! - `files`: what its paths mean, and what is sent along,
 //! - `code`: Python code of the user's,
-//! - `data`, `model`, `grid`, `train`, `memory`: the sections,
+//! - `data`, `model`, `grid`, `train`, `memory`, `search`: the sections,
 //! - `mistake`: how a mistake is shown,
 //! - [`schema`]: all of this as JSON schema.
 
@@ -32,13 +32,15 @@ mod train;
 
 mod memory;
 
+mod search;
+
 mod nearest;
 
 mod mistake;
 
 pub mod schema;
 
-use domain::spec::{MemorySpec, ModelSpec, SpecIssue, SweepDraft, SweepSpec, TrainSpec};
+use domain::spec::{MemorySpec, ModelSpec, SearchSpec, SpecIssue, SweepDraft, SweepSpec, TrainSpec};
 
 use files::Files;
 pub use files::{LocalFile, Paths, Readers};
@@ -142,6 +144,8 @@ fn draft(document: &Table, files: &mut Files<'_>, reader: &mut Reader) -> SweepD
     );
     let memory = section(&mut root, "memory", None, reader)
         .map_or_else(MemorySpec::default, |s| memory::read(s, reader));
+    let search = section(&mut root, "search", None, reader)
+        .map_or_else(SearchSpec::default, |s| search::read(s, reader));
     root.finish(reader, |key| {
         let home = [
             ("grid", &["batch_size", "learning_rate", "seed"][..]),
@@ -149,12 +153,13 @@ fn draft(document: &Table, files: &mut Files<'_>, reader: &mut Reader) -> SweepD
             ("data", &["format", "path", "upload", "limit", "validation"]),
             ("model", &["kind", "hidden", "channels", "depth", "dropout", "norm"]),
             ("memory", &["budget", "micro_batch"]),
+            ("search", &["goal", "extend", "seeds", "stop", "max_trials"]),
         ];
         home.iter()
             .find(|(_, keys)| keys.contains(&key))
             .map(|(section, _)| format!("`{key}` belongs in [{section}]"))
     });
-    SweepDraft { name, data, model, grid, train, memory }
+    SweepDraft { name, data, model, grid, train, memory, search }
 }
 
 fn section<'a>(

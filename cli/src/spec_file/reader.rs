@@ -122,6 +122,17 @@ impl Reader {
         }
     }
 
+    /// `true` or `false`.
+    pub fn flag(&mut self, field: &Field<'_>) -> Option<bool> {
+        match &field.node.kind {
+            Kind::Flag(flag) => Some(*flag),
+            Kind::Text(text) if matches!(text.as_str(), "true" | "false") => {
+                self.wrong_type(field, "true or false", Some(unquote(text)))
+            }
+            _ => self.wrong_type(field, "true or false", None),
+        }
+    }
+
     /// One of some words.
     pub fn word<T: Copy>(&mut self, field: &Field<'_>, all: &[(&'static str, T)]) -> Option<T> {
         let words = || all.iter().map(|&(word, _)| word);

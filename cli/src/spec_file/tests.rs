@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use domain::spec::{BatchSizeAxis, Budget, LearningRateAxis, TrainKey};
+use domain::spec::{BatchSizeAxis, Budget, Goal, LearningRateAxis, SearchSpec, SeedRule, TrainKey};
 use proptest::prelude::*;
 
 use super::*;
@@ -234,6 +234,26 @@ fn a_set_argument_overrides_the_file_and_is_pointed_at() {
 }
 
 #[test]
+fn a_search_is_read_and_its_mistakes_are_told() {
+    let text =
+        with("[train]", "[search]\ngoal = \"rows\"\nextend = 3\nstop = true\nmax_trials = 60\n\n[train]")
+            .replace("[0.01]", "[0.01, 0.1]");
+    let sweep = parse_with(&text, &["search.seeds=decide"]).unwrap();
+    let SearchSpec { goal, extend, seeds, stop, max_trials } = sweep.search;
+    assert_eq!((goal, extend, seeds), (Goal::Rows, 3, SeedRule::Decide));
+    assert_eq!((stop, max_trials), (true, Some(60)));
+    insta::assert_snapshot!(mistakes(&with(
+        "[train]",
+        "[search]\ngoal = \"row\"\nextend = 3\nseed = \"all\"\nstop = \"true\"\nmax_trials = 0\n\n[train]",
+    )));
+    let best = with(
+        "epochs = 3",
+        "epochs = 3\nstop_at_target = true\ntarget = { metric = \"train_set_loss\", below = 0.1 }\n\n[search]\ngoal = \"best\"",
+    );
+    insta::assert_snapshot!(mistakes(&best));
+}
+
+#[test]
 fn an_axis_written_as_a_table_is_replaced_whole() {
     let text = with(
         "learning_rate = [0.01]",
@@ -274,6 +294,8 @@ fn piece() -> impl Strategy<Value = String> {
         "[train]\n",
         "[model]\n",
         "[memory]\n",
+        "[search]\n",
+        "goal",
         "[[grid]]\n",
         "format",
         "batch_size",

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::sandbox::Sandbox;
 
-const TABLES: [&str; 5] = ["results", "trials", "metrics", "attempts", "splits"];
+const TABLES: [&str; 6] = ["results", "trials", "metrics", "attempts", "splits", "decisions"];
 
 fn value(field: &Field) -> Value {
     match field {

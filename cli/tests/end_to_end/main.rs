@@ -7,6 +7,7 @@
 mod sandbox;
 
 mod results;
+mod search;
 
 mod report;
 

@@ -28,7 +28,7 @@ POLARS = {
     "boolean": pl.Boolean,
     "timestamp with time zone": pl.Datetime("us", "UTC"),
 }
-EXPORTED = {"results": "result", "trials": "trial", "metrics": "metric", "attempts": "attempt", "splits": "split"}
+EXPORTED = {"results": "result", "trials": "trial", "metrics": "metric", "attempts": "attempt", "splits": "split", "decisions": "decision"}
 
 
 def views(database) -> dict[str, dict[str, pl.DataType]]:

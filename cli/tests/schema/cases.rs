@@ -31,6 +31,32 @@ pub fn with_memory(lines: &str) -> String {
     file(SYNTHETIC, MODEL, GRID, TRAIN, lines)
 }
 
+pub fn with_search(lines: &str) -> String {
+    file(SYNTHETIC, MODEL, GRID, TRAIN, &format!("[search]\n{lines}"))
+}
+
+/// Lines of `[search]`.
+const SEARCH: &[&str] = &[
+    "",
+    "goal = 'rows'",
+    "goal = 'best'",
+    "goal = 'all'",
+    "goal = 'row'",
+    "goal = true",
+    "extend = 0",
+    "extend = -1",
+    "extend = 65",
+    "extend = 1.5",
+    "seeds = 'all'",
+    "seeds = 'decide'",
+    "seeds = 3",
+    "stop = true",
+    "stop = 'true'",
+    "max_trials = 1",
+    "max_trials = 0",
+    "max_trial = 1",
+];
+
 /// Lines of `[data]` after those of a synthetic data set.
 const SYNTHETIC_DATA: &[&str] = &[
     "",
@@ -228,6 +254,7 @@ pub fn cases() -> Vec<String> {
         keys(with_train, "", BUDGETS),
         keys(with_train, TRAIN, TRAINING),
         keys(with_memory, "", MEMORY),
+        keys(with_search, "", SEARCH),
         sections_together(),
     ]
     .concat()

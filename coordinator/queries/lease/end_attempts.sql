@@ -35,7 +35,7 @@ state as (
     set
         status = ending.status,
         accepted_attempt = case
-            when ending.status in ('succeeded', 'diverged', 'infeasible') then ending.attempt
+            when ending.status in ('succeeded', 'diverged', 'infeasible', 'stopped') then ending.attempt
         end,
         failures = ending.failures,
         preemptions = ending.preemptions,

@@ -37,4 +37,7 @@ returning
     exists (
         select from core.sweep where sweep.sweep_id = lease.sweep_id and sweep.cancelled = 'stop'
     ) as "stop!",
+    exists (
+        select from core.decision where decision.trial_id = lease.trial_id and decision.action = 'stop'
+    ) as "conclude!",
     held.hand_over as "hand_over!"

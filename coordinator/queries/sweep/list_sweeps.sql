@@ -24,6 +24,9 @@ select
     progress.infeasible as "infeasible!",
     progress.failed as "failed!",
     progress.cancelled as "cancelled!",
+    progress.undecided as "undecided!",
+    progress.stopped as "stopped!",
+    progress.skipped as "skipped!",
     progress.finished_at
 from page
 join core.sweep_progress progress using (sweep_id)

@@ -23,6 +23,8 @@ leases as (delete from core.lease where trial_id = any((select trials from gone)
 attempts as (delete from core.attempt where trial_id = any((select trials from gone)::uuid[])),
 states as (delete from core.trial_state where trial_id = any((select trials from gone)::uuid[])),
 trials as (delete from core.trial where sweep_id = any($1)),
+decisions as (delete from core.decision where sweep_id = any($1)),
+searches as (delete from core.search where sweep_id = any($1)),
 breakers as (delete from core.sweep_breaker where sweep_id = any($1)),
 uploads as (delete from core.sweep_upload where sweep_id = any($1))
 delete from core.sweep

@@ -44,8 +44,18 @@ pub fn without_spec(row: &SweepRow) -> v1::Sweep {
 
 /// Trials by their status.
 pub fn counts(counts: &TrialCounts) -> v1::TrialCounts {
-    let TrialCounts { pending, running, succeeded, diverged, infeasible, failed, cancelled } = *counts;
-    v1::TrialCounts { pending, running, succeeded, diverged, infeasible, failed, cancelled }
+    v1::TrialCounts {
+        undecided: counts.undecided,
+        pending: counts.pending,
+        running: counts.running,
+        succeeded: counts.succeeded,
+        diverged: counts.diverged,
+        infeasible: counts.infeasible,
+        stopped: counts.stopped,
+        skipped: counts.skipped,
+        failed: counts.failed,
+        cancelled: counts.cancelled,
+    }
 }
 
 /// A token without its secret.

@@ -60,6 +60,7 @@ pub async fn end(context: &Context, caller: &Caller, lease: &Lease, why: Why<'_>
     }
     METRICS.attempt_ended(if matches!(why, Why::Released(_)) { "released" } else { "failed" });
     context.claims.wake();
+    context.searches.wake();
     let will_retry = ended.iter().any(|ended| ended.status == TrialStatus::Pending);
     Ok(Ended { will_retry, is_sweeps_fault: noted.is_some_and(|noted| noted.is_sweeps_fault) })
 }

@@ -1,6 +1,6 @@
 //! CreateSweep: checked by the domain, expanded to its trials, stored with them as one.
 
-use domain::lifecycle::SweepState;
+use domain::lifecycle::{SweepState, TrialStatus};
 use domain::spec::SweepDraft;
 use domain::units::{RequestId, SweepId, SweepWeight};
 use domain::{SweepSpec, expand};
@@ -15,7 +15,7 @@ use crate::access::Caller;
 use crate::access::status::{invalid, of_issues, of_store};
 use crate::context::Context;
 use crate::store::sweep::{self, NewSweep, TrialCounts};
-use crate::store::{StoreError, trial, upload};
+use crate::store::{StoreError, search, trial, upload};
 
 /// The longest sweep file, in bytes.
 const MAX_SOURCE: usize = 1 << 20;
@@ -74,7 +74,13 @@ async fn store(
         None => {
             upload::attach(&mut transaction, new.sweep_id, &spec.uploads().collect::<Vec<_>>()).await?;
             let trials = expand(spec);
-            trial::insert_all(&mut transaction, new.sweep_id, &trials).await?;
+            let is_searched = spec.search.is_search();
+            let status = if is_searched { TrialStatus::Undecided } else { TrialStatus::Pending };
+            trial::insert_all(&mut transaction, new.sweep_id, &trials, status).await?;
+            if is_searched {
+                search::begin(&mut transaction, new.sweep_id, &spec.search).await?;
+                search::decide(&mut transaction, new.sweep_id).await?;
+            }
             context.store.notify_trials(&mut transaction).await?;
             tracing::info!(sweep_id = %new.sweep_id, trials = trials.len(), "a new sweep");
             new.sweep_id
@@ -82,6 +88,7 @@ async fn store(
     };
     let row = sweep::get(&mut transaction, sweep_id).await?;
     transaction.commit().await?;
+    context.searches.begin();
     context.claims.wake();
     encode::sweep(&row)
 }

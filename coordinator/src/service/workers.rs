@@ -218,6 +218,7 @@ impl WorkerService for Workers {
         let completion = Completion { lease, by, last_seq: request.last_seq, digest, result };
         self.context.completions.complete(completion).await.map_err(of_store)?;
         METRICS.completed(outcome, oom_count);
+        self.context.searches.wake();
         Ok(Response::new(v1::CompleteTrialResponse {}))
     }
 

@@ -60,7 +60,7 @@ pub async fn open(connection: &mut PgConnection, sweep_id: SweepId, error: &str)
         .await?
         .map_or(0, i32::unsigned_abs);
     let goes_on = !sweep.is_finished && sweep.cancelled.is_none() && !sweep.is_paused;
-    if !goes_on || !lifecycle::is_set_aside(failures, sweep.pending) {
+    if !goes_on || !lifecycle::is_set_aside(failures, sweep.waiting) {
         return Ok(false);
     }
     let reason = reason(failures, error);

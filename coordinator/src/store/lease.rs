@@ -241,10 +241,11 @@ async fn renew_held(
             attempt: attempt(row.attempt)?,
             token: LeaseToken(row.token),
         };
-        let order = match (row.stop, row.hand_over) {
-            (true, _) => LeaseOrder::Stop,
-            (false, true) => LeaseOrder::HandOver,
-            (false, false) => LeaseOrder::Continue,
+        let order = match () {
+            () if row.stop => LeaseOrder::Stop,
+            () if row.conclude => LeaseOrder::Conclude,
+            () if row.hand_over => LeaseOrder::HandOver,
+            () => LeaseOrder::Continue,
         };
         Ok((lease, order))
     });

@@ -9,7 +9,7 @@
 //! - records of an attempt are numbered without gap up to the watermark of its lease ([`record`]);
 //! - all times are the database's clock.
 //!
-//! Locks are taken in one order: worker, sweep, lease, trial state; after them the count of a sweep's failures ([`breaker`])
+//! Locks are taken in one order: worker, sweep, search, lease, trial state; after them the count of a sweep's failures ([`breaker`])
 //! and what is known of memory.
 
 #[macro_use]
@@ -20,6 +20,7 @@ pub mod error;
 
 pub mod removal;
 pub mod resolve;
+pub mod search;
 pub mod steering;
 pub mod sweep;
 pub mod trial;

@@ -5,7 +5,7 @@ use domain::units::{SweepId, SweepWeight};
 use sqlx::PgConnection;
 
 use super::sweep::{self, Cancel};
-use super::{Result, StoreError, breaker};
+use super::{Result, StoreError, breaker, search};
 
 /// Pauses or resumes a sweep.
 ///
@@ -56,7 +56,7 @@ pub async fn cancel(connection: &mut PgConnection, sweep_id: SweepId, how: Cance
 }
 
 /// Puts failed and cancelled trials back into the queue, and undoes a cancellation. Gives their number. Failures in a row are
-/// counted anew.
+/// counted anew, and a search goes on.
 ///
 /// # Errors
 /// As any query.
@@ -70,6 +70,9 @@ pub async fn retry(connection: &mut PgConnection, sweep_id: SweepId) -> Result<u
         .await?;
     let retried =
         sqlx::query_file!("queries/sweep/retry_trials.sql", sweep_id.0).execute(&mut *connection).await?;
+    if retried.rows_affected() > 0 {
+        search::reopen(connection, sweep_id).await?;
+    }
     breaker::close(connection, sweep_id).await?;
     Ok(retried.rows_affected())
 }

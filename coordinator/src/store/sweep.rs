@@ -55,16 +55,18 @@ pub struct SweepRow {
 }
 
 impl SweepRow {
-    /// Whether every trial has ended.
+    /// Whether every trial has ended, and none is still to come.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.counts.ended() == self.counts.all()
+        self.state == SweepState::Finished
     }
 }
 
 /// Trials of a sweep by their status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TrialCounts {
+    /// Not decided on by the sweep's search.
+    pub undecided: u64,
     /// Waiting.
     pub pending: u64,
     /// On a worker.
@@ -75,6 +77,10 @@ pub struct TrialCounts {
     pub diverged: u64,
     /// Did not fit.
     pub infeasible: u64,
+    /// Ended early by the sweep's search.
+    pub stopped: u64,
+    /// Left out by the sweep's search.
+    pub skipped: u64,
     /// Out of tries.
     pub failed: u64,
     /// Stopped by somebody.
@@ -85,13 +91,14 @@ impl TrialCounts {
     /// Those that have ended.
     #[must_use]
     pub fn ended(&self) -> u64 {
-        self.succeeded + self.diverged + self.infeasible + self.failed + self.cancelled
+        let results = self.succeeded + self.diverged + self.infeasible + self.stopped;
+        results + self.skipped + self.failed + self.cancelled
     }
 
     /// All of them.
     #[must_use]
     pub fn all(&self) -> u64 {
-        self.ended() + self.pending + self.running
+        self.ended() + self.undecided + self.pending + self.running
     }
 }
 
@@ -109,11 +116,14 @@ macro_rules! sweep_row {
             pause_reason: $row.pause_reason,
             state: word("the state of a sweep", &$row.state)?,
             counts: TrialCounts {
+                undecided: count($row.undecided),
                 pending: count($row.pending),
                 running: count($row.running),
                 succeeded: count($row.succeeded),
                 diverged: count($row.diverged),
                 infeasible: count($row.infeasible),
+                stopped: count($row.stopped),
+                skipped: count($row.skipped),
                 failed: count($row.failed),
                 cancelled: count($row.cancelled),
             },
@@ -294,8 +304,8 @@ pub(super) struct Locked {
     pub is_finished: bool,
     pub cancelled: Option<Cancel>,
     pub is_paused: bool,
-    /// Trials that wait.
-    pub pending: u64,
+    /// Trials that wait, or wait to be decided on.
+    pub waiting: u64,
 }
 
 /// Locks a sweep, so that two changes of its flags follow one another.
@@ -306,6 +316,6 @@ pub(super) async fn lock(connection: &mut PgConnection, sweep_id: SweepId) -> Re
         is_finished: state == SweepState::Finished,
         cancelled: row.cancelled.as_deref().map(Cancel::read).transpose()?,
         is_paused: row.paused,
-        pending: count(row.pending),
+        waiting: count(row.waiting),
     })
 }

@@ -1,6 +1,7 @@
 //! Trials: the cells of a sweep's grid.
 
 use domain::PlannedTrial;
+use domain::lifecycle::TrialStatus;
 use domain::spec::Value;
 use domain::units::SweepId;
 use sqlx::PgConnection;
@@ -13,7 +14,7 @@ use super::encoded::EncodedSettings;
 /// Trials in one statement: enough to make round trips cheap, few enough to keep messages to Postgres small.
 const CHUNK: usize = 5_000;
 
-/// Stores the trials of a new sweep and queues them. Their ids rise in grid order.
+/// Stores trials of a sweep: in the queue, or undecided, where its search is to choose them. Their ids rise in the order given.
 ///
 /// # Errors
 /// As any query.
@@ -21,6 +22,7 @@ pub async fn insert_all(
     connection: &mut PgConnection,
     sweep_id: SweepId,
     trials: &[PlannedTrial],
+    status: TrialStatus,
 ) -> Result<()> {
     for chunk in trials.chunks(CHUNK) {
         // Version 7 within one process: each is greater than the one before.
@@ -39,7 +41,7 @@ pub async fn insert_all(
             settings: Vec<u8> = EncodedSettings::of(&trial.settings).into_bytes(),
         }, []);
         inserting.execute(&mut *connection).await?;
-        sqlx::query_file!("queries/trial/insert_trial_states.sql", sweep_id.0, &ids)
+        sqlx::query_file!("queries/trial/insert_trial_states.sql", sweep_id.0, &ids, status.word())
             .execute(&mut *connection)
             .await?;
     }

@@ -7,5 +7,6 @@ pub mod completions;
 pub mod health;
 pub mod notices;
 pub mod reaper;
+pub mod searches;
 pub mod uploads;
 pub mod watches;

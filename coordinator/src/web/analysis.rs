@@ -59,7 +59,7 @@ pub struct Analyses {
 #[derive(Debug)]
 struct Kept {
     analyzed: Arc<Analyzed>,
-    counts: [(u64, &'static str); 7],
+    counts: [(u64, &'static str); 10],
     made: Instant,
     took: Duration,
 }
@@ -132,7 +132,7 @@ async fn analyze(context: &Context, row: &SweepRow, trial: Option<TrialId>) -> R
     blocking(move || {
         let report = report.with_curves(curves);
         let (series, mut pieces) = (report.series(), pieces(&report));
-        pieces.extend(of_trial.iter().map(|(of, table)| of.piece(table)));
+        pieces.extend(of_trial.iter().filter_map(|(of, table)| of.piece(table)));
         let results = report.into_results();
         Analyzed { sheet: results::sheet(&results), series, pieces, results }
     })

@@ -34,16 +34,19 @@ pub fn name(sweep: &SweepRow) -> String {
 }
 
 /// Trials of a sweep by status, in the order in which they are told.
-pub fn counts(sweep: &SweepRow) -> [(u64, &'static str); 7] {
+pub fn counts(sweep: &SweepRow) -> [(u64, &'static str); 10] {
     let counts = &sweep.counts;
     [
         (counts.succeeded, "succeeded"),
         (counts.diverged, "diverged"),
         (counts.infeasible, "infeasible"),
+        (counts.stopped, "stopped"),
+        (counts.skipped, "skipped"),
         (counts.failed, "failed"),
         (counts.cancelled, "cancelled"),
         (counts.running, "running"),
         (counts.pending, "pending"),
+        (counts.undecided, "undecided"),
     ]
 }
 
@@ -62,7 +65,9 @@ pub fn by_status(sweep: &SweepRow) -> String {
 pub fn bar(sweep: &SweepRow) -> Markup {
     let (all, _) = trials(sweep);
     let mut left = 0.0;
-    let parts = counts(sweep).into_iter().filter(|(count, word)| *count > 0 && *word != "pending");
+    let parts = counts(sweep)
+        .into_iter()
+        .filter(|(count, word)| *count > 0 && !matches!(*word, "pending" | "undecided"));
     let parts: Vec<(f64, f64, &str)> = parts
         .map(|(count, word)| {
             let width = 100.0 * count as f64 / all.max(1) as f64;

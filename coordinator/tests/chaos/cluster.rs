@@ -100,7 +100,7 @@ impl Cluster {
 
     /// The same, and sees to it that there is enough to do.
     pub async fn tend_and_submit(&mut self) -> Result<(), Broken> {
-        let waiting = self.oracle.count(&["pending"]).await;
+        let waiting = self.oracle.count(&["undecided", "pending"]).await;
         if waiting.is_some_and(|waiting| waiting < 4) || self.submission.is_some() {
             self.submit().await;
         }
@@ -130,7 +130,7 @@ impl Cluster {
             self.submit().await;
         }
         let (open, ended) = (
-            self.oracle.count(&["pending", "running"]).await,
+            self.oracle.count(&["undecided", "pending", "running", "skipped"]).await,
             self.oracle.count(&["failed", "cancelled"]).await,
         );
         match (open, ended, &self.submission) {

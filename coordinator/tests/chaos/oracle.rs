@@ -80,7 +80,20 @@ impl Oracle {
                      union all
                      select 'attempt ' || attempt || ' of ' || trial_id || ' ended with ' || error_kind || ': ' || error
                      from core.attempt
-                     where error_kind in ('input', 'trainer', 'spool_full')";
+                     where error_kind in ('input', 'trainer', 'spool_full')
+                     union all
+                     select 'a search began ' || trial_id || ' ' || count(*) || ' times'
+                     from core.decision
+                     where action = 'begin'
+                     group by trial_id
+                     having count(*) > 1
+                     union all
+                     select 'a worker has ' || trial_id || ', which its search did not choose'
+                     from core.trial_state
+                     join core.search using (sweep_id)
+                     where attempt > 0 and not exists (
+                         select from core.decision where decision.trial_id = trial_state.trial_id and action = 'begin'
+                     )";
         sqlx::query_scalar(query).fetch_all(&self.pool).await.ok()
     }
 

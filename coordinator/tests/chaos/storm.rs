@@ -84,7 +84,7 @@ async fn calm(cluster: &mut Cluster) -> Result<(), Broken> {
     while !cluster.is_done().await {
         cluster.tend().await?;
         if started.elapsed() > PATIENCE {
-            let open = cluster.oracle.count(&["pending", "running", "failed"]).await;
+            let open = cluster.oracle.count(&["undecided", "pending", "running", "failed"]).await;
             return Err(vec![format!("not done after {PATIENCE:?}: {open:?} trials")]);
         }
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use domain::spec::{
     BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, Labels, LearningRateAxis, MemorySpec,
-    MicroBatchPolicy, MlpModel, ModelSpec, Normalize, SweepDraft, SyntheticData, TrainSpec,
+    MicroBatchPolicy, MlpModel, ModelSpec, Normalize, SearchSpec, SweepDraft, SyntheticData, TrainSpec,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,12 @@ impl Work {
     pub fn draft(self, submitted: u64) -> SweepDraft {
         match self {
             Self::Numbers => {
-                draft(ModelSpec::Linear, 2, Budget::Epochs(1), submitted..submitted + self.trials())
+                let numbers =
+                    draft(ModelSpec::Linear, 2, Budget::Epochs(1), submitted..submitted + self.trials());
+                // Every other one has a search, which asks for all of its trials, one after another.
+                let is_searched = (submitted / self.trials()) % 2 == 1;
+                let max_trials = is_searched.then(|| self.trials());
+                SweepDraft { search: SearchSpec { max_trials, ..SearchSpec::default() }, ..numbers }
             }
             // Long enough to be hit in the middle.
             Self::Training => draft(
@@ -68,5 +73,6 @@ fn draft(model: ModelSpec, features: u64, budget: Budget, seeds: Range<u64>) -> 
         },
         train: TrainSpec { budget: Some(budget), ..TrainSpec::default() },
         memory: MemorySpec { budget: None, micro_batch: MicroBatchPolicy::Auto },
+        search: SearchSpec::default(),
     }
 }

@@ -41,6 +41,7 @@ mod report;
 mod roles;
 mod rows;
 mod schema;
+mod searches;
 mod server;
 mod steering;
 mod stored;

@@ -223,7 +223,7 @@ async fn a_misspelt_view_is_answered_with_the_nearest_and_all_there_are(pool: Pg
     assert!(near.starts_with(
         "relation \"results\" does not exist (at character 15)\nhint: did you mean batchsweep.result? "
     ));
-    assert!(near.contains("best_learning_rate, log, metric, "), "{near}");
+    assert!(near.contains("best_learning_rate, decision, log, metric, "), "{near}");
     let far = said("select 1 from batchsweep.x").await;
     assert!(far.contains("\nhint: the views of schema batchsweep: attempt, "), "{far}");
 }

@@ -80,7 +80,7 @@ async fn every_view_has_its_columns_and_kinds_also_without_rows(pool: PgPool) {
         assert_eq!(found, expected, "{name}");
         assert!(table.rows.iter().all(|row| row.cells.len() == expected.len()), "{name}");
     }
-    assert_eq!(View::ALL.len(), 8);
+    assert_eq!(View::ALL.len(), 9);
 }
 
 #[sqlx::test(migrator = "coordinator::MIGRATOR")]

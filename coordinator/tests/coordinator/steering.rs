@@ -125,26 +125,38 @@ async fn retry_reruns_what_failed_or_was_cancelled_with_fresh_tries(pool: PgPool
     world.check_invariants().await;
 }
 
-/// Seven trials, one in each state.
+/// Ten trials, one in each state.
 async fn one_trial_in_each_state(world: &World) -> String {
-    let sweep = world.submit(spec(7)).await;
+    let sweep = world.submit(spec(10)).await;
     let worker = world.worker("one").await;
     let leases: Vec<_> =
-        world.claim(&worker, 6).await.into_iter().map(|trial| trial.lease.unwrap()).collect();
-    for (lease, outcome) in
-        leases.iter().zip([v1::Outcome::Succeeded, v1::Outcome::Diverged, v1::Outcome::Infeasible])
-    {
+        world.claim(&worker, 7).await.into_iter().map(|trial| trial.lease.unwrap()).collect();
+    let outcomes =
+        [v1::Outcome::Succeeded, v1::Outcome::Diverged, v1::Outcome::Infeasible, v1::Outcome::Stopped];
+    for (lease, outcome) in leases.iter().zip(outcomes) {
         let result = v1::TrialResult { outcome: outcome.into(), ..result(0.5) };
         world.complete(lease, result, 0).await.unwrap();
     }
-    world.fail(&leases[3], FailureKind::Input, "no").await.unwrap();
-    world.release(&leases[4]).await.unwrap();
+    world.fail(&leases[4], FailureKind::Input, "no").await.unwrap();
+    world.release(&leases[5]).await.unwrap();
     world
         .sql(
             "update core.trial_state set status = 'cancelled', ended_at = now()
              where attempt = 1 and status = 'pending'",
         )
         .await;
+    for (index, status) in [(8_i64, "undecided"), (9, "skipped")] {
+        sqlx::query(
+            "update core.trial_state set status = $1, ended_at = case when $1 = 'skipped' then now() end
+             from core.trial
+             where trial.trial_id = trial_state.trial_id and trial_index = $2",
+        )
+        .bind(status)
+        .bind(index)
+        .execute(&world.store.requests)
+        .await
+        .unwrap();
+    }
     let statuses: std::collections::HashSet<_> = statuses(world, &sweep).await.into_iter().collect();
     assert_eq!(statuses.len(), TrialStatus::ALL.len());
     sweep

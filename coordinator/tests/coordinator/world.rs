@@ -18,7 +18,7 @@ use coordinator::tasks::watches::Watches;
 use coordinator::uploads::Uploads;
 use domain::spec::{
     BatchSizeAxis, Budget, DataSource, DataSpec, GridSpec, Labels, LearningRateAxis, MemorySpec,
-    MicroBatchPolicy, ModelSpec, Normalize, SweepDraft, SyntheticData, TrainSpec,
+    MicroBatchPolicy, ModelSpec, Normalize, SearchSpec, SweepDraft, SyntheticData, TrainSpec,
 };
 use proto::v1::sweep_service_server::SweepService;
 use proto::v1::worker_service_server::WorkerService;
@@ -55,6 +55,7 @@ impl World {
         let context = Context {
             claims: Claims::start(store.clone(), TTL, stop.clone()),
             completions: Completions::start(store.clone(), TTL),
+            searches: coordinator::tasks::searches::Searches::default(),
             watches: Watches::new(store.clone(), stop.clone()),
             uploads: Arc::new(Uploads::new("/nowhere".to_owned(), LimitsConfig::default().uploads())),
             known_memory: MeasuredMemory::default(),
@@ -333,6 +334,7 @@ pub fn draft(batch_sizes: &[u64], learning_rates: &[f64], seeds: &[u64]) -> Swee
         },
         train: TrainSpec { budget: Some(Budget::Epochs(3)), ..TrainSpec::default() },
         memory: MemorySpec { budget: None, micro_batch: MicroBatchPolicy::Auto },
+        search: SearchSpec::default(),
     }
 }
 

@@ -97,7 +97,9 @@ fn best_rate(row: &[&Cell]) -> Option<BestRate> {
     let (smaller, larger) = (&row[..index], &row[index + 1..]);
     // Worse, but trained to its end: that bounds the optimum.
     let bounds = |cells: &[&Cell]| {
-        cells.iter().any(|cell| matches!(cell.state(), CellState::Scored | CellState::Missed))
+        cells
+            .iter()
+            .any(|cell| matches!(cell.state(), CellState::Scored | CellState::Missed | CellState::Stopped))
     };
     let stability_limited =
         !larger.is_empty() && larger.iter().all(|cell| cell.state() == CellState::Diverged);

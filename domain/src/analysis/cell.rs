@@ -33,10 +33,15 @@ pub struct Cell {
     pub missed: u64,
     /// Repeats of which not even one example at a time fits.
     pub infeasible: u64,
+    /// Repeats that the sweep's search ended early, as they could no longer become the best of their batch size; they count as
+    /// infinitely bad, too.
+    pub stopped: u64,
     /// Repeats that failed or were cancelled: nothing is known of them.
     pub failed: u64,
-    /// Repeats that run or wait.
+    /// Repeats that run or wait, or that the sweep's search has not decided on.
     pub open: u64,
+    /// Repeats that the sweep's search left out.
+    pub skipped: u64,
 }
 
 /// What a cell has to show.
@@ -54,8 +59,12 @@ pub enum CellState {
     Infeasible,
     /// Nothing yet: its repeats run or wait.
     Open,
+    /// Half of its repeats or more were ended early: they could no longer become the best of their batch size.
+    Stopped,
     /// Nothing: its repeats failed or were cancelled.
     Failed,
+    /// Nothing: the sweep's search left it out.
+    Skipped,
 }
 
 impl Cell {
@@ -71,7 +80,8 @@ impl Cell {
             if metric == ScoreMetric::StepsToTarget { (unscored, 0) } else { (0, unscored) };
         let diverged = count(|status| status == TrialStatus::Diverged);
         let mut values: Vec<f64> = scores.iter().map(|&(_, score)| score).collect();
-        values.extend((0..diverged + not_finite + missed).map(|_| f64::INFINITY));
+        let stopped = count(|status| status == TrialStatus::Stopped);
+        values.extend((0..diverged + not_finite + missed + stopped).map(|_| f64::INFINITY));
         Self {
             batch_size,
             learning_rate,
@@ -82,8 +92,10 @@ impl Cell {
             not_finite,
             missed,
             infeasible: count(|status| status == TrialStatus::Infeasible),
+            stopped,
             failed: count(|status| matches!(status, TrialStatus::Failed | TrialStatus::Cancelled)),
             open: count(|status| !status.is_terminal()),
+            skipped: count(|status| status == TrialStatus::Skipped),
         }
     }
 
@@ -96,9 +108,11 @@ impl Cell {
             Self { not_finite, diverged, .. } if *not_finite > 0 && not_finite >= diverged => {
                 CellState::NotFinite
             }
+            Self { stopped, diverged, .. } if *stopped > 0 && stopped >= diverged => CellState::Stopped,
             Self { diverged: 1.., .. } => CellState::Diverged,
             Self { open: 1.., .. } => CellState::Open,
             Self { infeasible: 1.., .. } => CellState::Infeasible,
+            Self { failed: 0, skipped: 1.., .. } => CellState::Skipped,
             _ => CellState::Failed,
         }
     }
@@ -141,6 +155,12 @@ impl Grid {
         Self { metric, cells: cells.collect() }
     }
 
+    /// Whether a search chose which cells were trained.
+    #[must_use]
+    pub fn is_searched(&self) -> bool {
+        self.cells.iter().any(|cell| cell.skipped + cell.stopped > 0)
+    }
+
     /// The batch sizes, smallest first.
     #[must_use]
     pub fn batch_sizes(&self) -> Vec<u64> {
@@ -158,10 +178,11 @@ impl Grid {
         rates
     }
 
-    /// The cells of one batch size, smallest learning rate first.
+    /// The cells of one batch size that were tried, smallest learning rate first.
     #[must_use]
     pub fn row(&self, batch_size: u64) -> Vec<&Cell> {
-        self.cells.iter().filter(|cell| cell.batch_size == batch_size).collect()
+        let of_row = self.cells.iter().filter(|cell| cell.batch_size == batch_size);
+        of_row.filter(|cell| cell.state() != CellState::Skipped).collect()
     }
 }
 
@@ -236,16 +257,29 @@ pub(super) mod tests {
         assert_eq!(grid.row(8).iter().map(|cell| cell.learning_rate).collect::<Vec<_>>(), [0.05, 0.1]);
     }
 
+    #[test]
+    fn what_a_search_left_out_is_no_part_of_a_row() {
+        let skipped = |rate| TrialRecord::new(8, rate, 0, TrialStatus::Skipped);
+        let stopped =
+            TrialRecord { train_set_loss: Some(0.1), ..TrialRecord::new(8, 0.2, 0, TrialStatus::Stopped) };
+        let grid = grid(&[skipped(0.05), scored(8, 0.1, 0, 1.0), stopped, skipped(0.4)]);
+        assert_eq!(grid.row(8).iter().map(|cell| cell.learning_rate).collect::<Vec<_>>(), [0.1, 0.2]);
+        assert_eq!((grid.cells[0].state(), grid.cells[2].state()), (CellState::Skipped, CellState::Stopped));
+        // It ran, and was worse than the best of its row, however low its loss was when it ended.
+        assert_eq!((grid.cells[2].median, grid.is_searched()), (None, true));
+    }
+
     proptest! {
         #[test]
-        fn every_trial_is_counted_once(statuses in prop::collection::vec(0usize..7, 1..20)) {
+        fn every_trial_is_counted_once(statuses in prop::collection::vec(0..TrialStatus::ALL.len(), 1..20)) {
             let records: Vec<TrialRecord> = statuses.iter().enumerate().map(|(seed, &status)| {
                 let status = TrialStatus::ALL[status];
                 let score = (status == TrialStatus::Succeeded).then_some(seed as f64);
                 TrialRecord { train_set_loss: score, ..TrialRecord::new(8, 0.1, seed as u64, status) }
             }).collect();
             let cell = &grid(&records).cells[0];
-            let counted = cell.scores.len() as u64 + cell.diverged + cell.infeasible + cell.failed + cell.open;
+            let counted = cell.scores.len() as u64 + cell.diverged + cell.infeasible + cell.stopped + cell.failed + cell.open
+                + cell.skipped;
             prop_assert_eq!(counted, records.len() as u64);
             if let Some(median) = cell.median {
                 prop_assert!(cell.range.unwrap().contains(median));

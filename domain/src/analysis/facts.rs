@@ -6,6 +6,7 @@ use super::comparison::{Comparison, trials_of};
 use super::group::Group;
 use super::record::TrialRecord;
 use super::target::TargetRow;
+use crate::lifecycle::TrialStatus;
 use crate::spec::TrainSpec;
 use crate::statistics::median;
 
@@ -25,9 +26,10 @@ impl<'a> Facts<'a> {
         self.group.trials.iter().copied().filter(|trial| trial.status.is_result())
     }
 
-    /// Trials that took steps.
+    /// Trials that took steps, as many as they were to take or until they diverged.
     pub fn trained(&self) -> impl Iterator<Item = &'a TrialRecord> + Clone + 'a {
-        self.results().filter(|trial| trial.steps.is_some_and(|steps| steps > 0))
+        let whole = self.results().filter(|trial| trial.status != TrialStatus::Stopped);
+        whole.filter(|trial| trial.steps.is_some_and(|steps| steps > 0))
     }
 
     /// Whether the seed sets no initial weights in some of the trials: then seeds are no repeats.
@@ -52,6 +54,13 @@ impl<'a> Facts<'a> {
         sizes.sort_unstable();
         sizes.dedup();
         sizes
+    }
+
+    /// Whether a search chose its trials.
+    pub fn is_searched(&self) -> bool {
+        let is_chosen =
+            |status| matches!(status, TrialStatus::Undecided | TrialStatus::Skipped | TrialStatus::Stopped);
+        self.group.trials.iter().any(|trial| is_chosen(trial.status))
     }
 
     /// Whether a trial still runs or waits.

@@ -156,11 +156,11 @@ pub(super) fn fewest(of_rate: &[Vec<SeedSteps>]) -> f64 {
 
 type Rates<'a> = BTreeMap<u64, Vec<&'a TrialRecord>>;
 
-/// Trials that were trained to an end, by batch size and (the bits of) learning rate.
+/// Trials that were trained to an end, or until they could no longer be the best, by batch size and (the bits of) learning rate.
 fn by_batch_size<'a>(group: &Group<'a>) -> BTreeMap<u64, Rates<'a>> {
     let mut sizes: BTreeMap<u64, Rates<'a>> = BTreeMap::new();
     for trial in &group.trials {
-        if matches!(trial.status, TrialStatus::Succeeded | TrialStatus::Diverged) {
+        if matches!(trial.status, TrialStatus::Succeeded | TrialStatus::Diverged | TrialStatus::Stopped) {
             let rates = sizes.entry(trial.batch_size).or_default();
             rates.entry(trial.learning_rate.to_bits()).or_default().push(trial);
         }

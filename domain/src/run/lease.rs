@@ -36,6 +36,8 @@ pub enum LeaseOrder {
     Stop,
     /// Save the trial and release it, for another worker to go on with: this one is taken out of service.
     HandOver,
+    /// Stop at the next step and bring the result so far: the sweep's search ends the trial early.
+    Conclude,
 }
 
 /// What became of a lease that a worker found on its disk and shows when it registers.

@@ -25,6 +25,8 @@ words! {
         Begin = "begin",
         /// It runs, and is ended.
         Stop = "stop",
+        /// It is not trained: see [`super::Skip`].
+        Skip = "skip",
     }
 }
 

@@ -27,10 +27,12 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// What a trial's record says, by the metric that the analysis compares with.
+    /// What a trial's record says, by the metric that the analysis compares with; `None` where it was not begun.
     #[must_use]
-    pub fn of(record: &TrialRecord, metric: ScoreMetric) -> Self {
-        match record.status {
+    pub fn of(record: &TrialRecord, metric: ScoreMetric) -> Option<Self> {
+        Some(match record.status {
+            TrialStatus::Undecided | TrialStatus::Skipped => return None,
+            TrialStatus::Stopped => Self::Stopped,
             TrialStatus::Pending | TrialStatus::Running => Self::Open,
             TrialStatus::Diverged => Self::Diverged,
             TrialStatus::Infeasible => Self::Infeasible,
@@ -43,7 +45,7 @@ impl Standing {
                 // Trained to its end, and nothing finite came out.
                 None => Self::Diverged,
             },
-        }
+        })
     }
 }
 
@@ -114,12 +116,14 @@ mod tests {
     fn a_record_becomes_what_the_search_needs_to_know() {
         let record = |status| TrialRecord::new(8, 0.1, 0, status);
         let of = |status| Standing::of(&record(status), ScoreMetric::TrainSetLoss);
-        assert_eq!(of(TrialStatus::Running), Standing::Open);
-        assert_eq!(of(TrialStatus::Cancelled), Standing::Failed);
-        assert_eq!(of(TrialStatus::Succeeded), Standing::Diverged);
+        assert_eq!(of(TrialStatus::Running), Some(Standing::Open));
+        assert_eq!(of(TrialStatus::Cancelled), Some(Standing::Failed));
+        assert_eq!(of(TrialStatus::Stopped), Some(Standing::Stopped));
+        assert_eq!(of(TrialStatus::Succeeded), Some(Standing::Diverged));
+        assert_eq!([of(TrialStatus::Undecided), of(TrialStatus::Skipped)], [None; 2]);
         let ended = TrialRecord { train_set_loss: Some(0.5), ..record(TrialStatus::Succeeded) };
-        assert_eq!(Standing::of(&ended, ScoreMetric::TrainSetLoss), Standing::Scored(0.5));
-        assert_eq!(Standing::of(&ended, ScoreMetric::StepsToTarget), Standing::Missed(Some(0.5)));
+        assert_eq!(Standing::of(&ended, ScoreMetric::TrainSetLoss), Some(Standing::Scored(0.5)));
+        assert_eq!(Standing::of(&ended, ScoreMetric::StepsToTarget), Some(Standing::Missed(Some(0.5))));
     }
 
     #[test]

@@ -19,7 +19,9 @@
 //! - [`valley`] and [`surface`]: shapes through what is known, [`ridge`]: how they are fitted,
 //! - [`noise`], [`estimate`], [`race`]: seeds that decide,
 //! - [`stop`]: ending trials that run in vain,
-//! - [`status`]: what was found, and why a cell was not trained.
+//! - [`status`]: what was found, and why a cell was not trained,
+//! - [`places`]: trials by their places in the grid,
+//! - [`sweep`]: all of it for the trials of one sweep.
 
 mod all;
 mod best;
@@ -28,6 +30,7 @@ mod estimate;
 mod known;
 mod middle;
 mod noise;
+mod places;
 mod proposal;
 mod race;
 mod ridge;
@@ -37,6 +40,7 @@ mod space;
 mod status;
 mod stop;
 mod surface;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod valley;
@@ -47,6 +51,7 @@ pub use known::{Better, Known, Standing};
 pub use space::{Cell, Space, Trial};
 pub use status::{RowStatus, Skip, Skipped};
 pub use stop::Course;
+pub use sweep::{DecisionAt, State, Steps, SweepSearch};
 pub use walk::{Bound, Side};
 
 use crate::spec::{Goal, SearchSpec, SeedRule};

@@ -48,6 +48,8 @@ pub struct SweepDraft {
     pub train: TrainSpec,
     /// How much memory a trial may take and how its batch is split.
     pub memory: MemorySpec,
+    /// Which cells of the grid are trained.
+    pub search: SearchSpec,
 }
 
 /// A sweep that passed every check. It derefs to its [`SweepDraft`] for reading; it cannot be changed.

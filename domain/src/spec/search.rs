@@ -16,6 +16,14 @@ pub struct SearchSpec {
     pub max_trials: Option<u64>,
 }
 
+impl SearchSpec {
+    /// Whether trials are chosen at all: without it, the grid is trained as it is.
+    #[must_use]
+    pub fn is_search(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
 words! {
     /// What is looked for.
     #[derive(Default)]
@@ -51,5 +59,6 @@ mod tests {
         let spec = SearchSpec::default();
         assert_eq!((spec.goal, spec.seeds), (Goal::All, SeedRule::All));
         assert_eq!((spec.extend, spec.stop, spec.max_trials), (0, false, None));
+        assert!(!spec.is_search() && SearchSpec { max_trials: Some(60), ..spec }.is_search());
     }
 }

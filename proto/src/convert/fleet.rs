@@ -40,6 +40,7 @@ impl Wire for LeaseOrder {
             Self::Lost => v1::LeaseOrder::Lost,
             Self::Stop => v1::LeaseOrder::Stop,
             Self::HandOver => v1::LeaseOrder::HandOver,
+            Self::Conclude => v1::LeaseOrder::Conclude,
         }
     }
 
@@ -49,6 +50,7 @@ impl Wire for LeaseOrder {
             v1::LeaseOrder::Lost => Self::Lost,
             v1::LeaseOrder::Stop => Self::Stop,
             v1::LeaseOrder::HandOver => Self::HandOver,
+            v1::LeaseOrder::Conclude => Self::Conclude,
             v1::LeaseOrder::Unspecified => return Err(unspecified("order")),
         })
     }

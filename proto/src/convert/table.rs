@@ -50,6 +50,7 @@ impl Wire for View {
             Self::Log => v1::View::Log,
             Self::Worker => v1::View::Worker,
             Self::BestLearningRate => v1::View::BestLearningRate,
+            Self::Decision => v1::View::Decision,
         }
     }
 
@@ -63,6 +64,7 @@ impl Wire for View {
             v1::View::Log => Self::Log,
             v1::View::Worker => Self::Worker,
             v1::View::BestLearningRate => Self::BestLearningRate,
+            v1::View::Decision => Self::Decision,
             v1::View::Unspecified => return Err(unspecified("view")),
         })
     }

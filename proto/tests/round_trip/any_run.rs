@@ -140,7 +140,7 @@ fn any_memory() -> impl Strategy<Value = PeakMemory> {
 }
 
 pub fn any_result() -> impl Strategy<Value = TrialResult> {
-    let outcome = select(vec![Outcome::Succeeded, Outcome::Diverged, Outcome::Infeasible]);
+    let outcome = select(vec![Outcome::Succeeded, Outcome::Diverged, Outcome::Infeasible, Outcome::Stopped]);
     let accumulation = select(vec![Accumulation::None, Accumulation::Exact, Accumulation::Approximate]);
     let words = (outcome, accumulation, ".{0,9}", ".{0,9}");
     let losses = prop::array::uniform11(maybe(any_number()));

@@ -1,10 +1,11 @@
 //! Any sweep that the domain can say.
 
 use domain::spec::{
-    Argument, ArrayData, BatchSizeAxis, Budget, CifarData, CnnModel, DataSource, DataSpec, FileSource,
+    Argument, ArrayData, BatchSizeAxis, Budget, CifarData, CnnModel, DataSource, DataSpec, FileSource, Goal,
     GridSpec, IdxData, Labels, LearningRateAxis, Loss, MemorySpec, MicroBatchPolicy, MlpModel, ModelAxis,
     ModelSpec, Norm, Normalize, OptimizerKind, Precision, PythonCode, ResNetModel, ScalingRule, ScheduleKind,
-    ScriptModel, SyntheticData, Target, TargetMetric, TrainAxis, TrainKey, TrainSpec, Upload, Value,
+    ScriptModel, SearchSpec, SeedRule, SyntheticData, Target, TargetMetric, TrainAxis, TrainKey, TrainSpec,
+    Upload, Value,
 };
 use domain::units::{Bytes, ContentHash};
 use proptest::prelude::*;
@@ -173,4 +174,12 @@ pub fn any_memory() -> impl Strategy<Value = MemorySpec> {
     ];
     (any::<Option<u64>>(), policy)
         .prop_map(|(budget, micro_batch)| MemorySpec { budget: budget.map(Bytes), micro_batch })
+}
+
+pub fn any_search() -> impl Strategy<Value = SearchSpec> {
+    let goal = prop::sample::select(Goal::ALL.map(|(_, goal)| goal).to_vec());
+    let seeds = prop::sample::select(SeedRule::ALL.map(|(_, rule)| rule).to_vec());
+    (goal, 0u32..70, seeds, any::<bool>(), any::<Option<u64>>()).prop_map(
+        |(goal, extend, seeds, stop, max_trials)| SearchSpec { goal, extend, seeds, stop, max_trials },
+    )
 }

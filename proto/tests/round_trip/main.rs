@@ -7,8 +7,8 @@ mod any_spec;
 
 use domain::run::{Checkpoint, Findings, Lease, Progress, Record, TrialResult};
 use domain::spec::{
-    LearningRateAxis, MemorySpec, MicroBatchPolicy, ModelSpec, ScalingRule, SweepDraft, TrialSettings,
-    TrialSpec,
+    LearningRateAxis, MemorySpec, MicroBatchPolicy, ModelSpec, ScalingRule, SearchSpec, SweepDraft,
+    TrialSettings, TrialSpec,
 };
 use domain::units::{BatchSize, LearningRate};
 use proptest::prelude::*;
@@ -16,7 +16,7 @@ use prost::Message;
 use proto::{Wire, WireError, frame, v1};
 
 use any_run::{any_checkpoint, any_findings, any_lease, any_progress, any_record, any_result};
-use any_spec::{any_data, any_grid, any_memory, any_model, any_train, any_value};
+use any_spec::{any_data, any_grid, any_memory, any_model, any_search, any_train, any_value};
 
 /// What comes out at the other end.
 fn sent<T: Wire<Message: Message + Default>>(value: &T) -> Result<T, WireError> {
@@ -37,8 +37,9 @@ proptest! {
         grid in any_grid(),
         train in any_train(),
         memory in any_memory(),
+        search in any_search(),
     ) {
-        let sweep = SweepDraft { name, data, model, grid, train, memory };
+        let sweep = SweepDraft { name, data, model, grid, train, memory, search };
         prop_assert_eq!(sent(&sweep), Ok(sweep));
     }
 
@@ -90,9 +91,10 @@ proptest! {
         grid in any_grid(),
         train in any_train(),
         memory in any_memory(),
+        search in any_search(),
         odd in prop::num::f64::ANY,
     ) {
-        let plain = SweepDraft { name, data, model, grid, train, memory };
+        let plain = SweepDraft { name, data, model, grid, train, memory, search };
         let mut odder = plain.clone();
         odder.grid.learning_rate =
             LearningRateAxis::Scaled { base: odd, at: 1, rule: ScalingRule::Sqrt, times: vec![odd, 1.0] };
@@ -114,7 +116,8 @@ proptest! {
         end in any::<prop::sample::Index>(),
     ) {
         let memory = MemorySpec { budget: None, micro_batch: MicroBatchPolicy::Auto };
-        let sweep = SweepDraft { name: None, data, model: ModelSpec::Linear, grid, train, memory };
+        let sweep =
+            SweepDraft { name: None, data, model: ModelSpec::Linear, grid, train, memory, search: SearchSpec::default() };
         let mut bytes = sweep.to_wire().encode_to_vec();
         for (place, byte) in damage {
             let place = place.index(bytes.len());

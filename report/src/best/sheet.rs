@@ -104,11 +104,13 @@ fn note(row: &Row<'_>) -> Cell {
             (CellState::Open, Cell { text: "not ended".to_owned(), tone: Tone::Faint }),
             (CellState::Missed, odd("target not met")),
             (CellState::NotFinite, odd("loss not finite")),
+            (CellState::Stopped, odd("ended early")),
             (CellState::Diverged, odd("diverged at every rate")),
             (CellState::Infeasible, odd("does not fit in memory")),
             (CellState::Failed, Cell { text: "failed or cancelled".to_owned(), tone: Tone::Bad }),
         ];
-        return states.into_iter().find(|(state, _)| has(*state)).map(|(_, cell)| cell).unwrap_or_default();
+        let left_out = Cell { text: "left out by the search".to_owned(), tone: Tone::Faint };
+        return states.into_iter().find(|(state, _)| has(*state)).map_or(left_out, |(_, cell)| cell);
     };
     let of_other_rate =
         row.target.and_then(|target| target.learning_rate).filter(|rate| *rate != best.learning_rate);
@@ -117,6 +119,7 @@ fn note(row: &Row<'_>) -> Cell {
         (Some(Edge::High), _) => odd("largest rate tried"),
         (None, _) if best.rates_tried == 1 => odd("only rate tried"),
         (None, _) if best.stability_limited => odd("larger rates diverged"),
+        (None, None) if row.comparison.grid.is_searched() => "between two worse rates".to_owned().into(),
         (None, Some(rate)) => format!("target soonest at rate {}", human::exact(rate)).into(),
         (None, None) => Cell::default(),
     }

@@ -106,7 +106,18 @@ fn facts_line(report: &Report) -> Markup {
 fn counts(results: &Table) -> String {
     let status = |row: usize| results.text(row, "status").unwrap_or_default();
     let of = |word: &str| (0..results.rows.len()).filter(|&row| status(row) == word).count() as u64;
-    let words = ["succeeded", "diverged", "infeasible", "failed", "cancelled", "running", "pending"];
+    let words = [
+        "succeeded",
+        "diverged",
+        "infeasible",
+        "stopped",
+        "skipped",
+        "failed",
+        "cancelled",
+        "running",
+        "pending",
+        "undecided",
+    ];
     let counted: Vec<String> = words
         .iter()
         .filter(|word| of(word) > 0)

@@ -168,7 +168,7 @@ impl Attempt<'_> {
         };
         let brought = tokio::select! {
             brought = bring => brought,
-            order = self.heartbeat.order(lease) => return Err(End::of_order(order)),
+            order = unconcluded(self.heartbeat, lease) => return Err(End::of_order(order)),
             () = self.shutdown.cancelled() => return Err(End::Released(Release::Stopping)),
         };
         let (checkpointing, problem) = brought.map_err(|error| End::of_upload(&error))?;
@@ -238,6 +238,7 @@ impl Attempt<'_> {
                 }
                 Event::Trouble(trouble) => return stop(trainer, links, End::of_trouble(&trouble)).await,
                 Event::OtherData(other) => return stop(trainer, links, End::of_other_data(&other)).await,
+                Event::Ordered(LeaseOrder::Conclude) => return conclude(trainer, links).await,
                 Event::Ordered(order) => return stop(trainer, links, End::of_order(order)).await,
                 Event::Save => trainer.send(trainer_request::Kind::Save(v1::SaveTrial {})).await,
                 Event::Shutdown => {
@@ -311,11 +312,37 @@ async fn wished(save: &mut watch::Receiver<()>) {
     }
 }
 
+/// The next order that ends an attempt which has measured nothing so far: to conclude it is asked for again once it trains.
+async fn unconcluded(heartbeat: &mut Heartbeat, lease: &v1::Lease) -> LeaseOrder {
+    loop {
+        match heartbeat.order(lease).await {
+            LeaseOrder::Conclude => {}
+            order => return order,
+        }
+    }
+}
+
+/// Has the trainer stop at its next step and bring what it measured.
+async fn conclude(trainer: &mut TrainerProcess, links: &mut Links) -> End {
+    stop_with(
+        trainer,
+        links,
+        v1::StopTrial { save: false, conclude: true },
+        End::Released(Release::Concluded),
+    )
+    .await
+}
+
 /// Has the trainer stop at its next step, still taking in what it tells; kills it when it does not. Where somebody else is
 /// to go on with the trial, it is saved first.
 async fn stop(trainer: &mut TrainerProcess, links: &Links, end: End) -> End {
     let save = matches!(end, End::Released(release) if release.is_handed_over());
-    trainer.send(trainer_request::Kind::Stop(v1::StopTrial { save })).await;
+    stop_with(trainer, links, v1::StopTrial { save, conclude: false }, end).await
+}
+
+/// The end is that which is given, unless the trainer brings a result that is still ours to give.
+async fn stop_with(trainer: &mut TrainerProcess, links: &Links, how: v1::StopTrial, end: End) -> End {
+    trainer.send(trainer_request::Kind::Stop(how)).await;
     let stopped = async {
         loop {
             let event = match trainer.next().await {

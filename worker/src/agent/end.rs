@@ -19,6 +19,8 @@ pub(super) enum Release {
     Stopping,
     /// The worker takes no more trials.
     OutOfService,
+    /// It was to be ended early, and its trainer brought no result in time.
+    Concluded,
 }
 
 impl Release {
@@ -28,13 +30,14 @@ impl Release {
             Self::Cancelled => "the sweep was cancelled",
             Self::Stopping => "the worker is stopping",
             Self::OutOfService => "the worker was taken out of service",
+            Self::Concluded => "it was to be ended early, but brought no result in time",
         }
     }
 
     /// Whether somebody else is to go on with the trial.
     pub fn is_handed_over(self) -> bool {
         match self {
-            Self::Cancelled => false,
+            Self::Cancelled | Self::Concluded => false,
             Self::Stopping | Self::OutOfService => true,
         }
     }
@@ -67,6 +70,7 @@ impl End {
                 match result.outcome() {
                     v1::Outcome::Diverged => "diverged",
                     v1::Outcome::Infeasible => "infeasible",
+                    v1::Outcome::Stopped => "stopped",
                     _ => "succeeded",
                 }
             }

@@ -58,8 +58,7 @@ impl Heartbeat {
         }
     }
 
-    /// The next order to stop this lease: [`LeaseOrder::Lost`], [`LeaseOrder::Stop`] or [`LeaseOrder::HandOver`]. Waits for ever
-    /// when none comes.
+    /// The next order to end this lease: not to go on, nor one that this version does not know. Waits for ever when none comes.
     pub async fn order(&mut self, lease: &v1::Lease) -> LeaseOrder {
         loop {
             match self.orders.recv().await {
@@ -77,6 +76,14 @@ impl Heartbeat {
 impl Drop for Heartbeat {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// Whether an order is one to end the attempt.
+fn ends(order: LeaseOrder) -> bool {
+    match order {
+        LeaseOrder::Lost | LeaseOrder::Stop | LeaseOrder::HandOver | LeaseOrder::Conclude => true,
+        LeaseOrder::Continue | LeaseOrder::Unspecified => false,
     }
 }
 
@@ -117,11 +124,7 @@ async fn beat(
                     is_draining = answer.draining;
                     tracing::info!("{}", if is_draining { OUT_OF_SERVICE } else { IN_SERVICE });
                 }
-                if let (
-                    Some(lease),
-                    Some(order @ (LeaseOrder::Lost | LeaseOrder::Stop | LeaseOrder::HandOver)),
-                ) = (lease, order)
-                {
+                if let Some((lease, order)) = lease.zip(order.filter(|&order| ends(order))) {
                     // Nobody listens any more only when the agent is ending.
                     let _ = orders.send((lease, order));
                 }

@@ -187,7 +187,7 @@ fn a_trial_asked_to_stop_saves_first_where_that_is_asked_for() {
         trainer.send(train(&endless, None, v1::Checkpointing { folder, ..Default::default() }));
         // Before its first step there is nothing to save.
         while !matches!(trainer.next(), Some(Event::Progress(progress)) if progress.step > 0) {}
-        trainer.send(Request::Stop(v1::StopTrial { save }));
+        trainer.send(Request::Stop(v1::StopTrial { save, conclude: false }));
         let mut saves = 0;
         loop {
             match trainer.next().unwrap() {

@@ -202,7 +202,7 @@ fn a_trial_in_progress_stops_when_asked_and_the_next_one_trains() {
             other => panic!("{other:?}"),
         }
     }
-    trainer.send(Request::Stop(v1::StopTrial { save: false }));
+    trainer.send(Request::Stop(v1::StopTrial::default()));
     let last = std::iter::from_fn(|| trainer.next())
         .find(|event| !matches!(event, Event::Progress(_) | Event::Records(_) | Event::Found(_)));
     assert!(matches!(last, Some(Event::Stopped(_))), "{last:?}");

@@ -8,6 +8,7 @@ mod data;
 mod grid;
 mod memory;
 mod model;
+mod search;
 mod train;
 
 use serde_json::{Map, Value, json};
@@ -43,7 +44,8 @@ pub fn document() -> Value {
             "model": model::section(),
             "grid": grid::section(),
             "train": train::section(),
-            "memory": memory::section()
+            "memory": memory::section(),
+            "search": search::section()
         },
         "additionalProperties": false,
         "allOf": [

@@ -85,6 +85,7 @@ pub async fn list(connection: &mut PgConnection, view: View, wanted: &Wanted<'_>
         View::Log => rows!("queries/rows/log_rows.sql", sweep, trial),
         View::Worker => rows!("queries/rows/worker_rows.sql"),
         View::BestLearningRate => rows!("queries/rows/best_learning_rate_rows.sql", sweep),
+        View::Decision => rows!("queries/rows/decision_rows.sql", sweep, trial),
     };
     Ok(Page { table: Table { columns: columns(connection, view).await?, rows }, next })
 }

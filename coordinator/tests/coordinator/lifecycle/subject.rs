@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use coordinator::store::expiry;
-use domain::lifecycle::{Outcome, TrialStatus};
+use domain::lifecycle::TrialStatus;
 use proto::v1::sweep_service_server::SweepService;
 use proto::v1::worker_service_server::WorkerService;
-use proto::{Reason, v1};
+use proto::{Reason, Wire, v1};
 use sqlx::PgPool;
 use tonic::{Request, Status};
 use uuid::Uuid;
@@ -68,12 +68,7 @@ impl<'a> Subject<'a> {
                 Ok(Reply::Acked(self.world.report(&self.leases[&lease], first_seq, records).await?))
             }
             Step::Complete { lease, outcome, loss, last_seq } => {
-                let wire = match outcome {
-                    Outcome::Succeeded => v1::Outcome::Succeeded,
-                    Outcome::Diverged => v1::Outcome::Diverged,
-                    Outcome::Infeasible => v1::Outcome::Infeasible,
-                };
-                let result = v1::TrialResult { outcome: wire.into(), ..result(f64::from(loss)) };
+                let result = v1::TrialResult { outcome: outcome.to_wire().into(), ..result(f64::from(loss)) };
                 self.world.complete(&self.leases[&lease], result, last_seq).await.map(|()| Reply::Done)
             }
             Step::Fail { lease, kind } => {

@@ -123,7 +123,8 @@ fn no_target(facts: &Facts<'_>, choice: &Choice) -> Option<String> {
 }
 
 fn without_result(comparison: &Comparison) -> Vec<String> {
-    let missing = |size: &u64| comparison.best_of(*size).is_none();
+    // Of a batch size that a search left out nothing was to be found.
+    let missing = |size: &u64| comparison.best_of(*size).is_none() && !comparison.grid.row(*size).is_empty();
     let why = |size: u64| {
         let row = comparison.grid.row(size);
         let has = |state: CellState| row.iter().any(|cell| cell.state() == state);

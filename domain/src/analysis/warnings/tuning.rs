@@ -85,9 +85,10 @@ pub(super) fn no_detectable_difference(facts: &Facts<'_>) -> Option<Warning> {
     })
 }
 
-/// W13: more learning rates or seeds came to an end at one batch size than at another. The best of many looks better.
+/// W13: more learning rates or seeds came to an end at one batch size than at another. The best of many looks better. Where a
+/// search chose the trials, that was the plan.
 pub(super) fn unequal_effort(facts: &Facts<'_>) -> Option<Warning> {
-    if facts.is_open() {
+    if facts.is_open() || facts.is_searched() {
         return None;
     }
     let tried = |size: u64| {

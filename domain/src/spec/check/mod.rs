@@ -4,6 +4,7 @@ mod axes;
 mod cells;
 mod code;
 mod model;
+mod search;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -42,6 +43,7 @@ pub(super) fn issues(draft: &SweepDraft) -> Vec<SpecIssue> {
     check_train("train", &draft.train, &mut found);
     check_target(draft, &mut found);
     check_memory(&draft.memory, &mut found);
+    search::check(draft, &mut found);
     check_size(&draft.grid, &mut found);
     if has_size(&draft.grid) {
         cells::check(draft, &mut found);

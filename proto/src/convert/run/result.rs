@@ -133,6 +133,7 @@ impl Wire for Outcome {
             Self::Succeeded => v1::Outcome::Succeeded,
             Self::Diverged => v1::Outcome::Diverged,
             Self::Infeasible => v1::Outcome::Infeasible,
+            Self::Stopped => v1::Outcome::Stopped,
         }
     }
 
@@ -141,6 +142,7 @@ impl Wire for Outcome {
             v1::Outcome::Succeeded => Self::Succeeded,
             v1::Outcome::Diverged => Self::Diverged,
             v1::Outcome::Infeasible => Self::Infeasible,
+            v1::Outcome::Stopped => Self::Stopped,
             v1::Outcome::Unspecified => return Err(unspecified("result.outcome")),
         })
     }

@@ -5,11 +5,12 @@ mod data;
 mod file;
 mod grid;
 mod model;
+mod search;
 mod train;
 
 pub use file::upload;
 
-use domain::spec::{MemorySpec, MicroBatchPolicy, SweepDraft, TrialSettings, TrialSpec, Value};
+use domain::spec::{MemorySpec, MicroBatchPolicy, SearchSpec, SweepDraft, TrialSettings, TrialSpec, Value};
 use domain::units::{BatchSize, Bytes, LearningRate};
 
 use super::{Wire, WireError, missing, required};
@@ -27,6 +28,7 @@ impl Wire for SweepDraft {
             grid: Some(self.grid.to_wire()),
             train: Some(self.train.to_wire()),
             memory: Some(self.memory.to_wire()),
+            search: self.search.is_search().then(|| self.search.to_wire()),
         }
     }
 
@@ -38,6 +40,7 @@ impl Wire for SweepDraft {
             grid: required("grid", message.grid)?,
             train: required("train", message.train)?,
             memory: required("memory", message.memory)?,
+            search: message.search.map(SearchSpec::from_wire).transpose()?.unwrap_or_default(),
         })
     }
 }

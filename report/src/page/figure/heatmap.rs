@@ -136,8 +136,10 @@ fn tip(scope: &Scope<'_>, cell: &Cell) -> String {
         (cell.not_finite, "without a finite loss"),
         (cell.missed, "missed the target"),
         (cell.infeasible, "did not fit in memory"),
+        (cell.stopped, "ended early"),
         (cell.failed, "failed or cancelled"),
         (cell.open, "not finished"),
+        (cell.skipped, "left out by the search"),
     ];
     let counts = counts.into_iter().filter(|(count, _)| *count > 0);
     parts.extend(counts.map(|(count, what)| format!("{count} {what}")));
@@ -173,7 +175,9 @@ fn keys(scope: &Scope<'_>) -> Vec<Key> {
         (CellState::Missed, "missed the target"),
         (CellState::Infeasible, "did not fit"),
         (CellState::Open, "not finished"),
+        (CellState::Stopped, "ended early"),
         (CellState::Failed, "failed"),
+        (CellState::Skipped, "left out by the search"),
     ];
     let gaps: Vec<&str> = gaps.into_iter().filter(|(state, _)| has(*state)).map(|(_, word)| word).collect();
     if !gaps.is_empty() {
@@ -260,8 +264,10 @@ pub fn cells_table(scope: &Scope<'_>) -> Table {
             whole(cell.not_finite),
             whole(cell.missed),
             whole(cell.infeasible),
+            whole(cell.stopped),
             whole(cell.failed),
             whole(cell.open),
+            whole(cell.skipped),
         ]
     });
     let columns = [
@@ -275,8 +281,10 @@ pub fn cells_table(scope: &Scope<'_>) -> Table {
         ("not_finite", Integer),
         ("missed", Integer),
         ("infeasible", Integer),
+        ("stopped", Integer),
         ("failed", Integer),
         ("open", Integer),
+        ("skipped", Integer),
     ];
     table(&columns, rows.collect())
 }

@@ -1,6 +1,6 @@
 /* The learning rate with the lowest median score at each batch size,
-   between the next ones that were tried; a diverged repeat counts as
-   infinitely bad. */
+   between the next ones that were tried; a repeat that diverged or was
+   ended early counts as infinitely bad. */
 select distinct on (batch_size)
     batch_size,
     learning_rate,
@@ -16,13 +16,13 @@ from (
         lag(learning_rate) over (partition by batch_size order by learning_rate) as next_smaller,
         lead(learning_rate) over (partition by batch_size order by learning_rate) as next_larger,
         percentile_cont(0.5) within group (order by coalesce(score, 'Infinity'))
-            filter (where status in ('succeeded', 'diverged')) as median,
+            filter (where status in ('succeeded', 'diverged', 'stopped')) as median,
         min(score) as lowest,
         max(score) as highest
     from (
         select *, case when status = 'succeeded' then {score} end as score
         from batchsweep.result
-        where {trials}
+        where {trials} and status <> 'skipped'
     ) trial
     group by batch_size, learning_rate
 ) cell

@@ -14,5 +14,5 @@ select distinct on (batch_size)
 from batchsweep.result
 left join batchsweep.worker using (worker)
 where {trials}
-    and result.status in ('succeeded', 'diverged', 'infeasible')
+    and result.status in ('succeeded', 'diverged', 'infeasible', 'stopped')
 order by batch_size, peak_memory_bytes desc nulls last, trial_index

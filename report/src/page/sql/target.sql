@@ -6,7 +6,7 @@ with trial as (
     select *
     from batchsweep.result
     where {trials}
-        and status in ('succeeded', 'diverged')
+        and status in ('succeeded', 'diverged', 'stopped')
 ),
 rate as (
     select

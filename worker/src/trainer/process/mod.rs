@@ -31,6 +31,8 @@ enum Request {
     Stop {
         /// Whether to save it first.
         save: bool,
+        /// Whether to bring the result so far.
+        conclude: bool,
     },
     /// Save the trial in progress, if there is one.
     Save,
@@ -137,13 +139,14 @@ struct Signals {
 fn listen(signals: Arc<Signals>) -> Receiver<Work> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        let Wishes { stop, save: saving } = &signals.wishes;
+        let Wishes { stop, conclude: concluding, save: saving } = &signals.wishes;
         let mut input = io::stdin().lock();
         while let Some(request) = wire::read(&mut input) {
             match request {
-                Request::Stop { save } => {
+                Request::Stop { save, conclude } => {
                     saving.store(save, Ordering::Relaxed);
-                    // Whoever sees the stop sees the wish to save as well.
+                    concluding.store(conclude, Ordering::Relaxed);
+                    // Whoever sees the stop sees the other wishes as well.
                     stop.store(true, Ordering::Release);
                 }
                 Request::Save => saving.store(true, Ordering::Relaxed),
@@ -151,6 +154,7 @@ fn listen(signals: Arc<Signals>) -> Receiver<Work> {
                     if let Work::Train(_) = work {
                         stop.store(false, Ordering::Relaxed);
                         saving.store(false, Ordering::Relaxed);
+                        concluding.store(false, Ordering::Relaxed);
                     }
                     // The other end is gone only when the agent no longer listens.
                     let _ = sender.send(work);

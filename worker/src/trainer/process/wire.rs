@@ -21,7 +21,7 @@ use crate::trainer::state::checkpoint::Checkpointing;
 pub fn read(input: &mut impl Read) -> Option<Request> {
     let request: v1::TrainerRequest = frame::read(input).ok()??;
     Some(match request.kind? {
-        RequestKind::Stop(v1::StopTrial { save }) => Request::Stop { save },
+        RequestKind::Stop(v1::StopTrial { save, conclude }) => Request::Stop { save, conclude },
         RequestKind::Save(v1::SaveTrial {}) => Request::Save,
         RequestKind::Start(v1::StartTrainer { device, memory_limit_bytes, threads, allows_code }) => {
             Request::Work(Work::Start { device, memory_limit: memory_limit_bytes, threads, allows_code })

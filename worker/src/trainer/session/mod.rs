@@ -69,9 +69,15 @@ pub enum Ended {
 pub struct Wishes {
     /// It is to stop at its next step.
     pub stop: AtomicBool,
+    /// Its result so far is wanted, if it is to stop.
+    pub conclude: AtomicBool,
     /// It is to be saved, before it stops if it is to stop.
     pub save: Arc<AtomicBool>,
 }
+
+/// Why a trial has no more steps.
+const ENDED_EARLY: &str =
+    "the sweep's search ended it early: it could no longer become the best of its batch size";
 
 /// Trains a trial.
 ///
@@ -132,7 +138,7 @@ struct Session<'a, 'b> {
     host: &'a mut Host,
     ready: Ready,
     reporter: &'a mut Reporter<'b>,
-    stop: &'a AtomicBool,
+    wishes: &'a Wishes,
     /// The largest micro-batch that may be used; it falls when a step runs out of memory.
     micro_batch: u64,
     /// Steps whose losses are still on the tape.
@@ -176,7 +182,7 @@ impl<'a, 'b> Session<'a, 'b> {
             peak: Peak::default(),
             checkpoints: Checkpoints::new(trial.checkpointing.clone(), Arc::clone(&wishes.save)),
             ooms_before: 0,
-            stop: &wishes.stop,
+            wishes,
             trial,
             host,
             ready,
@@ -191,7 +197,7 @@ impl<'a, 'b> Session<'a, 'b> {
             self.evaluate_untrained()?;
         }
         for batch in self.ready.course.clone().skip(usize::try_from(done).unwrap_or(usize::MAX)) {
-            if self.stop.load(Ordering::Acquire) {
+            if self.wishes.stop.load(Ordering::Acquire) {
                 return self.stop_here();
             }
             if batch.start == 0 || batch.step == done + 1 {
@@ -227,6 +233,12 @@ impl<'a, 'b> Session<'a, 'b> {
 
     /// Stops between two steps, and saves the trial first where that is wanted and was not just done.
     fn stop_here(mut self) -> Result<Ended, TrialError> {
+        if self.wishes.conclude.load(Ordering::Relaxed) {
+            return match self.read_losses()? {
+                Some(reason) => self.finish(Outcome::Diverged, reason),
+                None => self.finish(Outcome::Stopped, ENDED_EARLY.to_owned()),
+            };
+        }
         if self.checkpoints.is_wanted() {
             if let Some(reason) = self.read_losses()? {
                 return self.finish(Outcome::Diverged, reason);

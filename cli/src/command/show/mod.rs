@@ -1,5 +1,7 @@
 //! `show`: one sweep.
 
+mod why;
+
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 
@@ -32,6 +34,10 @@ pub struct Args {
     #[arg(long, conflicts_with = "format")]
     source: bool,
 
+    /// Print why the sweep's search trained a cell or left it out: BATCH_SIZE@LEARNING_RATE, or the index of a trial
+    #[arg(long, value_name = "CELL", conflicts_with = "source")]
+    why: Option<why::Wanted>,
+
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -41,6 +47,9 @@ pub struct Args {
 /// # Errors
 /// When there is no such sweep, or no coordinator.
 pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    if let Some(wanted) = &args.why {
+        return why::run(&args.sweep, wanted, args.output.format, context).await;
+    }
     let (analyzed, best, data, lack) = session::with(context, Purpose::Stored, async |session| {
         let analyzed = analysis::fetch(session, &args.sweep).await?;
         let sweep_id = &analyzed.sweep.sweep_id;
@@ -121,6 +130,9 @@ fn object(sweep: &Sweep, best: &Table, data: Option<&str>) -> serde_json::Value 
             "infeasible": counts.infeasible,
             "failed": counts.failed,
             "cancelled": counts.cancelled,
+            "undecided": counts.undecided,
+            "stopped": counts.stopped,
+            "skipped": counts.skipped,
         },
         "weight": sweep.weight,
         "data": data,
