@@ -142,6 +142,11 @@ comment on column batchsweep.decision.reason is 'Why, in a word.';
 comment on column batchsweep.decision.explanation is 'Why, in a sentence.';
 comment on column batchsweep.decision.because is 'JSON array: the trials whose results led to it, by trial_index; empty where nothing was known.';
 
+comment on table core.sweep is 'One row a submitted sweep. What it asks changes only where its grid is extended; else only the flags do.';
+comment on column core.trial.trial_index is 'Place in the grid, from 0; trials that came later follow.';
+comment on column batchsweep.trial.trial_index is 'Place in the grid, from 0; trials that came later follow.';
+comment on column batchsweep.result.trial_index is 'Place in the grid, from 0; trials that came later follow.';
+
 create or replace view core.sweep_progress as
 select
     sweep.sweep_id,

@@ -150,6 +150,13 @@ pub enum Verb {
     #[command(after_help = examples!["batchsweep retry @last", "batchsweep retry @last && batchsweep watch @last"])]
     Retry(command::retry::Args),
 
+    /// Add cells to the grid of a sweep; only those are trained that it has not got
+    #[command(after_help = examples![
+        "batchsweep extend @last --set grid.learning_rate='[1.0, 3.0]'",
+        "batchsweep extend mlp-baseline --set grid.seed='[3, 4]'",
+    ])]
+    Extend(command::extend::Args),
+
     /// Give a sweep more or less of the workers than others have
     #[command(after_help = examples!["batchsweep weight @last 2", "batchsweep weight fashion-mnist-mlp 0.5"])]
     Weight(command::weight::Args),

@@ -1,6 +1,8 @@
 //! The end of a sweep: its table, the grid as a heatmap, what it comes to, and what not to conclude from it.
 
-use domain::analysis::{Analysis, Comparison, Warning};
+use domain::analysis::{Analysis, Comparison, Extension, Warning, extension};
+use domain::spec::LearningRateAxis;
+use proto::v1::SweepState;
 use report::wrap::wrap;
 use report::{Table, conclusion, heatmap, human, results};
 
@@ -47,7 +49,26 @@ pub fn write_conclusion(analyzed: &AnalyzedSweep, most: usize, talk: Talk) -> Re
     output::text(&heatmaps(&analyzed.gathered.analysis))?;
     output::text(&conclusion::render(&analyzed.gathered.analysis.conclusion, look))?;
     warn(&analyzed.gathered.analysis.warnings, most, analyzed.name(), talk);
+    advise(analyzed, talk);
     Ok(())
+}
+
+/// The command that trains past the edges on which best learning rates sit, once everything has ended.
+pub fn advise(analyzed: &AnalyzedSweep, talk: Talk) {
+    let Some(settings) = &analyzed.settings else { return };
+    // Rates that follow a rule grow by its factors, of which a best rate says nothing.
+    let is_scaled = matches!(settings.grid.learning_rate, LearningRateAxis::Scaled { .. });
+    if is_scaled || analyzed.sweep.state() != SweepState::Finished {
+        return;
+    }
+    let found = analyzed.gathered.analysis.comparisons.iter().find_map(extension);
+    if let Some(Extension { batch_sizes, learning_rates }) = found {
+        talk.next(format_args!(
+            "batchsweep extend {} --set grid.batch_size='{batch_sizes:?}' --set grid.learning_rate='{learning_rates:?}'  \
+             (best rates at the edge)",
+            analyzed.name()
+        ));
+    }
 }
 
 /// Tells at most so many warnings, and how many more there are.

@@ -4,9 +4,9 @@ use clap::CommandFactory;
 
 use crate::arguments::{Arguments, Verb};
 use crate::command::{
-    best, cancel, certs, compare, completions, doctor, down, export, init, logs, ls, man, metrics, model,
-    pause, plan, prune, rename, report, results, resume, retry, rm, run, schema, show, sql, status, submit,
-    tag, token, trials, up, wait, watch, weight, workers,
+    best, cancel, certs, compare, completions, doctor, down, export, extend, init, logs, ls, man, metrics,
+    model, pause, plan, prune, rename, report, results, resume, retry, rm, run, schema, show, sql, status,
+    submit, tag, token, trials, up, wait, watch, weight, workers,
 };
 use crate::context::{Context, block_on};
 use crate::failure::{Exit, Failure};
@@ -38,6 +38,7 @@ pub fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Cancel(args) => block_on(cancel::run(&args, context)),
         Verb::Weight(args) => block_on(weight::run(&args, context)),
         Verb::Retry(args) => block_on(retry::run(&args, context)),
+        Verb::Extend(args) => block_on(extend::run(&args, context)),
         Verb::Rename(args) => block_on(rename::run(&args, context)),
         Verb::Tag(args) => block_on(tag::run(&args, context)),
         Verb::Rm(args) => block_on(rm::run(&args, context)),

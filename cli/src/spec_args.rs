@@ -49,7 +49,8 @@ impl SpecArgs {
             let at = error.utf8_error().valid_up_to();
             Failure::usage(format!("the sweep file {name} is not UTF-8 text (byte {at})"))
         })?;
-        spec_file::parse(&name, &text, &self.set, &paths).map_err(|mistakes| tell_all(&name, &mistakes))
+        spec_file::parse(&name, &text, &self.set, &paths)
+            .map_err(|mistakes| tell_all(&name, &mistakes, "nothing was started"))
     }
 }
 
@@ -75,10 +76,10 @@ fn beside(file: &Path) -> Option<PathBuf> {
 }
 
 /// Shows every mistake; what is left is the count.
-fn tell_all(name: &str, mistakes: &Mistakes) -> Failure {
+pub fn tell_all(name: &str, mistakes: &Mistakes, outcome: &str) -> Failure {
     let stderr = io::stderr();
     let color = anstream::AutoStream::choice(&stderr) != anstream::ColorChoice::Never;
     talk::line(format_args!("{}\n", mistakes.render(color)));
     let count = report::human::count(mistakes.all.len() as u64, "mistake");
-    Failure::usage(format!("{count} in {name}; nothing was started"))
+    Failure::usage(format!("{count} in {name}; {outcome}"))
 }

@@ -44,8 +44,8 @@ pub fn expand(sweep: &SweepSpec) -> Vec<PlannedTrial> {
     trials
 }
 
-/// Batch sizes and the learning rates of each, in the grid's order. What the check refuses is left out.
-pub(crate) fn cells(grid: &GridSpec) -> Vec<(BatchSize, LearningRate)> {
+/// Batch sizes and the learning rates of each. What the check refuses is left out.
+fn cells(grid: &GridSpec) -> Vec<(BatchSize, LearningRate)> {
     let batch_sizes = grid.batch_size.values().into_iter().filter_map(|size| BatchSize::try_new(size).ok());
     let rates = |batch_size| {
         let values = (0..grid.learning_rate.len())

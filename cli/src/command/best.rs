@@ -49,6 +49,7 @@ pub async fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             output::text("\n")?;
             output::text(&report::conclusion::render(&analysis.conclusion, output::look()))?;
             conclusion::warn(&analysis.warnings, usize::MAX, analyzed.name(), context.talk);
+            conclusion::advise(&analyzed, context.talk);
         }
     }
     Ok(Exit::Success)

@@ -8,6 +8,7 @@ pub mod completions;
 pub mod doctor;
 pub mod down;
 pub mod export;
+pub mod extend;
 pub mod init;
 pub mod logs;
 pub mod ls;

@@ -58,7 +58,7 @@ impl Presence {
     /// Why trials of the sweep wait for ever: nobody is there who could take them. `None` too where that cannot be found out.
     pub async fn lack(&self, client: &Client, sweep: &Sweep) -> Option<Lack> {
         let counts = sweep.counts.unwrap_or_default();
-        if sweep.state() != SweepState::Active || counts.pending + counts.running == 0 {
+        if sweep.state() != SweepState::Active || counts.undecided + counts.pending + counts.running == 0 {
             return None;
         }
         let is_local = match self {

@@ -2,7 +2,7 @@
 //!
 //! - `source`: the texts, and places in them,
 //! - `tree`: TOML whose every value knows its place,
-//! - `overrides`: what `--set` lays over it,
+//! - `overrides`: what `--set` lays over it; `extension`: over the grid of a sweep that was submitted,
 //! - `reader`: typed values, and what is wrong with them,
 //! - `files`: what its paths mean, and what is sent along,
 //! - `code`: Python code of the user's,
@@ -34,6 +34,8 @@ mod memory;
 
 mod search;
 
+mod extension;
+
 mod nearest;
 
 mod mistake;
@@ -42,6 +44,7 @@ pub mod schema;
 
 use domain::spec::{MemorySpec, ModelSpec, SearchSpec, SpecIssue, SweepDraft, SweepSpec, TrainSpec};
 
+pub use extension::extension;
 use files::Files;
 pub use files::{LocalFile, Paths, Readers};
 pub use mistake::Mistake;

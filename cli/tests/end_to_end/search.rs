@@ -83,3 +83,41 @@ fn a_search_that_was_interrupted_goes_on() {
     let counts = sandbox.rows(&["sql", "select skipped, undecided from batchsweep.sweep"]);
     assert!(counts[0]["skipped"].as_u64().unwrap() > 0 && counts[0]["undecided"] == 0, "{counts:?}");
 }
+
+#[test]
+fn a_sweep_is_extended_where_its_best_rates_sit_on_the_edge() {
+    let sandbox = Sandbox::new();
+    let narrow = SWEEP
+        .replace("{ from = 0.001, to = 10.0, count = 9 }", "[0.001, 0.003]")
+        .replace("goal = \"rows\"", "");
+    let file = sandbox.file("narrow.toml", &narrow);
+    let run = sandbox.call(&["run", file.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&run.stderr).into_owned();
+    let next = said
+        .lines()
+        .find_map(|line| line.split_once("next: batchsweep extend "))
+        .unwrap_or_else(|| panic!("{said}"))
+        .1;
+    assert!(
+        next.starts_with(
+            "searched --set grid.batch_size='[8, 64, 512]' --set grid.learning_rate='[0.009, 0.027]'"
+        ),
+        "{next}"
+    );
+
+    let set = ["--set", "grid.learning_rate=[0.003, 0.1, 1.0, 10.0]"];
+    let extended = sandbox.call(&[&["extend", "searched"], &set[..]].concat());
+    let said = String::from_utf8_lossy(&extended.stderr);
+    assert!(
+        said.contains("added 9 trials") && said.contains("next: batchsweep run --resume searched"),
+        "{said}"
+    );
+    sandbox.read(&["run", "--resume", "searched"]);
+    let rows = sandbox.rows(&["results", "searched"]);
+    assert_eq!((rows.len(), rows.iter().filter(|row| row["attempts"] == 1).count()), (15, 15));
+    let again = sandbox.call(&[&["extend", "searched"], &set[..]].concat());
+    assert!(String::from_utf8_lossy(&again.stderr).contains("nothing to add"));
+    let wrong = sandbox.call(&["extend", "searched", "--set", "train.epochs=5"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("`train` is no axis of the grid"));
+}

@@ -20,7 +20,7 @@ const READ: Access = Access::Scope(Scope::Read);
 const ADMIN: Access = Access::Scope(Scope::Admin);
 
 /// Every method, by its path.
-const METHODS: [(&str, Access); 36] = [
+const METHODS: [(&str, Access); 37] = [
     ("/grpc.health.v1.Health/Check", Access::Open),
     ("/grpc.health.v1.Health/Watch", Access::Open),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Access::AnyToken),
@@ -33,6 +33,7 @@ const METHODS: [(&str, Access); 36] = [
     ("/batchsweep.v1.SweepService/ResumeSweep", SUBMIT),
     ("/batchsweep.v1.SweepService/CancelSweep", SUBMIT),
     ("/batchsweep.v1.SweepService/RetrySweep", SUBMIT),
+    ("/batchsweep.v1.SweepService/ExtendSweep", SUBMIT),
     ("/batchsweep.v1.SweepService/WeighSweep", SUBMIT),
     ("/batchsweep.v1.SweepService/RenameSweep", SUBMIT),
     ("/batchsweep.v1.SweepService/TagSweep", SUBMIT),

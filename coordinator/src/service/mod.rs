@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod ending;
+mod extend;
 mod findings;
 mod fleet;
 mod heavy;

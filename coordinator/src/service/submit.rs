@@ -21,7 +21,7 @@ use crate::store::{StoreError, search, trial, upload};
 const MAX_SOURCE: usize = 1 << 20;
 
 /// The largest sweep, in bytes as encoded: the longest grid of one axis fits.
-const MAX_SPEC: usize = 2 << 20;
+pub const MAX_SPEC: usize = 2 << 20;
 
 /// Checks a sweep and, unless only that was asked, queues its trials.
 pub async fn create(

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::steer::{Steer, steer};
-use super::{decode, encode, findings, removal, submit, uploads};
+use super::{decode, encode, extend, findings, removal, submit, uploads};
 use crate::access::Caller;
 use crate::access::status::{ask_again, invalid, of_reader, of_store, shutting_down};
 use crate::config::public_url;
@@ -153,6 +153,15 @@ impl SweepService for Sweeps {
     async fn retry_sweep(&self, request: Request<v1::RetrySweepRequest>) -> Answer<v1::RetrySweepResponse> {
         let (sweep, retried) = steer(&self.context, &request.into_inner().sweep, Steer::Retry).await?;
         Ok(Response::new(v1::RetrySweepResponse { sweep: Some(sweep), retried }))
+    }
+
+    async fn extend_sweep(
+        &self,
+        request: Request<v1::ExtendSweepRequest>,
+    ) -> Answer<v1::ExtendSweepResponse> {
+        let caller = Caller::of(&request);
+        let (sweep, added) = extend::extend(&self.context, &caller, request.into_inner()).await?;
+        Ok(Response::new(v1::ExtendSweepResponse { sweep: Some(sweep), added }))
     }
 
     async fn rename_sweep(

@@ -129,6 +129,7 @@ async fn state(
     spec: &SweepDraft,
     workers: u64,
 ) -> Result<State> {
+    let keys = trial::keys(connection, sweep_id).await?;
     let records = begun(connection, sweep_id).await?;
     let courses =
         if spec.search.stop { courses(connection, sweep_id, spec, &records).await? } else { BTreeMap::new() };
@@ -139,6 +140,7 @@ async fn state(
         .fetch_all(connection)
         .await?;
     Ok(State {
+        keys,
         records,
         courses,
         ending: column(&ending, |&index| count(index)),

@@ -28,6 +28,19 @@ pub async fn set_paused(connection: &mut PgConnection, sweep_id: SweepId, paused
     if paused { Ok(()) } else { breaker::close(connection, sweep_id).await }
 }
 
+/// Locks a sweep that is to get more trials.
+///
+/// # Errors
+/// [`StoreError::WrongState`] where it was cancelled: they would never be handed out.
+pub async fn lock_to_extend(connection: &mut PgConnection, sweep_id: SweepId) -> Result<()> {
+    if sweep::lock(connection, sweep_id).await?.cancelled.is_some() {
+        return Err(StoreError::WrongState(format!(
+            "sweep {sweep_id} was cancelled, so no trial was added; `batchsweep retry {sweep_id}` undoes that"
+        )));
+    }
+    Ok(())
+}
+
 /// Gives a sweep another share of the workers. Trials that run stay where they are.
 ///
 /// # Errors

@@ -215,6 +215,16 @@ pub async fn list(
     rows.into_iter().map(|row| sweep_row!(row)).collect()
 }
 
+/// Has a sweep ask for more cells.
+///
+/// # Errors
+/// As any query.
+pub async fn grow(connection: &mut PgConnection, sweep_id: SweepId, spec: &SweepSpec) -> Result<()> {
+    let spec = EncodedSpec::of(spec);
+    sqlx::query_file!("queries/sweep/grow_sweep.sql", sweep_id.0, spec.bytes()).execute(connection).await?;
+    Ok(())
+}
+
 /// The trials of a sweep that run now, in grid order.
 ///
 /// # Errors

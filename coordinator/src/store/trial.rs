@@ -1,5 +1,7 @@
 //! Trials: the cells of a sweep's grid.
 
+use std::collections::BTreeMap;
+
 use domain::PlannedTrial;
 use domain::lifecycle::TrialStatus;
 use domain::spec::Value;
@@ -8,7 +10,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Result;
-use super::columns::bigint;
+use super::columns::{bigint, count};
 use super::encoded::EncodedSettings;
 
 /// Trials in one statement: enough to make round trips cheap, few enough to keep messages to Postgres small.
@@ -46,6 +48,16 @@ pub async fn insert_all(
             .await?;
     }
     Ok(())
+}
+
+/// The keys of a sweep's trials, by their places.
+///
+/// # Errors
+/// As any query.
+pub async fn keys(connection: &mut PgConnection, sweep_id: SweepId) -> Result<BTreeMap<u64, String>> {
+    let rows =
+        sqlx::query_file!("queries/trial/keys_of_trials.sql", sweep_id.0).fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|row| (count(row.trial_index), row.trial_key)).collect())
 }
 
 /// The value of every axis as a JSON object, in the grid's order.

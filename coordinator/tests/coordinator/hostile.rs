@@ -93,6 +93,7 @@ fn sensible(path: &str) -> Vec<u8> {
         "ResumeSweep" => v1::ResumeSweepRequest { sweep: sweep() }.encode_to_vec(),
         "CancelSweep" => v1::CancelSweepRequest { sweep: sweep(), drain: true }.encode_to_vec(),
         "RetrySweep" => v1::RetrySweepRequest { sweep: sweep() }.encode_to_vec(),
+        "ExtendSweep" => v1::ExtendSweepRequest { sweep: sweep(), grid: spec(2).grid }.encode_to_vec(),
         "WeighSweep" => v1::WeighSweepRequest { sweep: sweep(), weight: 2.0 }.encode_to_vec(),
         "RenameSweep" => v1::RenameSweepRequest { sweep: sweep(), name: "mlp".to_owned() }.encode_to_vec(),
         "TagSweep" => {

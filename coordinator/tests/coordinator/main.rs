@@ -17,6 +17,7 @@ mod drain;
 mod dropped;
 mod endings;
 mod expiry;
+mod extension;
 mod fencing;
 mod findings;
 mod fleets;

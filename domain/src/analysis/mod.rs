@@ -8,7 +8,8 @@
 //! - [`hyperbola`] and [`critical`]: the critical batch size, or why it is not known,
 //! - [`throughput`]: how long a step takes, [`peak_memory`]: what memory it takes,
 //! - [`comparison`]: all of that for one group,
-//! - [`conclusion`] and [`warnings`]: the sentences, and what must not be read into the numbers,
+//! - [`conclusion`] and [`warnings`]: the sentences, and what must not be read into the numbers; [`mod@extension`]: where the grid
+//!   should grow,
 //! - [`mod@line`], [`parabola`], [`interval`], [`spread`], [`random`]: fits, ranges, and repeatable resampling.
 
 pub mod record;
@@ -39,6 +40,8 @@ pub mod conclusion;
 
 pub mod warnings;
 
+pub mod extension;
+
 pub mod line;
 
 pub mod parabola;
@@ -58,6 +61,7 @@ pub use cell::{Cell, CellState, Grid};
 pub use comparison::Comparison;
 pub use conclusion::{Conclusion, Sentence, SentenceKind};
 pub use critical::{CriticalBatchSize, Verdict};
+pub use extension::{Extension, extension};
 pub use group::{Group, groups};
 pub use hyperbola::Hyperbola;
 pub use interval::Interval;

@@ -20,7 +20,6 @@
 //! - [`noise`], [`estimate`], [`race`]: seeds that decide,
 //! - [`stop`]: ending trials that run in vain,
 //! - [`status`]: what was found, and why a cell was not trained,
-//! - [`places`]: trials by their places in the grid,
 //! - [`sweep`]: all of it for the trials of one sweep.
 
 mod all;
@@ -30,7 +29,6 @@ mod estimate;
 mod known;
 mod middle;
 mod noise;
-mod places;
 mod proposal;
 mod race;
 mod ridge;
