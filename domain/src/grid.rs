@@ -1,6 +1,8 @@
 //! From a sweep to its trials: the product of all axes, in a fixed order, each trial with a key made of its
 //! content.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use sha2::{Digest, Sha256};
 
 use crate::spec::{Axis, GridSpec, SweepDraft, SweepSpec, TrialSettings, TrialSpec, Value};
@@ -42,6 +44,40 @@ pub fn expand(sweep: &SweepSpec) -> Vec<PlannedTrial> {
         }
     }
     trials
+}
+
+/// The turn of each trial, from 0, in an order in which an early look at a sweep, or at one that was interrupted, shows a coarse
+/// picture of all of it: a seed's whole grid before the next seed, the middle learning rates of every batch size before those at
+/// the ends, and middle batch sizes first among these.
+#[must_use]
+pub fn turns(trials: &[PlannedTrial]) -> Vec<usize> {
+    let mut rows: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
+    let mut seeds: HashMap<u64, usize> = HashMap::new();
+    for PlannedTrial { settings, .. } in trials {
+        // Positive numbers are ordered as their bits are.
+        rows.entry(settings.batch_size.get()).or_default().insert(settings.learning_rate.get().to_bits());
+        let next = seeds.len();
+        seeds.entry(settings.seed).or_insert(next);
+    }
+    let from_middle = |place: usize, count: usize| (2 * place + 1).abs_diff(count);
+    let mut cells: HashMap<(u64, u64), (usize, usize)> = HashMap::new();
+    for (row, (size, rates)) in rows.iter().enumerate() {
+        for (place, rate) in rates.iter().enumerate() {
+            let distances = (from_middle(place, rates.len()), from_middle(row, rows.len()));
+            cells.insert((*size, *rate), distances);
+        }
+    }
+    let rank = |place: usize| {
+        let TrialSettings { batch_size, learning_rate, seed, .. } = &trials[place].settings;
+        (seeds.get(seed), cells.get(&(batch_size.get(), learning_rate.get().to_bits())), place)
+    };
+    let mut order: Vec<usize> = (0..trials.len()).collect();
+    order.sort_by_cached_key(|&place| rank(place));
+    let mut turns = vec![0; trials.len()];
+    for (turn, place) in order.into_iter().enumerate() {
+        turns[place] = turn;
+    }
+    turns
 }
 
 /// Batch sizes and the learning rates of each. What the check refuses is left out.

@@ -60,6 +60,6 @@ pub mod text;
 pub mod access;
 
 pub use accumulation::AccumulationPlan;
-pub use grid::{PlannedTrial, expand};
+pub use grid::{PlannedTrial, expand, turns};
 pub use spec::{SpecIssue, SweepSpec, TrialSettings, TrialSpec};
 pub use units::{BatchSize, Bytes, LearningRate, TimeSpan};

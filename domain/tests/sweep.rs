@@ -77,6 +77,26 @@ fn a_budget_in_examples_takes_as_many_batches_as_it_needs() {
 }
 
 #[test]
+fn the_middle_of_the_grid_has_its_turn_first_and_a_seeds_whole_grid_before_the_next_seed() {
+    let mut draft = seed_example();
+    draft.grid.batch_size = BatchSizeAxis::List(vec![8, 32, 128]);
+    draft.grid.learning_rate = LearningRateAxis::List(vec![0.1, 0.2, 0.4, 0.8, 1.6]);
+    draft.grid.seed = vec![5, 2];
+    let trials = expand(&SweepSpec::try_new(draft).unwrap());
+    let mut order: Vec<(usize, &domain::PlannedTrial)> =
+        domain::turns(&trials).into_iter().zip(&trials).collect();
+    order.sort_by_key(|(turn, _)| *turn);
+    assert!(order.iter().enumerate().all(|(place, (turn, _))| place == *turn));
+    let cell = |place: usize| {
+        let settings = &order[place].1.settings;
+        (settings.seed, settings.batch_size.get(), settings.learning_rate.get())
+    };
+    assert_eq!([cell(0), cell(1), cell(2)], [(5, 32, 0.4), (5, 8, 0.4), (5, 128, 0.4)]);
+    assert_eq!([cell(3), cell(4)], [(5, 32, 0.2), (5, 32, 0.8)]);
+    assert_eq!((cell(14).0, cell(15)), (5, (2, 32, 0.4)));
+}
+
+#[test]
 fn every_mistake_is_named_at_once_and_where_it_is() {
     let found = issues(|draft| {
         draft.name = Some("My Sweep".to_owned());

@@ -16,7 +16,8 @@ use super::encoded::EncodedSettings;
 /// Trials in one statement: enough to make round trips cheap, few enough to keep messages to Postgres small.
 const CHUNK: usize = 5_000;
 
-/// Stores trials of a sweep: in the queue, or undecided, where its search is to choose them. Their ids rise in the order given.
+/// Stores trials of a sweep: in the queue, or undecided, where its search is to choose them. Their ids rise in the order given; they
+/// are handed out in the order of [`domain::turns`].
 ///
 /// # Errors
 /// As any query.
@@ -26,7 +27,10 @@ pub async fn insert_all(
     trials: &[PlannedTrial],
     status: TrialStatus,
 ) -> Result<()> {
-    for chunk in trials.chunks(CHUNK) {
+    let turns = domain::turns(trials);
+    let priorities: Vec<i32> =
+        turns.iter().map(|&turn| i32::try_from(turn).map_or(i32::MIN, i32::wrapping_neg)).collect();
+    for (chunk, priorities) in trials.chunks(CHUNK).zip(priorities.chunks(CHUNK)) {
         // Version 7 within one process: each is greater than the one before.
         let ids: Vec<Uuid> = chunk.iter().map(|_| Uuid::now_v7()).collect();
         let inserting = by_name!("queries/trial/insert_trials.sql", [sweep_id.0],
@@ -43,9 +47,15 @@ pub async fn insert_all(
             settings: Vec<u8> = EncodedSettings::of(&trial.settings).into_bytes(),
         }, []);
         inserting.execute(&mut *connection).await?;
-        sqlx::query_file!("queries/trial/insert_trial_states.sql", sweep_id.0, &ids, status.word())
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query_file!(
+            "queries/trial/insert_trial_states.sql",
+            sweep_id.0,
+            &ids,
+            status.word(),
+            priorities
+        )
+        .execute(&mut *connection)
+        .await?;
     }
     Ok(())
 }
