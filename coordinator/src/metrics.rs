@@ -40,11 +40,11 @@ pub struct Metrics {
     pub claims: Counter,
     /// Seconds that a claim of a batch took in the database.
     pub claim_seconds: Histogram,
-    /// Leases in heartbeats, by what was answered: renewed, lost, stop, hand_over.
+    /// Leases in heartbeats, by what was answered: renewed, lost, stop, hand_over, conclude.
     pub heartbeats: Family<Kind, Counter>,
     /// Records (points, splits, log lines) stored.
     pub records: Counter,
-    /// Attempts that ended, by how: succeeded, diverged, infeasible, failed, released, expired.
+    /// Attempts that ended, by how: succeeded, diverged, infeasible, stopped, failed, released, expired.
     pub attempts: Family<Kind, Counter>,
     /// Times that accepted trials ran out of device memory.
     pub out_of_memory: Counter,
@@ -54,9 +54,9 @@ pub struct Metrics {
 pub static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
     claims: Counter::default(),
     claim_seconds: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0]),
-    heartbeats: from_zero(&["renewed", "lost", "stop", "hand_over"]),
+    heartbeats: from_zero(&["renewed", "lost", "stop", "hand_over", "conclude"]),
     records: Counter::default(),
-    attempts: from_zero(&["succeeded", "diverged", "infeasible", "failed", "released", "expired"]),
+    attempts: from_zero(&["succeeded", "diverged", "infeasible", "stopped", "failed", "released", "expired"]),
     out_of_memory: Counter::default(),
 });
 
@@ -131,13 +131,13 @@ fn counted(registry: &mut Registry) {
     );
     registry.register(
         "heartbeats",
-        "Leases in heartbeats, by the answer: renewed, lost, stop, hand_over",
+        "Leases in heartbeats, by the answer: renewed, lost, stop, hand_over, conclude",
         metrics.heartbeats.clone(),
     );
     registry.register("records", "Points, splits and log lines stored", metrics.records.clone());
     registry.register(
         "attempts_ended",
-        "Attempts that ended: succeeded, diverged, infeasible, failed, released, expired",
+        "Attempts that ended: succeeded, diverged, infeasible, stopped, failed, released, expired",
         metrics.attempts.clone(),
     );
     registry.register(

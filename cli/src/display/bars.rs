@@ -9,7 +9,7 @@ use proto::v1::{Phase, RunningTrial, WatchSweepResponse};
 use report::human;
 
 use super::remaining::Remaining;
-use super::trials;
+use super::{most, trials};
 
 /// More bars than this would scroll: the rest is in the total.
 const MOST: usize = 16;
@@ -61,10 +61,11 @@ impl Bars {
             draw(bar, trial, has_repeats);
         }
         let counts = state.sweep.as_ref().and_then(|sweep| sweep.counts).unwrap_or_default();
-        let (all, ended) = trials(Some(&counts));
-        let at_most = if counts.undecided > 0 { "at most " } else { "" };
+        let ended = trials(Some(&counts)).1 - counts.skipped;
         let left = self.remaining.estimate(state.progress, Instant::now());
-        self.total.set_prefix(format!("{ended} of {at_most}{}", human::count(all, "trial")));
+        let most = most(state.sweep.as_ref());
+        let trials = if most == "1" { "trial" } else { "trials" };
+        self.total.set_prefix(format!("{ended} of {most} {trials}"));
         self.total.set_position((state.progress.clamp(0.0, 1.0) * TOTAL as f64) as u64);
         self.total.set_message(
             left.map_or_else(String::new, |left| format!("about {} left", human::roughly(left))),

@@ -6,16 +6,15 @@ use proto::v1::WatchSweepResponse;
 use report::{Table, human};
 use serde_json::{Map, Value};
 
-use super::trials;
+use super::most;
 use crate::talk;
 
 /// What has been told.
 #[derive(Debug, Default)]
 pub struct Lines {
     told: HashSet<String>,
-    all: u64,
-    /// Whether the sweep's search may leave some of them out.
-    is_at_most: bool,
+    /// How many there will be, as [`most`] says it.
+    most: String,
     /// The axes that each line names besides batch size and learning rate; `None` before the first results.
     axes: Option<Vec<String>>,
 }
@@ -23,9 +22,7 @@ pub struct Lines {
 impl Lines {
     /// A new state of the sweep.
     pub fn update(&mut self, state: &WatchSweepResponse) {
-        let counts = state.sweep.as_ref().and_then(|sweep| sweep.counts).unwrap_or_default();
-        self.all = trials(Some(&counts)).0 - counts.skipped;
-        self.is_at_most = counts.undecided > 0;
+        self.most = most(state.sweep.as_ref());
     }
 
     /// How many trials have been told.
@@ -44,12 +41,7 @@ impl Lines {
                 && self.told.insert(index.to_owned())
             {
                 let ended = self.told.len();
-                let at_most = if self.is_at_most { "at most " } else { "" };
-                talk::line(format_args!(
-                    "[{ended}/{at_most}{}] {}",
-                    self.all,
-                    line(results, row, status, axes)
-                ));
+                talk::line(format_args!("[{ended}/{}] {}", self.most, line(results, row, status, axes)));
             }
         }
     }

@@ -9,7 +9,7 @@ mod remaining;
 
 use bars::Bars;
 use lines::Lines;
-use proto::v1::WatchSweepResponse;
+use proto::v1::{Sweep, WatchSweepResponse};
 use report::Table;
 
 use crate::talk::{self, Talk, warning};
@@ -80,6 +80,19 @@ impl Display {
             bars.clear();
         }
     }
+}
+
+/// How many trials are trained: of a sweep with a search that goes on, the most that can be.
+#[must_use]
+pub fn most(sweep: Option<&Sweep>) -> String {
+    let counts = sweep.and_then(|sweep| sweep.counts).unwrap_or_default();
+    let all = trials(Some(&counts)).0 - counts.skipped;
+    if counts.undecided == 0 {
+        return all.to_string();
+    }
+    let search = sweep.and_then(|sweep| sweep.spec.as_ref()?.search.as_ref());
+    let most = search.and_then(|search| search.max_trials).map_or(all, |most| most.min(all));
+    format!("at most {most}")
 }
 
 /// How many trials a sweep has, and how many of them have ended.

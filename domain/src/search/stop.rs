@@ -19,7 +19,8 @@ pub enum Course {
     Steps(u64),
 }
 
-/// A trial is given this many times the largest gain that any finished trial of its row still made from there.
+/// A trial is given this many times the largest gain that any finished trial of its row still made from there, or this many times the
+/// steps of the best where repeats may show that another cell is.
 const MARGIN: f64 = 1.25;
 
 /// Share of the best trial's examples before which nothing is stopped: early losses say little about the end.
@@ -65,8 +66,11 @@ impl Search {
             .filter(|(other, _)| of_row(other) && matches!(known.get(**other), Some(Standing::Scored(_))));
         let finished: Vec<(Trial, &Course)> = finished.map(|(trial, course)| (*trial, course)).collect();
         let is_hopeless = match course {
-            // Steps only grow.
-            Course::Steps(steps) => *steps as f64 > lowest,
+            // Steps only grow, but which cell needs the fewest is not known well before it has its repeats.
+            Course::Steps(steps) => {
+                let margin = if self.space.seeds() > 1 { MARGIN } else { 1.0 };
+                *steps as f64 > margin * lowest
+            }
             Course::Scores(scores) => {
                 let others: Vec<&[(u64, f64)]> =
                     finished.iter().filter_map(|(_, course)| scores_of(course)).collect();

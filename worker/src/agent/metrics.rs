@@ -78,12 +78,12 @@ impl Metrics {
         for kind in ["kept", "not_kept"] {
             drop(self.checkpoints.get_or_create(&Answer { kind }));
         }
-        for kind in ["succeeded", "diverged", "infeasible", "failed", "released", "lost"] {
+        for kind in ["succeeded", "diverged", "infeasible", "stopped", "failed", "released", "lost"] {
             drop(self.attempts.get_or_create(&SlotKind { device: device.name.clone(), kind }));
         }
     }
 
-    /// An attempt ended: succeeded, diverged, infeasible, failed, released or lost.
+    /// An attempt ended: succeeded, diverged, infeasible, stopped, failed, released or lost.
     pub fn attempt_ended(&self, device: &str, kind: &'static str) {
         self.attempts.get_or_create(&SlotKind { device: device.to_owned(), kind }).inc();
     }
@@ -153,7 +153,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix("batchsweep_worker");
         registry.register(
             "attempts_ended",
-            "Attempts that ended here: succeeded, diverged, infeasible, failed, released, lost",
+            "Attempts that ended here: succeeded, diverged, infeasible, stopped, failed, released, lost",
             self.attempts.clone(),
         );
         registry.register("heartbeats", "Heartbeats, answered or not", self.heartbeats.clone());
