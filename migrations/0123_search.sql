@@ -42,6 +42,10 @@ comment on column core.search.decisions is 'Decisions so far; the number of the 
 comment on column core.search.is_over is 'Whether it has decided on every trial.';
 comment on column core.search.stops is 'Whether it ends running trials early.';
 
+-- How a trial goes is read again and again while it runs, and is a few points among thousands of steps: train_set_loss,
+-- validation_loss, validation_error.
+create index metric_evaluations on core.metric (trial_id, attempt) where metric_name in (2, 5, 7);
+
 create table core.decision_reason (
     action      text not null,
     reason      text not null,

@@ -58,7 +58,8 @@ pub fn advise(analyzed: &AnalyzedSweep, talk: Talk) {
     let Some(settings) = &analyzed.settings else { return };
     // Rates that follow a rule grow by its factors, of which a best rate says nothing.
     let is_scaled = matches!(settings.grid.learning_rate, LearningRateAxis::Scaled { .. });
-    if is_scaled || analyzed.sweep.state() != SweepState::Finished {
+    let is_cancelled = analyzed.sweep.counts.is_some_and(|counts| counts.cancelled > 0);
+    if is_scaled || is_cancelled || analyzed.sweep.state() != SweepState::Finished {
         return;
     }
     let found = analyzed.gathered.analysis.comparisons.iter().find_map(extension);

@@ -3,7 +3,7 @@
 use domain::units::SweepWeight;
 use proto::Wire;
 use proto::reason::retry_delay;
-use proto::v1::{CreateSweepRequest, Sweep};
+use proto::v1::{CancelSweepRequest, CreateSweepRequest, Sweep};
 
 use crate::coordinator::session::Session;
 use crate::failure::Failure;
@@ -35,7 +35,11 @@ pub async fn submit(
         let status = match session.client.clone().create_sweep(request.clone()).await {
             Ok(response) => {
                 let sweep = response.into_inner().sweep;
-                return sweep.ok_or_else(|| Failure::failed("the coordinator answered without a sweep"));
+                let sweep =
+                    sweep.ok_or_else(|| Failure::failed("the coordinator answered without a sweep"))?;
+                let is_known = sweep.spec.as_ref().is_some_and(|spec| spec.search.is_some());
+                let is_lost = spec.sweep.search.is_search() && !is_known;
+                return if is_lost { withdraw(session, sweep).await } else { Ok(sweep) };
             }
             Err(status) => status,
         };
@@ -45,4 +49,14 @@ pub async fn submit(
         }
         tokio::time::sleep(pause).await;
     }
+}
+
+/// Ends a sweep whose `[search]` the coordinator did not understand: it would train every cell.
+async fn withdraw(session: &Session, sweep: Sweep) -> Result<Sweep, Failure> {
+    let request = CancelSweepRequest { sweep: sweep.sweep_id.clone(), drain: false };
+    let cancelled = session.client.clone().cancel_sweep(request).await;
+    cancelled.map_err(|status| session.refused(&status))?;
+    let message = "the coordinator is of a version without [search] and would train every cell";
+    Err(Failure::failed(format!("{message}, so sweep {} was cancelled", sweep.sweep_id))
+        .hint("upgrade the coordinator, or leave [search] out"))
 }

@@ -77,12 +77,13 @@ pub fn axis_text(axes: &Map<String, Value>, name: &str) -> String {
     })
 }
 
-/// One line for each trial that ended without a loss to compare, with what the trial says about it.
+/// One line for each trial that ended without a loss to compare, with what the trial says about it. One that the sweep's search ended
+/// early is as it was meant to be.
 #[must_use]
 pub fn remarks(results: &Table) -> Vec<String> {
     (0..results.rows.len())
         .filter_map(|row| {
-            let status = results.text(row, "status")?;
+            let status = results.text(row, "status").filter(|status| *status != "stopped")?;
             let error = results.text(row, "error")?.trim();
             let index = results.text(row, "trial_index")?;
             let batch_size = results.text(row, "batch_size")?;

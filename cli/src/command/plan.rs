@@ -89,8 +89,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             format!("{told}; {} micro-batches were run to see what they take", human::whole(probes))
         }
     });
-    if let Some(search) = SweepSearch::of(&spec.sweep) {
-        context.talk.say(at_most(search.at_most(), trials.len() as u64));
+    if let Some(most) = SweepSearch::at_most(&spec.sweep) {
+        context.talk.say(at_most(most, trials.len() as u64));
     }
     tell_problems(&rows, context);
     context.talk.next(format_args!("batchsweep run {}", args.spec.spec.display()));

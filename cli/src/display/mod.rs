@@ -8,7 +8,10 @@ mod lines;
 mod remaining;
 
 use bars::Bars;
+use domain::search::SweepSearch;
+use domain::spec::SweepDraft;
 use lines::Lines;
+use proto::Wire;
 use proto::v1::{Sweep, WatchSweepResponse};
 use report::Table;
 
@@ -90,8 +93,8 @@ pub fn most(sweep: Option<&Sweep>) -> String {
     if counts.undecided == 0 {
         return all.to_string();
     }
-    let search = sweep.and_then(|sweep| sweep.spec.as_ref()?.search.as_ref());
-    let most = search.and_then(|search| search.max_trials).map_or(all, |most| most.min(all));
+    let draft = sweep.and_then(|sweep| SweepDraft::from_wire(sweep.spec.clone()?).ok());
+    let most = draft.and_then(|draft| SweepSearch::at_most(&draft)).unwrap_or(all);
     format!("at most {most}")
 }
 

@@ -31,9 +31,17 @@ pub fn extension(of_sweep: &GridSpec, arguments: &[String]) -> Result<GridSpec, 
             Mistake::new(message, Some(entry.key_place.clone())).help("submit another sweep for that")
         }));
         mistakes.extend(reader.into_mistakes());
+        let grid = grid.map(|grid| in_order_of(of_sweep, grid));
         grid.filter(|_| mistakes.is_empty()).ok_or(mistakes)
     });
     read.map_err(|all| Box::new(Mistakes { all, sources }))
+}
+
+/// Axes in the order of the sweep's, on which the names of its trials depend; others follow.
+fn in_order_of(of_sweep: &GridSpec, mut grid: GridSpec) -> GridSpec {
+    let place = |key| of_sweep.train.iter().position(|axis| axis.key == key).unwrap_or(usize::MAX);
+    grid.train.sort_by_key(|axis| place(axis.key));
+    grid
 }
 
 /// As a sweep file has it.
@@ -117,13 +125,18 @@ mod tests {
         for axis in axes {
             let grid = grid(axis);
             assert_eq!(extension(&grid, &[]).unwrap(), grid);
-            let set = ["grid.learning_rate=[2, 4]".to_owned(), "grid.seed=[8]".to_owned()];
+            let set =
+                ["grid.learning_rate=[2, 4]", "grid.seed=[8]", "grid.optimizer=['adamw']"].map(str::to_owned);
             let wanted = extension(&grid, &set).unwrap();
             assert_eq!(
                 (&wanted.learning_rate, &wanted.seed[..]),
                 (&LearningRateAxis::List(vec![2.0, 4.0]), &[8][..])
             );
             assert_eq!(wanted.batch_size, grid.batch_size);
+            assert_eq!(
+                wanted.train.iter().map(|axis| axis.key).collect::<Vec<_>>(),
+                [TrainKey::Optimizer, TrainKey::Epsilon]
+            );
         }
     }
 

@@ -69,7 +69,12 @@ fn the_sweep_of_init_runs_as_it_is_and_is_exported_in_every_format() {
         let (header, rows) = csv_rows(&folder("csv").join(format!("{name}.csv")));
         let typed = parquet_rows(&folder("parquet").join(format!("{name}.parquet")));
         assert_eq!(typed.len(), rows.len(), "{name}");
-        let keys: Vec<&String> = typed[0].as_object().unwrap().keys().collect();
+        // Every cell is trained, so none was decided on.
+        let Some(first) = typed.first() else {
+            assert_eq!(name, "decisions");
+            continue;
+        };
+        let keys: Vec<&String> = first.as_object().unwrap().keys().collect();
         assert_eq!(keys, header.iter().collect::<Vec<_>>(), "{name}");
     }
     let typed = parquet_rows(&folder("parquet").join("results.parquet"));

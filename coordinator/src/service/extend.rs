@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use domain::lifecycle::TrialStatus;
-use domain::spec::{GridSpec, SweepDraft};
+use domain::spec::{GridSpec, LearningRateAxis, SearchSpec, SweepDraft};
 use domain::{PlannedTrial, SweepSpec, expand};
 use prost::Message;
 use proto::{Reason, v1};
@@ -36,8 +36,17 @@ pub async fn extend(
     steering::lock_to_extend(&mut transaction, sweep_id).await.map_err(of_store)?;
     let row = sweep::get(&mut transaction, sweep_id).await.map_err(of_store)?;
     let spec = row.spec.read(sweep_id).map_err(of_store)?;
+    let counts = row.counts;
+    let begun = counts.all() - counts.undecided - counts.skipped;
+    if let Some(most) = spec.search.max_trials.filter(|most| begun >= *most) {
+        let problem = format!(
+            "its search has begun the {most} trials that `max_trials` allows, so none of these would be trained"
+        );
+        return Err(invalid("grid", &problem));
+    }
     let places = trial::keys(&mut transaction, sweep_id).await.map_err(of_store)?;
-    let (whole, new) = heavy(move || grown(&spec, &grid, &places)).await??;
+    let rates = trial::learning_rates(&mut transaction, sweep_id).await.map_err(of_store)?;
+    let (whole, new) = heavy(move || grown(&spec, &grid, &places, rates)).await??;
     if !new.is_empty() {
         let is_searched = whole.search.is_search();
         let status = if is_searched { TrialStatus::Undecided } else { TrialStatus::Pending };
@@ -66,13 +75,29 @@ fn grown(
     spec: &SweepDraft,
     grid: &GridSpec,
     places: &BTreeMap<u64, String>,
+    rates: Vec<f64>,
 ) -> Result<(SweepSpec, Vec<PlannedTrial>), Status> {
-    let checked = |grid: GridSpec| {
-        SweepSpec::try_new(SweepDraft { grid, ..spec.clone() }).map_err(|issues| of_issues(&issues))
+    let checked = |grid: GridSpec, search: SearchSpec| {
+        let draft = SweepDraft { grid, search, ..spec.clone() };
+        SweepSpec::try_new(draft).map_err(|issues| of_issues(&issues))
     };
-    let wanted = checked(grid.clone())?;
-    let whole = spec.grid.with(grid).map_err(|error| invalid("grid", &error.to_string()))?;
-    let whole = checked(whole)?;
+    // Whether a search could go on in these cells alone is of no interest.
+    let wanted = checked(grid.clone(), SearchSpec::default())?;
+    let grow = |one: &GridSpec, other: &GridSpec| {
+        one.with(other).map_err(|error| invalid("grid", &error.to_string()))
+    };
+    let mut whole = grow(&spec.grid, grid)?;
+    if spec.search.extend > 0 {
+        if matches!(whole.learning_rate, LearningRateAxis::Scaled { .. }) {
+            let problem =
+                "learning rates by a rule cannot be added where the search goes past the edges by itself";
+            return Err(invalid("grid.learning_rate", problem));
+        }
+        // What the search has trained past the edges is a part of the grid from now on: it knows these trials by that.
+        let trained = GridSpec { learning_rate: LearningRateAxis::List(rates), ..whole.clone() };
+        whole = grow(&whole, &trained)?;
+    }
+    let whole = checked(whole, spec.search)?;
     let known: HashSet<&String> = places.values().collect();
     let mut new: Vec<PlannedTrial> = expand(&wanted);
     new.retain(|trial| !known.contains(&trial.key));

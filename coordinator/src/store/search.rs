@@ -75,24 +75,24 @@ pub async fn open(connection: &mut PgConnection) -> Result<Vec<OpenSearch>> {
 }
 
 /// Decides what follows from the results so far, and carries it out. Others that would decide for the same sweep wait; it is not
-/// cancelled or paused meanwhile. Nothing where it is, or where its search is over.
+/// cancelled or paused meanwhile. `None`, and nothing decided, where it is, or where its search is over.
 ///
 /// # Errors
 /// As any query; [`StoreError::Corrupt`] where its spec cannot be read.
-pub async fn decide(connection: &mut PgConnection, sweep_id: SweepId) -> Result<Decided> {
+pub async fn decide(connection: &mut PgConnection, sweep_id: SweepId) -> Result<Option<Decided>> {
     let sweep = sqlx::query_file!("queries/search/share_sweep.sql", sweep_id.0)
         .fetch_optional(&mut *connection)
         .await?;
-    let Some(sweep) = sweep else { return Ok(Decided::default()) };
+    let Some(sweep) = sweep else { return Ok(None) };
     let number = sqlx::query_file_scalar!("queries/search/lock_search.sql", sweep_id.0)
         .fetch_optional(&mut *connection)
         .await?;
-    let Some(number) = number else { return Ok(Decided::default()) };
+    let Some(number) = number else { return Ok(None) };
     let spec = EncodedSpec::from(sweep.spec).read(sweep_id)?;
     let state = state(connection, sweep_id, &spec, count(sweep.workers)).await?;
     let steps = work_out(spec, state).await?;
     carry_out(connection, sweep_id, number, &steps).await?;
-    Ok(Decided { begun: steps.begin.len(), is_over: steps.is_over })
+    Ok(Some(Decided { begun: steps.begin.len(), is_over: steps.is_over }))
 }
 
 /// Lets a search that was over decide again, as trials were put back into the queue.
@@ -166,7 +166,7 @@ async fn courses(
             return Ok(rows.map(|row| (count(row.trial_index), Course::Steps(count(row.step)))).collect());
         }
     };
-    let rows = sqlx::query_file!("queries/search/courses.sql", sweep_id.0, name.word());
+    let rows = sqlx::query_file!("queries/search/courses.sql", sweep_id.0, name.number());
     let mut scores: BTreeMap<u64, Vec<(u64, f64)>> = BTreeMap::new();
     for row in rows.fetch_all(connection).await? {
         scores.entry(count(row.trial_index)).or_default().push((count(row.examples), row.value));

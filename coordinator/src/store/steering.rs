@@ -58,9 +58,11 @@ pub async fn set_weight(connection: &mut PgConnection, sweep_id: SweepId, weight
 pub async fn cancel(connection: &mut PgConnection, sweep_id: SweepId, how: Cancel) -> Result<()> {
     debug_assert_eq!(TrialStatus::Pending.after(TrialEvent::Cancelled, true), Some(TrialStatus::Cancelled));
     let sweep = sweep::lock(connection, sweep_id).await?;
-    if sweep.is_finished || sweep.cancelled == Some(Cancel::Stop) {
+    if sweep.is_finished {
         return Ok(());
     }
+    // A coordinator of an earlier version leaves those that a search has not decided on.
+    let how = if sweep.cancelled == Some(Cancel::Stop) { Cancel::Stop } else { how };
     sqlx::query_file!("queries/sweep/set_cancelled.sql", sweep_id.0, how.word())
         .execute(&mut *connection)
         .await?;

@@ -70,6 +70,14 @@ pub async fn keys(connection: &mut PgConnection, sweep_id: SweepId) -> Result<BT
     Ok(rows.into_iter().map(|row| (count(row.trial_index), row.trial_key)).collect())
 }
 
+/// The learning rates of a sweep's trials, each once.
+///
+/// # Errors
+/// As any query.
+pub async fn learning_rates(connection: &mut PgConnection, sweep_id: SweepId) -> Result<Vec<f64>> {
+    Ok(sqlx::query_file_scalar!("queries/trial/learning_rates.sql", sweep_id.0).fetch_all(connection).await?)
+}
+
 /// The value of every axis as a JSON object, in the grid's order.
 fn parameters_json(parameters: &[(String, Value)]) -> String {
     let object: serde_json::Map<_, _> = parameters

@@ -79,7 +79,11 @@ impl Looks {
                 continue;
             }
             match decide(store, search.sweep_id).await {
-                Ok(decided) => {
+                // Paused, cancelled or over since: what was seen says nothing of the time when it goes on.
+                Ok(None) => {
+                    self.seen.remove(&search.sweep_id);
+                }
+                Ok(Some(decided)) => {
                     self.seen.insert(search.sweep_id, search.seen);
                     if decided.begun > 0 {
                         claims.wake();
@@ -96,14 +100,14 @@ impl Looks {
     }
 }
 
-async fn decide(store: &Store, sweep_id: SweepId) -> Result<Decided, StoreError> {
+async fn decide(store: &Store, sweep_id: SweepId) -> Result<Option<Decided>, StoreError> {
     let mut transaction = store.begin().await?;
     let decided = search::decide(&mut transaction, sweep_id).await?;
-    if decided.begun > 0 {
+    if decided.is_some_and(|decided| decided.begun > 0) {
         store.notify_trials(&mut transaction).await?;
     }
     transaction.commit().await?;
-    if decided.is_over {
+    if decided.is_some_and(|decided| decided.is_over) {
         tracing::info!(%sweep_id, "its search is over");
     }
     Ok(decided)

@@ -59,6 +59,11 @@ async fn a_sweep_grows_along_its_own_axes_alone(pool: PgPool) {
     assert_eq!(Reason::of(&refused), Some(Reason::InvalidSpec));
     let huge = GridSpec { seed: (0..100_001).collect(), ..spec.grid.clone() };
     assert_eq!(Reason::of(&world.extend(&sweep, &huge).await.unwrap_err()), Some(Reason::InvalidSpec));
+    let spent = SearchSpec { goal: Goal::Rows, max_trials: Some(1), ..SearchSpec::default() };
+    let searched = world.submit(SweepDraft { search: spent, ..spec.clone() }.to_wire()).await;
+    let more = GridSpec { learning_rate: rates(&[0.2]), ..spec.grid.clone() };
+    let refused = world.extend(&searched, &more).await.unwrap_err();
+    assert!(refused.message().contains("max_trials"), "{refused}");
     world.cancel(&sweep, false).await;
     let more = GridSpec { learning_rate: rates(&[0.2]), ..spec.grid.clone() };
     assert_eq!(reason(world.extend(&sweep, &more).await), Reason::WrongState);
@@ -84,7 +89,7 @@ async fn a_search_goes_on_in_the_grid_that_has_grown(pool: PgPool) {
             let decided =
                 coordinator::store::search::decide(&mut transaction, sweep.parse().unwrap()).await.unwrap();
             transaction.commit().await.unwrap();
-            if decided.is_over {
+            if decided.unwrap().is_over {
                 return;
             }
         }
@@ -92,8 +97,10 @@ async fn a_search_goes_on_in_the_grid_that_has_grown(pool: PgPool) {
     train_all().await;
     let trained = "select count(*) from batchsweep.result where status = 'succeeded'";
     let before = world.number(trained).await;
-    let grid = GridSpec { learning_rate: rates(&[0.8, 1.6, 3.2, 6.4]), ..spec.grid };
-    assert_eq!(world.extend(&sweep, &grid).await.unwrap(), 3, "0.8 is there");
+    let grid = GridSpec { learning_rate: rates(&[1.6, 3.2, 6.4]), ..spec.grid };
+    assert_eq!(world.extend(&sweep, &grid).await.unwrap(), 3);
+    let grown = GridSpec::from_wire(world.sweep(&sweep).await.spec.unwrap().grid.unwrap()).unwrap();
+    assert_eq!(grown.learning_rate, rates(&[0.1, 0.2, 0.4, 1.6, 3.2, 6.4, 0.8]), "0.8 stays known");
     assert_eq!(world.sweep(&sweep).await.state(), v1::SweepState::Active);
     train_all().await;
     // 1.6, 3.2 and 6.4 bracket the best; none of the others is trained again.

@@ -33,7 +33,7 @@ impl World {
         let mut transaction = self.store.begin().await.unwrap();
         let decided = search::decide(&mut transaction, sweep.parse().unwrap()).await.unwrap();
         transaction.commit().await.unwrap();
-        decided
+        decided.unwrap_or_default()
     }
 
     /// Decides, and is killed before that is committed.

@@ -29,8 +29,18 @@ pub fn extension(comparison: &Comparison) -> Option<Extension> {
             (Some(Edge::High), [.., second, last]) => (*last, last / second),
             _ => continue,
         };
+        // A search that had to end early may have left cells of the grid out.
+        let has = |rate: f64| {
+            comparison.grid.cells.iter().any(|cell| {
+                cell.batch_size == best.batch_size && (cell.learning_rate / rate - 1.0).abs() < 1e-3
+            })
+        };
+        let next: Vec<f64> = (1..=POINTS).map(|steps| round_to_digits(edge * ratio.powi(steps), 6)).collect();
+        if next.iter().any(|&rate| has(rate)) {
+            continue;
+        }
         found.batch_sizes.push(best.batch_size);
-        found.learning_rates.extend((1..=POINTS).map(|steps| round_to_digits(edge * ratio.powi(steps), 6)));
+        found.learning_rates.extend(next);
     }
     found.learning_rates.sort_by(f64::total_cmp);
     found.learning_rates.dedup();

@@ -6,7 +6,7 @@ use super::Search;
 use super::best::leader;
 use super::known::{Known, Standing};
 use super::noise::Noise;
-use super::sheet::State;
+use super::sheet::{Sheet, State};
 use super::space::{Cell, Space, Trial};
 use super::walk::{Bound, Row, Side};
 use crate::spec::{Goal, SeedRule};
@@ -93,10 +93,7 @@ impl Search {
     #[must_use]
     pub fn row(&self, known: &Known, group: usize, row: usize) -> Option<RowStatus> {
         let sheet = self.sheet(known);
-        let row = Row { sheet: &sheet, group, row };
-        let best = row.best()?;
-        let [lower, higher] = Side::BOTH.map(|side| row.bound(best, side));
-        Some(RowStatus { best: row.cell(best), lower, higher })
+        status_of(&Row { sheet: &sheet, group, row })
     }
 
     /// Why a trial was not begun; `None` where it was.
@@ -108,18 +105,17 @@ impl Search {
     /// Why each of these trials was not begun; those that were are left out.
     #[must_use]
     pub fn why_none(&self, known: &Known, trials: &[Trial]) -> Vec<(Trial, Skipped)> {
-        let is_done = self.is_done(known);
+        let (is_done, sheet) = (self.is_done(known), self.sheet(known));
         let trials = trials.iter().filter(|&&trial| known.get(trial).is_none());
         let skipped = trials.map(|&trial| {
-            let (why, cells) = self.skip(known, trial, is_done);
+            let (why, cells) = self.skip(&sheet, known, trial, is_done);
             (trial, Skipped { why, because: ended(&self.space, known, cells) })
         });
         skipped.collect()
     }
 
-    fn skip(&self, known: &Known, trial: Trial, is_done: bool) -> (Skip, Vec<Cell>) {
-        let sheet = self.sheet(known);
-        let row = Row { sheet: &sheet, group: trial.cell.group, row: trial.cell.row };
+    fn skip(&self, sheet: &Sheet<'_>, known: &Known, trial: Trial, is_done: bool) -> (Skip, Vec<Cell>) {
+        let row = Row { sheet, group: trial.cell.group, row: trial.cell.row };
         let with = |wanted: State| {
             row.states().filter(move |(_, state)| *state == wanted).map(|(rate, _)| row.cell(rate))
         };
@@ -137,7 +133,7 @@ impl Search {
             return (Skip::Distinguished, best.into_iter().chain([trial.cell]).collect());
         }
         let wall = with(State::Diverged).find(|wall| wall.rate < trial.cell.rate);
-        match (wall, self.row(known, row.group, row.row)) {
+        match (wall, status_of(&row)) {
             (Some(wall), _) => (Skip::Wall, vec![wall]),
             (None, Some(found)) if self.space.is_extension(trial.cell) => (Skip::Inside, found.cells()),
             (None, Some(found)) if self.spec.goal == Goal::Rows || best == Some(found.best) => {
@@ -147,6 +143,12 @@ impl Search {
             _ => (Skip::Elsewhere, best.into_iter().collect()),
         }
     }
+}
+
+fn status_of(row: &Row<'_>) -> Option<RowStatus> {
+    let best = row.best()?;
+    let [lower, higher] = Side::BOTH.map(|side| row.bound(best, side));
+    Some(RowStatus { best: row.cell(best), lower, higher })
 }
 
 impl RowStatus {

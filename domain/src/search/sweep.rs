@@ -82,10 +82,11 @@ impl<'a> SweepSearch<'a> {
         Some(found)
     }
 
-    /// The most trials that are begun, whatever the results.
+    /// The most trials of a sweep that are begun, whatever the results; `None` where every cell is trained.
     #[must_use]
-    pub fn at_most(&self) -> u64 {
-        self.search.at_most_left(&Known::new(Better::Lower))
+    pub fn at_most(sweep: &SweepDraft) -> Option<u64> {
+        let search = || Search::new(sweep.search, Space::of(&sweep.grid, sweep.search.extend));
+        sweep.search.is_search().then(|| search().at_most_left(&Known::new(Better::Lower)))
     }
 
     /// What to do now.
@@ -256,7 +257,7 @@ mod tests {
             assert_eq!(search.planned(*found, trial.index).as_ref(), Some(trial));
         }
         // Two past the edges of three batch sizes, for two momenta and two seeds.
-        assert_eq!((expanded.len(), search.by_key.len(), search.at_most()), (36, 60, 60));
+        assert_eq!((expanded.len(), search.by_key.len(), SweepSearch::at_most(&sweep)), (36, 60, Some(60)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A grid that grows: the values of two grids, each once.
 
-use super::{BatchSizeAxis, GridSpec, LearningRateAxis, ModelAxis, TrainAxis};
+use super::{BatchSizeAxis, GridSpec, LearningRateAxis, ModelAxis, TrainAxis, Value};
 use crate::units::BatchSize;
 
 /// Two grids that cannot be one.
@@ -27,12 +27,12 @@ impl GridSpec {
             batch_size: self.batch_size.with(&other.batch_size),
             learning_rate: self.learning_rate.with(&other.learning_rate)?,
             train: train
-                .map(|(one, other)| TrainAxis { key: one.key, values: both(&one.values, &other.values) })
+                .map(|(one, other)| TrainAxis { key: one.key, values: each_once(&one.values, &other.values) })
                 .collect(),
             model: model
                 .map(|(one, other)| ModelAxis {
                     key: one.key.clone(),
-                    values: both(&one.values, &other.values),
+                    values: each_once(&one.values, &other.values),
                 })
                 .collect(),
             seed: both(&self.seed, &other.seed),
@@ -72,9 +72,23 @@ impl LearningRateAxis {
 }
 
 fn both<T: Clone + PartialEq>(one: &[T], other: &[T]) -> Vec<T> {
+    union(one, other, T::eq)
+}
+
+/// By what they set: 0 and 0.0 are one value.
+fn each_once(one: &[Value], other: &[Value]) -> Vec<Value> {
+    union(one, other, |one, other| match (one, other) {
+        (Value::Integer(whole), Value::Number(number)) | (Value::Number(number), Value::Integer(whole)) => {
+            *whole as f64 == *number
+        }
+        _ => one == other,
+    })
+}
+
+fn union<T: Clone>(one: &[T], other: &[T], is_same: impl Fn(&T, &T) -> bool) -> Vec<T> {
     let mut values = one.to_vec();
     for value in other {
-        if !values.contains(value) {
+        if !values.iter().any(|known| is_same(known, value)) {
             values.push(value.clone());
         }
     }
@@ -84,7 +98,7 @@ fn both<T: Clone + PartialEq>(one: &[T], other: &[T]) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{ScalingRule, TrainKey, Value};
+    use crate::spec::{ScalingRule, TrainKey};
 
     fn grid(batch_sizes: &[u64], learning_rate: LearningRateAxis, momenta: &[f64]) -> GridSpec {
         let momentum = TrainAxis {
@@ -104,7 +118,8 @@ mod tests {
     fn a_grid_that_grows_has_the_values_of_both() {
         let rates = LearningRateAxis::LogSpaced { from: 0.01, to: 1.0, count: 3 };
         let one = grid(&[8, 32], rates, &[0.0]);
-        let other = grid(&[128, 32], LearningRateAxis::List(vec![1.0, 10.0]), &[0.9]);
+        let mut other = grid(&[128, 32], LearningRateAxis::List(vec![1.0, 10.0]), &[0.9]);
+        other.train[0].values.push(Value::Integer(0));
         let grown = one.with(&other).unwrap();
         assert_eq!(grown.batch_size.values(), [8, 32, 128]);
         assert_eq!(grown.learning_rate, LearningRateAxis::List(vec![0.01, 0.1, 1.0, 10.0]));

@@ -199,6 +199,7 @@ impl Attempt<'_> {
     /// Passes on what the trainer tells until the attempt ends.
     async fn follow(&mut self, trainer: &mut TrainerProcess, lease: &v1::Lease, links: &mut Links) -> End {
         let mut watchdog = Watchdog::new(self.trainer_timeout);
+        let mut is_concluding = false;
         loop {
             let event = tokio::select! {
                 heard = trainer.next() => match heard {
@@ -238,7 +239,13 @@ impl Attempt<'_> {
                 }
                 Event::Trouble(trouble) => return stop(trainer, links, End::of_trouble(&trouble)).await,
                 Event::OtherData(other) => return stop(trainer, links, End::of_other_data(&other)).await,
-                Event::Ordered(LeaseOrder::Conclude) => return conclude(trainer, links).await,
+                Event::Ordered(LeaseOrder::Conclude) if is_concluding => {}
+                // It answers with its result so far, once it has taken a look between two steps.
+                Event::Ordered(LeaseOrder::Conclude) => {
+                    is_concluding = true;
+                    let how = v1::StopTrial { save: false, conclude: true };
+                    trainer.send(trainer_request::Kind::Stop(how)).await;
+                }
                 Event::Ordered(order) => return stop(trainer, links, End::of_order(order)).await,
                 Event::Save => trainer.send(trainer_request::Kind::Save(v1::SaveTrial {})).await,
                 Event::Shutdown => {
@@ -322,27 +329,11 @@ async fn unconcluded(heartbeat: &mut Heartbeat, lease: &v1::Lease) -> LeaseOrder
     }
 }
 
-/// Has the trainer stop at its next step and bring what it measured.
-async fn conclude(trainer: &mut TrainerProcess, links: &mut Links) -> End {
-    stop_with(
-        trainer,
-        links,
-        v1::StopTrial { save: false, conclude: true },
-        End::Released(Release::Concluded),
-    )
-    .await
-}
-
 /// Has the trainer stop at its next step, still taking in what it tells; kills it when it does not. Where somebody else is
 /// to go on with the trial, it is saved first.
 async fn stop(trainer: &mut TrainerProcess, links: &Links, end: End) -> End {
     let save = matches!(end, End::Released(release) if release.is_handed_over());
-    stop_with(trainer, links, v1::StopTrial { save, conclude: false }, end).await
-}
-
-/// The end is that which is given, unless the trainer brings a result that is still ours to give.
-async fn stop_with(trainer: &mut TrainerProcess, links: &Links, how: v1::StopTrial, end: End) -> End {
-    trainer.send(trainer_request::Kind::Stop(how)).await;
+    trainer.send(trainer_request::Kind::Stop(v1::StopTrial { save, conclude: false })).await;
     let stopped = async {
         loop {
             let event = match trainer.next().await {

@@ -19,8 +19,6 @@ pub(super) enum Release {
     Stopping,
     /// The worker takes no more trials.
     OutOfService,
-    /// It was to be ended early, and its trainer brought no result in time.
-    Concluded,
 }
 
 impl Release {
@@ -30,14 +28,13 @@ impl Release {
             Self::Cancelled => "the sweep was cancelled",
             Self::Stopping => "the worker is stopping",
             Self::OutOfService => "the worker was taken out of service",
-            Self::Concluded => "it was to be ended early, but brought no result in time",
         }
     }
 
     /// Whether somebody else is to go on with the trial.
     pub fn is_handed_over(self) -> bool {
         match self {
-            Self::Cancelled | Self::Concluded => false,
+            Self::Cancelled => false,
             Self::Stopping | Self::OutOfService => true,
         }
     }

@@ -185,7 +185,8 @@ pub(super) fn order_of_the_data(facts: &Facts<'_>) -> Option<Warning> {
         sizes.into_iter().map(|size| (size, seeds(size))).filter(|(_, seeds)| !seeds.is_empty()).collect();
     let (first, own) = trained.first()?;
     let (other, theirs) = trained.iter().find(|(_, seeds)| seeds != own)?;
-    (!facts.is_open()).then(|| {
+    // A search gives repeats where they decide something.
+    (!facts.is_open() && !facts.is_searched()).then(|| {
         Warning::new(
             "W19",
             format!(

@@ -221,5 +221,9 @@ mod tests {
         assert_eq!(told("W13", &trials, None), None);
         trials[3].status = TrialStatus::Running;
         assert_eq!(told("W13", &trials, None), None, "what still runs is not missing");
+        trials[3].status = TrialStatus::Skipped;
+        trials.push(seeded(1, trained(10, 0.1, 0.5)));
+        assert_eq!(told("W13", &trials, None), None, "a search left it out");
+        assert_eq!(told("W19", &trials, None), None, "a search repeats where that decides something");
     }
 }

@@ -76,8 +76,7 @@ pub struct Wishes {
 }
 
 /// Why a trial has no more steps.
-const ENDED_EARLY: &str =
-    "the sweep's search ended it early: it could no longer become the best of its batch size";
+const ENDED_EARLY: &str = "it could no longer become the best of its batch size";
 
 /// Trains a trial.
 ///
