@@ -210,6 +210,27 @@ fn a_trial_in_progress_stops_when_asked_and_the_next_one_trains() {
 }
 
 #[test]
+fn a_trial_that_is_to_end_early_brings_what_it_measured() {
+    let mut trainer = Trainer::start();
+    let endless = train(&lasting(seed_example(1, 0), Budget::Epochs(1_000_000)));
+    // At once, while it is being prepared, and after its first steps.
+    for after_steps in [false, true] {
+        trainer.send(endless.clone());
+        while after_steps && !matches!(trainer.next().unwrap(), Event::Records(_)) {}
+        trainer.send(Request::Stop(v1::StopTrial { save: false, conclude: true }));
+        let last = std::iter::from_fn(|| trainer.next())
+            .find(|event| !matches!(event, Event::Progress(_) | Event::Records(_) | Event::Found(_)));
+        let Some(Event::Finished(result)) = last else { panic!("{last:?}") };
+        assert_eq!(result.outcome(), Outcome::Stopped);
+        assert_eq!(result.steps > 0, after_steps, "{result:?}");
+        assert!(result.message.contains("could no longer become the best"), "{result:?}");
+        let result = domain::run::TrialResult::from_wire(result).unwrap();
+        result.check().expect("a coordinator takes it");
+    }
+    assert!(matches!(trainer.train(&seed_example(1024, 0)).0, Event::Finished(_)));
+}
+
+#[test]
 fn a_busy_trainer_goes_with_its_agent() {
     let mut trainer = Trainer::start();
     trainer.send(train(&lasting(seed_example(1, 0), Budget::Epochs(1_000_000))));
