@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use domain::spec::{BatchSizeAxis, Budget, Goal, LearningRateAxis, SearchSpec, SeedRule, TrainKey};
+use domain::spec::{BatchSizeAxis, Budget, LearningRateAxis, TrainKey};
 use proptest::prelude::*;
 
 use super::*;
@@ -29,7 +29,7 @@ pub(super) fn paths(readers: Readers) -> Paths {
     Paths { file_folder: "/sweeps".into(), working_folder: "/here".into(), readers }
 }
 
-fn parse_with(text: &str, overrides: &[&str]) -> Result<SweepSpec, String> {
+pub(super) fn parse_with(text: &str, overrides: &[&str]) -> Result<SweepSpec, String> {
     let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
     // One of the examples sends a file along.
     let file_folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples");
@@ -38,7 +38,7 @@ fn parse_with(text: &str, overrides: &[&str]) -> Result<SweepSpec, String> {
     parsed.map(|file| file.sweep).map_err(|mistakes| mistakes.render(false))
 }
 
-fn mistakes(text: &str) -> String {
+pub(super) fn mistakes(text: &str) -> String {
     parse_with(text, &[]).expect_err("there is a mistake")
 }
 
@@ -231,26 +231,6 @@ fn a_set_argument_overrides_the_file_and_is_pointed_at() {
     let text = parse_with(GOOD, &["grid.batchsize=[8]", "train.optimizer=adan", "grid.learning_rate=["])
         .unwrap_err();
     insta::assert_snapshot!(text);
-}
-
-#[test]
-fn a_search_is_read_and_its_mistakes_are_told() {
-    let text =
-        with("[train]", "[search]\ngoal = \"rows\"\nextend = 3\nstop = true\nmax_trials = 60\n\n[train]")
-            .replace("[0.01]", "[0.01, 0.1]");
-    let sweep = parse_with(&text, &["search.seeds=decide"]).unwrap();
-    let SearchSpec { goal, extend, seeds, stop, max_trials } = sweep.search;
-    assert_eq!((goal, extend, seeds), (Goal::Rows, 3, SeedRule::Decide));
-    assert_eq!((stop, max_trials), (true, Some(60)));
-    insta::assert_snapshot!(mistakes(&with(
-        "[train]",
-        "[search]\ngoal = \"row\"\nextend = 3\nseed = \"all\"\nstop = \"true\"\nmax_trials = 0\n\n[train]",
-    )));
-    let best = with(
-        "epochs = 3",
-        "epochs = 3\nstop_at_target = true\ntarget = { metric = \"train_set_loss\", below = 0.1 }\n\n[search]\ngoal = \"best\"",
-    );
-    insta::assert_snapshot!(mistakes(&best));
 }
 
 #[test]

@@ -44,17 +44,29 @@ pub fn without_spec(row: &SweepRow) -> v1::Sweep {
 
 /// Trials by their status.
 pub fn counts(counts: &TrialCounts) -> v1::TrialCounts {
+    let TrialCounts {
+        undecided,
+        pending,
+        running,
+        succeeded,
+        diverged,
+        infeasible,
+        stopped,
+        skipped,
+        failed,
+        cancelled,
+    } = *counts;
     v1::TrialCounts {
-        undecided: counts.undecided,
-        pending: counts.pending,
-        running: counts.running,
-        succeeded: counts.succeeded,
-        diverged: counts.diverged,
-        infeasible: counts.infeasible,
-        stopped: counts.stopped,
-        skipped: counts.skipped,
-        failed: counts.failed,
-        cancelled: counts.cancelled,
+        undecided,
+        pending,
+        running,
+        succeeded,
+        diverged,
+        infeasible,
+        stopped,
+        skipped,
+        failed,
+        cancelled,
     }
 }
 

@@ -64,7 +64,6 @@ pub async fn extend(
     let row = sweep::get(&mut transaction, sweep_id).await.map_err(of_store)?;
     transaction.commit().await.map_err(|error| of_store(error.into()))?;
     context.searches.begin();
-    context.searches.wake();
     context.claims.wake();
     tracing::info!(%sweep_id, trials = new.len(), "extended");
     Ok((encode::sweep(&row).map_err(of_store)?, new.len() as u64))

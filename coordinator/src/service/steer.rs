@@ -46,7 +46,6 @@ async fn steered(context: &Context, text: &str, how: Steer) -> store::Result<(v1
     transaction.commit().await?;
     context.claims.wake();
     context.searches.begin();
-    context.searches.wake();
     tracing::info!(%sweep_id, retried, "{how:?}");
     Ok((encode::sweep(&row)?, retried))
 }

@@ -38,9 +38,10 @@ impl Searches {
         }
     }
 
-    /// Notes that there is a search.
+    /// Hints that there may be a search which goes on from now on.
     pub fn begin(&self) {
         self.hints.are_heard.store(true, Ordering::Relaxed);
+        self.wake();
     }
 
     /// Decides until `stop`.

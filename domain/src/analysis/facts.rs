@@ -56,11 +56,9 @@ impl<'a> Facts<'a> {
         sizes
     }
 
-    /// Whether a search chose its trials.
+    /// Whether a search chose its trials; known once it is over.
     pub fn is_searched(&self) -> bool {
-        let is_chosen =
-            |status| matches!(status, TrialStatus::Undecided | TrialStatus::Skipped | TrialStatus::Stopped);
-        self.group.trials.iter().any(|trial| is_chosen(trial.status))
+        self.comparison.grid.is_searched()
     }
 
     /// Whether a trial still runs or waits.

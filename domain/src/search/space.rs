@@ -1,6 +1,6 @@
 //! What may be trained: the cells of the grid, and those past its edges that `extend` allows.
 
-use crate::spec::{GridSpec, Value, round_to_digits};
+use crate::spec::{GridSpec, SearchSpec, Value, round_to_digits};
 use crate::units::{BatchSize, LearningRate};
 
 /// A batch size and a learning rate of one group, by their places in a [`Space`].
@@ -39,9 +39,6 @@ struct Row {
     rates: Vec<f64>,
 }
 
-/// Farther past an edge nobody needs to look: at a ratio of two that is a factor of 10^19.
-const FARTHEST: u32 = 64;
-
 impl Space {
     /// The cells of a grid. What the check of a sweep refuses is left out.
     #[must_use]
@@ -76,7 +73,12 @@ impl Space {
         });
         let mut rows: Vec<Row> = rows.filter(|row| !row.rates.is_empty()).collect();
         rows.sort_by_key(|row| row.batch_size);
-        Self { groups, rows, seeds, extend: i32::try_from(extend.min(FARTHEST)).unwrap_or_default() }
+        Self {
+            groups,
+            rows,
+            seeds,
+            extend: i32::try_from(extend.min(SearchSpec::FARTHEST)).unwrap_or_default(),
+        }
     }
 
     /// How many combinations of the other axes there are.

@@ -17,6 +17,9 @@ pub struct SearchSpec {
 }
 
 impl SearchSpec {
+    /// The farthest that an axis may grow past an edge, in points: at a ratio of two that is a factor of 10^19.
+    pub const FARTHEST: u32 = 64;
+
     /// Whether trials are chosen at all: without it, the grid is trained as it is.
     #[must_use]
     pub fn is_search(&self) -> bool {

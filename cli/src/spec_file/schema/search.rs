@@ -1,6 +1,6 @@
 //! `[search]`.
 
-use domain::spec::{Goal, SeedRule};
+use domain::spec::{Goal, SearchSpec, SeedRule};
 use serde_json::{Value, json};
 
 use super::{LARGEST, described, whole, with_default, words};
@@ -19,7 +19,7 @@ pub(super) fn section() -> Value {
             "extend": with_default(
                 "Points by which the learning rates may grow past either edge, where the best one sits on it.",
                 0,
-                whole(0, 64),
+                whole(0, SearchSpec::FARTHEST.into()),
             ),
             "seeds": with_default(
                 "all: every seed for each chosen cell; decide: one first, more where cells cannot be distinguished yet.",

@@ -3,12 +3,9 @@
 use super::Issues;
 use crate::spec::{Goal, SearchSpec, SweepDraft, TrainKey, Value};
 
-/// At a ratio of two between rates this is a factor of 10^19.
-const FARTHEST: u32 = 64;
-
 pub(super) fn check(draft: &SweepDraft, found: &mut Issues) {
     let SearchSpec { goal, extend, max_trials, .. } = draft.search;
-    if extend > FARTHEST {
+    if extend > SearchSpec::FARTHEST {
         let message = format!("an axis cannot grow by {extend} learning rates past its edge");
         found.add("search.extend", message, Some("use at most 64; 3 are mostly enough"));
     }
